@@ -1,0 +1,1 @@
+"""The machinery behind the katas: a learner never has to open it."""
