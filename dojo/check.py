@@ -1,0 +1,199 @@
+"""Compare what a learner's code gave with what it should give, and keep the evidence.
+
+A check passes silently or raises `Mismatch`. Type, shape and dtype come before values, and nothing that a
+learner returned is ever broadcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .show import show
+
+# How far from the expected value still counts as equal, relative to the largest expected entry. The error of
+# the reference itself, float32 against double, stays below 2e-6 on the shapes that the properties draw; 50
+# times that leaves room for another order of operations. In double, a constant that a learner rounded to
+# float32 (`torch.tensor(0.5)`) costs up to 1e-7.
+TOLERANCE = {torch.float64: 5e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+NEGLIGIBLE = 1e-7
+
+
+class Mismatch(AssertionError):
+    """A claim that does not hold, with the evidence.
+
+    `problem` is a short sentence; `got` and `want` are the values; `given` maps names to the inputs worth
+    showing; `example` is filled in by the claim that was checked.
+    """
+
+    def __init__(self, problem: str, got: Any = None, want: Any = None, given: dict[str, Any] | None = None):
+        super().__init__(problem)
+        self.problem = problem
+        self.got = _frozen(got)
+        self.want = _frozen(want)
+        self.given = {name: _frozen(value) for name, value in (given or {}).items()}
+        self.example: dict[str, Any] = {}
+
+    def differs(self) -> Tensor | None:
+        """Which entries of `got` differ from `want`, when both are tensors of one shape."""
+        got, want = self.got, self.want
+        if not isinstance(got, Tensor) or not isinstance(want, Tensor) or got.shape != want.shape or got.is_meta:
+            return None
+        return ~_close(got, want, _tolerance(got, want))
+
+    def texts(self) -> tuple[str, str]:
+        """Expected and got, ready to read."""
+        return show(self.want), show(self.got, self.differs())
+
+
+def equal(got: Any, want: Any, what: str = "the result", tolerance: float | None = None, **given: Any) -> None:
+    """Demand that `got` equals `want`; `given` names inputs to show beside them.
+
+    Tensors are compared by shape, dtype and then values, within `tolerance` times the largest expected entry
+    (by default `TOLERANCE` of the coarser dtype). A double result may come back in float32. Everything else
+    is compared by type and `==`; floats within `tolerance`.
+    """
+    if isinstance(want, Tensor):
+        tensor(got, want.shape, want.dtype, what, want=want, given=given)
+        bound = _tolerance(got, want) if tolerance is None else tolerance
+        if want.is_meta:
+            return
+        if want.is_floating_point() and got.isnan().any() and not want.isnan().any():
+            raise Mismatch(f"{what} holds NaN (not a number)", got, want, given)
+        if not _close(got, want, bound).all():
+            raise Mismatch(f"{what} has wrong values", got, want, given)
+        return
+    present(got, what, want, given)
+    if isinstance(want, float) and isinstance(got, (int, float)) and not isinstance(got, bool):
+        bound = 1e-6 if tolerance is None else tolerance
+        if got != want and not abs(got - want) <= bound * max(abs(want), NEGLIGIBLE):
+            raise Mismatch(f"{what} is wrong", got, want, given)
+        return
+    if type(got) is not type(want):
+        raise Mismatch(f"{what} is {_a(type(got))}, not {_a(type(want))}", got, want, given)
+    if got != want:
+        raise Mismatch(f"{what} is wrong", got, want, given)
+
+
+def tensor(
+    got: Any,
+    shape: Iterable[int],
+    dtype: torch.dtype | None = None,
+    what: str = "the result",
+    want: Tensor | None = None,
+    given: dict[str, Any] | None = None,
+) -> None:
+    """Demand a tensor of this shape and, unless None, this dtype."""
+    present(got, what, want, given)
+    if not isinstance(got, Tensor):
+        raise Mismatch(f"{what} is {_a(type(got))}, not a tensor", got, want, given)
+    shape = tuple(shape)
+    if tuple(got.shape) != shape:
+        raise Mismatch(f"{what} has shape {tuple(got.shape)}, not {shape}", got, want, given)
+    rounded = got.dtype == torch.float32 and dtype == torch.float64
+    if dtype is not None and got.dtype != dtype and not rounded:
+        raise Mismatch(f"{what} has dtype {_name(got.dtype)}, not {_name(dtype)}", got, want, given)
+
+
+def exactly(got: Any, want: Tensor, what: str = "the result", **given: Any) -> None:
+    """Demand equality to the last bit: for zeros that must be zeros and copies that must be copies."""
+    equal(got, want, what, tolerance=0.0, **given)
+
+
+def present(got: Any, what: str = "the result", want: Any = None, given: dict[str, Any] | None = None) -> None:
+    """Demand anything but None."""
+    if got is None:
+        raise Mismatch(f"{what} is None: is a `return` missing?", got, want, given)
+
+
+def instance(got: Any, kind: type | tuple[type, ...], what: str = "the result") -> None:
+    """Demand an instance of `kind` (one class, or any of several)."""
+    present(got, what)
+    if not isinstance(got, kind) or (isinstance(got, bool) and kind in (int, float)):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        raise Mismatch(f"{what} is {_a(type(got))}, not {' or '.join(_a(k) for k in kinds)}", got)
+
+
+def raises(kinds: type | tuple[type, ...], call: Callable[[], Any], mentions: Iterable[Any] = (), what: str = "") -> None:
+    """Demand that `call` raises one of `kinds`, with each of `mentions` in its message."""
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    names = " or ".join(kind.__name__ for kind in kinds)
+    try:
+        got = call()
+    except kinds as error:
+        message = str(error)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise Mismatch(f"{what or 'the call'} raises {type(error).__name__}, but should raise {names}", got, names) from error
+    else:
+        raise Mismatch(f"{what or 'the call'} is accepted, but should raise {names}", got, names)
+    missing = [str(mention) for mention in mentions if str(mention) not in message]
+    if missing:
+        raise Mismatch(f"the message of the {names} does not say {' and '.join(missing)}", message, ", ".join(missing))
+
+
+def parameter(module: nn.Module, path: str) -> Tensor:
+    """The parameter of `module` at a dotted path such as "W_query.weight", or a Mismatch that names it."""
+    value: Any = module
+    for name in path.split("."):
+        if not hasattr(value, name):
+            owner = type(value).__name__
+            raise Mismatch(f"{owner} has no attribute `{name}`", sorted(dict(value.named_children())) if isinstance(value, nn.Module) else owner, path)
+        value = getattr(value, name)
+    if not isinstance(value, Tensor):
+        raise Mismatch(f"`{path}` is {_a(type(value))}, not a parameter", type(value).__name__, "Parameter")
+    return value
+
+
+def copy_parameters(source: nn.Module, target: nn.Module) -> None:
+    """Copy every parameter of `source`, by its path, into `target`. Buffers stay: a copied mask would hide a wrong one."""
+    with torch.no_grad():
+        for path, values in source.named_parameters():
+            theirs = parameter(target, path)
+            tensor(theirs, values.shape, None, f"`{path}`", want=values)
+            theirs.copy_(values)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two pieces of evidence are the same answer (used to compare a learner's with a mistake's)."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        if one.shape != other.shape or one.dtype != other.dtype or one.is_meta or other.is_meta:
+            return one.shape == other.shape and one.dtype == other.dtype
+        return bool(_close(one, other, _tolerance(one, other)).all())
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or abs(one - other) <= 1e-5 * max(abs(one), abs(other), NEGLIGIBLE) or (one != one and other != other)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def _close(got: Tensor, want: Tensor, bound: float) -> Tensor:
+    if not want.is_floating_point() and not want.is_complex():
+        return got == want
+    got, want = got.double(), want.double()
+    finite = want[want.isfinite()]
+    scale = finite.abs().max().item() if finite.numel() else 1.0
+    slack = bound * max(scale, NEGLIGIBLE) if bound else 0.0
+    return (got == want) | ((got - want).abs() <= slack) | (got.isnan() & want.isnan())
+
+
+def _tolerance(got: Tensor, want: Tensor) -> float:
+    return max(TOLERANCE.get(got.dtype, 0.0), TOLERANCE.get(want.dtype, 0.0))
+
+
+def _frozen(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _a(kind: type) -> str:
+    article = "an" if kind.__name__[0] in "aeiou" else "a"
+    return f"{article} {kind.__name__.lower() if kind is Tensor else kind.__name__}"

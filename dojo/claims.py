@@ -1,0 +1,222 @@
+"""A claim is one property of a kata: a sentence, a law, and the examples it is checked on."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import torch
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import strategies as st
+
+from .check import Mismatch
+
+Mode = Callable[[], AbstractContextManager[Any]]
+
+# The same code gets the same verdict: examples follow from the claim. The nightly run sets DOJO_RANDOM=1.
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=os.environ.get("DOJO_RANDOM") != "1",
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    verbosity=Verbosity.quiet,
+    phases=(Phase.generate, Phase.shrink),
+)
+
+
+WATCHED = 3  # on the first few examples of a claim, every call of torch is looked at; it costs as much as the rest
+
+
+class Stop(BaseException):
+    """Ends a search for examples at once; not an Exception, so that no learner's `except` swallows it."""
+
+
+class Refused(Stop):
+    """The learner's code did what this kata does not allow: called a banned function, read the solutions."""
+
+
+class Missing(Stop):
+    """The learner's file does not define a name of the contract."""
+
+
+class _Fails(Exception):
+    """Raised at one place for every failure, so that Hypothesis shrinks towards the smallest of them all."""
+
+
+@dataclass
+class Outcome:
+    """What came of checking a claim: the kind, the error if any, the example, and settings left changed."""
+
+    kind: str  # passed, mismatch, raised, not_started, missing or refused
+    error: BaseException | None = None
+    example: dict[str, Any] = field(default_factory=dict)
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[Any, ...]:
+        """What two codes have in common that made the same mistake on this example."""
+        if isinstance(self.error, Mismatch):
+            return self.kind, self.error.problem, self.error.got
+        return self.kind, type(self.error).__name__, str(self.error)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One property; `check` searches for the smallest example on which it fails."""
+
+    name: str
+    step: int
+    sentence: str
+    law: Callable[..., None]
+    strategies: dict[str, st.SearchStrategy[Any]]
+    examples: int
+    double: bool
+    seconds: float
+
+    def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = ()) -> Outcome:
+        """Check on many examples: the outcome on the smallest that fails, or a pass."""
+        last = Outcome("passed")
+        leaks: set[str] = set()
+        seen = 0
+
+        def body(**example: Any) -> None:
+            nonlocal last, seen
+            seen += 1
+            outcome = self.once(kata, reference, example, modes if seen <= WATCHED else ())
+            leaks.update(outcome.leaks)
+            if outcome.kind == "passed":
+                return
+            last = outcome
+            raise _Fails if outcome.kind in ("mismatch", "raised") else Stop
+
+        try:
+            self._over(self.examples, SETTINGS.phases, body)
+        except (Exception, Stop):
+            if last.kind == "passed":
+                raise
+        last.leaks = tuple(sorted(leaks))
+        return last
+
+    def once(self, kata: Any, reference: Any, example: dict[str, Any], modes: Sequence[Mode] = ()) -> Outcome:
+        """Check on one example."""
+        arguments = {"kata": kata, "reference": reference, **example}
+        wanted = inspect.signature(self.law).parameters
+        leaks: list[str] = []
+        try:
+            with settled(self.double, leaks), ExitStack() as stack:
+                for mode in modes:
+                    stack.enter_context(mode())
+                self.law(**{name: arguments[name] for name in wanted})
+        except Refused as error:
+            kind, failure = "refused", error
+        except Missing as error:
+            kind, failure = "missing", error
+        except Mismatch as error:
+            error.example = example
+            kind, failure = "mismatch", error
+        except (Exception, SystemExit) as error:
+            kind = "not_started" if unwritten_step(error, getattr(kata, "filename", None)) else "raised"
+            failure = error
+        else:
+            kind, failure = "passed", None
+        return Outcome(kind, failure, example, tuple(leaks))
+
+    def some_examples(self, count: int) -> list[dict[str, Any]]:
+        """The first `count` examples this claim is checked on, always the same ones."""
+        found: list[dict[str, Any]] = []
+        self._over(count, (Phase.generate,), lambda **example: found.append(example))
+        return found
+
+    def _over(self, count: int, phases: Sequence[Phase], body: Callable[..., None]) -> None:
+        if not self.strategies:
+            body()
+            return
+        settings(SETTINGS, max_examples=count, phases=phases)(given(**self.strategies)(body))()
+
+
+def claim(
+    step: int, *, examples: int = 12, double: bool = False, seconds: float = 10.0, **strategies: st.SearchStrategy[Any]
+) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
+    """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
+
+    The law takes `kata` (the code under test), `reference` (the solution) and a value of each strategy, or only
+    those of them that it names. With `double`, the default dtype is float64 while it runs. `seconds` is the
+    processor time after which the search for a failing example is called endless.
+    """
+
+    def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
+        sentence = " ".join((law.__doc__ or "").split())
+        made = Claim(law.__name__, step, sentence, law, strategies, examples, double, seconds)
+
+        def test(kata: Any, reference: Any) -> None:
+            outcome = made.check(kata, reference)
+            if outcome.error is not None:
+                raise outcome.error
+
+        test.__name__, test.__doc__, test.__module__ = law.__name__, law.__doc__, law.__module__
+        test.claim = made  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def unwritten_step(error: BaseException, filename: str | None) -> int:
+    """The step that a stub says is not started, or 0: only its own `NotImplementedError("step N")` says so.
+
+    torch raises the same type for a module without `forward`, which is a mistake and not a stub.
+    """
+    said = re.fullmatch(r"step (\d+)", str(error))
+    if not isinstance(error, NotImplementedError) or said is None or filename is None:
+        return 0
+    frame: TracebackType | None = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None or frame.tb_frame.f_code.co_filename != filename:
+        return 0
+    return int(said.group(1))
+
+
+@contextmanager
+def settled(double: bool, leaks: list[str]) -> Iterator[None]:
+    """Run with known global settings and seeds, put all of them back, and name in `leaks` what was left changed."""
+    generators = torch.get_rng_state(), random.getstate()
+    before = _settings()
+    torch.default_generator.manual_seed(0)  # torch.manual_seed also asks after every device, 0.5 ms a call
+    random.seed(0)
+    if double:
+        torch.set_default_dtype(torch.float64)
+    started = _settings()
+    try:
+        yield
+    finally:
+        for name, value in _settings().items():
+            if value != started[name]:
+                leaks.append(f"{name} was left at {value}")
+        _restore(before)
+        torch.set_rng_state(generators[0])
+        random.setstate(generators[1])
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "the default dtype": torch.get_default_dtype(),
+        "gradient mode": torch.is_grad_enabled(),
+        "the number of threads": torch.get_num_threads(),
+        "the working directory": os.getcwd(),
+    }
+
+
+def _restore(values: dict[str, Any]) -> None:
+    torch.set_default_dtype(values["the default dtype"])
+    torch.set_grad_enabled(values["gradient mode"])
+    if torch.get_num_threads() != values["the number of threads"]:
+        torch.set_num_threads(values["the number of threads"])
+    os.chdir(values["the working directory"])

@@ -1,0 +1,131 @@
+"""Name the misunderstanding behind a wrong answer, by finding the known mistake that gives the same one.
+
+Nothing here reads the learner's source. The smallest failing example is run on every mistake of the bank; those that
+give exactly the learner's answer are tried on richer examples of the same claim, and then on the kata's other
+claims. Where no single mistake explains everything that was seen, pairs are tried. No match, no guess.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .catalog import Kata
+from .check import same
+from .claims import Claim, Outcome, Stop
+from .mistakes import Mistake, compose
+from .suite import Suite
+from .workspace import LoadError, Subject, Workspace
+
+RICHER = 6  # further examples of the failing claim
+OTHERS = 2  # examples of each other claim
+SHOWN = 3  # more suspects than this are no help
+
+Suspect = tuple[Mistake, ...]  # one mistake, or two at once
+Evidence = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a wrong answer looks like. `relation` tells how the mistakes belong together.
+
+    "one": it is this; "both": these two at once; "either": one of these, which no example tells apart;
+    "includes": this one, and another that stayed unnamed.
+    """
+
+    mistakes: tuple[Mistake, ...] = ()
+    relation: str = "one"
+
+
+@dataclass
+class Trial:
+    """The checks that were made on the learner's code, to be made again on suspects."""
+
+    checks: list[tuple[Claim, dict[str, Any]]] = field(default_factory=list)
+    answers: list[Evidence] = field(default_factory=list)
+
+
+class Detective:
+    """Finds the mistakes that explain a failure within a time budget (seconds)."""
+
+    def __init__(self, kata: Kata, workspace: Workspace, suite: Suite, subject: Subject, seconds: float = 1.5):
+        self.kata, self.workspace, self.suite, self.subject = kata, workspace, suite, subject
+        self.reference = workspace.reference(kata)
+        self.solution = kata.solution.read_text(encoding="utf-8")
+        self.deadline = time.monotonic() + seconds
+        self.subjects: dict[Suspect, Subject | None] = {}
+
+    def diagnose(self, claim: Claim, outcome: Outcome) -> Diagnosis:
+        """Name the mistakes that give the learner's answer to `claim`, or none."""
+        first = Trial([(claim, outcome.example)], [outcome.evidence])
+        richer = self.trial((claim, example) for example in claim.some_examples(RICHER))
+        bank = self.suite.mistakes
+        singles = self.consistent([(mistake,) for mistake in bank], first, richer)
+        others = self.trial(
+            (other, example)
+            for other in self.suite.claims
+            if other is not claim
+            for example in other.some_examples(OTHERS)
+        )
+        if whole := self.consistent(singles, others):
+            return _either(whole)
+        known = [single[0] for single in singles]
+        pairs = [pair for pair in itertools.combinations(bank, 2) if not known or set(pair) & set(known)]
+        fitting = self.consistent(pairs, first, richer)
+        if whole := self.consistent(fitting, others):
+            return _both(whole)
+        return _either(singles) if singles else _both(fitting)
+
+    def trial(self, checks: Iterable[tuple[Claim, dict[str, Any]]]) -> Trial:
+        """The learner's answers to some checks; steps that are not started say nothing."""
+        found = Trial()
+        for claim, example in checks:
+            if time.monotonic() > self.deadline:
+                break
+            outcome = claim.once(self.subject, self.reference, example)
+            if outcome.kind not in ("not_started", "missing"):
+                found.checks.append((claim, example))
+                found.answers.append(outcome.evidence)
+        return found
+
+    def consistent(self, suspects: Sequence[Suspect], *trials: Trial) -> list[Suspect]:
+        """The suspects that give the learner's answers in every trial."""
+        return [suspect for suspect in suspects if all(self._gives(suspect, trial) for trial in trials)]
+
+    def _gives(self, suspect: Suspect, trial: Trial) -> bool:
+        subject = self._subject(suspect)
+        if subject is None:
+            return False
+        for (claim, example), answer in zip(trial.checks, trial.answers):
+            if time.monotonic() > self.deadline:
+                return False
+            if not same(claim.once(subject, self.reference, example).evidence, answer):
+                return False
+        return True
+
+    def _subject(self, suspect: Suspect) -> Subject | None:
+        if suspect not in self.subjects:
+            source = compose(suspect, self.solution)
+            name = " and ".join(mistake.name for mistake in suspect)
+            try:
+                self.subjects[suspect] = source and self.workspace.variant(self.kata, source, name)
+            except (LoadError, Exception, Stop):
+                self.subjects[suspect] = None
+        return self.subjects[suspect]
+
+
+def _either(suspects: Sequence[Suspect]) -> Diagnosis:
+    if not 1 <= len(suspects) <= SHOWN:
+        return Diagnosis()
+    mistakes = tuple(suspect[0] for suspect in suspects)
+    return Diagnosis(mistakes, "one" if len(mistakes) == 1 else "either")
+
+
+def _both(pairs: Sequence[Suspect]) -> Diagnosis:
+    if len(pairs) == 1:
+        return Diagnosis(tuple(pairs[0]), "both")
+    common = set.intersection(*map(set, pairs)) if pairs else set()
+    return Diagnosis(tuple(common), "includes") if common else Diagnosis()

@@ -1,0 +1,68 @@
+"""Print values the way a learner reads them: few digits, and a mark on the entries that differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+EDGE = 6  # rows and columns shown of a large matrix
+TEXT = 160  # characters shown of a long text
+
+
+def number(value: float | int | bool) -> str:
+    """One number in few digits: 0.333, 12.5, 3.16e+04, -inf."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return str(value)
+    text = f"{value:.3g}"
+    return text if "e" in text or "." in text or text.strip("-") in ("inf", "nan") else f"{value:.1f}"
+
+
+def show(value: Any, differs: torch.Tensor | None = None) -> str:
+    """Return `value` as text; entries where the bool tensor `differs` is True stand between » and «."""
+    if isinstance(value, torch.Tensor):
+        return _tensor(value.detach(), differs)
+    if isinstance(value, float):
+        return number(value)
+    text = repr(value)
+    return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+
+
+def _tensor(value: torch.Tensor, differs: torch.Tensor | None) -> str:
+    if value.is_meta:
+        return f"a tensor of shape {tuple(value.shape)} on the meta device"
+    if value.ndim == 0:
+        return number(value.item())
+    if value.numel() == 0:
+        return f"an empty tensor of shape {tuple(value.shape)}"
+    where, block, marks = _interesting_block(value, differs)
+    rows = block.tolist() if block.ndim == 2 else [block.tolist()]
+    marked = marks.tolist() if block.ndim == 2 else [marks.tolist()]
+    cells = [
+        [f"»{number(v)}«" if m else number(v) for v, m in zip(row, row_marks)]
+        for row, row_marks in zip(rows, marked)
+    ]
+    width = max(len(cell) for row in cells for cell in row)
+    lines = ["[" + ", ".join(cell.rjust(width) for cell in row) + "]" for row in cells]
+    text = lines[0] if block.ndim == 1 else "[" + ",\n ".join(lines) + "]"
+    shape = "×".join(map(str, value.shape))
+    return text if not where else f"{text}\n(entry {where} of a tensor of shape {shape})"
+
+
+def _interesting_block(
+    value: torch.Tensor, differs: torch.Tensor | None
+) -> tuple[str, torch.Tensor, torch.Tensor]:
+    """The last two dimensions around the first entry that differs, and which part of the whole they are."""
+    marks = torch.zeros_like(value, dtype=torch.bool) if differs is None else differs
+    first = marks.nonzero()[0].tolist() if marks.any() else [0] * value.ndim
+    outer, inner = first[:-2], first[-2:]
+    block, marks = value[tuple(outer)], marks[tuple(outer)]
+    window = [slice(max(0, at - EDGE + 1), max(EDGE, at + 1)) for at in inner]
+    cropped = any(size > EDGE for size in block.shape)
+    if cropped:
+        block, marks = block[tuple(window)], marks[tuple(window)]
+    if not outer and not cropped:
+        return "", block, marks
+    index = [str(at) for at in outer]
+    index += [f"{w.start}:{min(w.stop, n)}" for w, n in zip(window, value.shape[-2:])] if cropped else [":"] * len(inner)
+    return f"[{', '.join(index)}]", block, marks

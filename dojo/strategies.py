@@ -1,0 +1,89 @@
+"""Hypothesis strategies for the sizes, tensors and texts that properties are checked on."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass, field
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+# Smallest and largest value of each dimension, unless a property says otherwise. Heads start at 2: one head
+# hides wrong scales and wrong views.
+RANGES = {"B": (1, 4), "T": (1, 7), "h": (2, 4), "d": (2, 5), "d_in": (2, 7), "d_out": (2, 7), "D": (2, 8), "V": (5, 12)}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Named dimensions, pairwise distinct, and the random numbers that go with them.
+
+    `sizes.T` is a dimension. The methods make tensors; the same call on equal sizes gives the same tensor, so
+    an example can be run again on other code.
+    """
+
+    dims: dict[str, int]
+    seed: int = 0
+    strided: bool = field(default=False)  # tensors are views with other strides, as a transpose gives
+
+    def __getattr__(self, name: str) -> int:
+        try:
+            return self.__dict__["dims"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __repr__(self) -> str:
+        text = ", ".join(f"{name}={size}" for name, size in self.dims.items())
+        text += f", seed={self.seed}" if self.seed else ""
+        return text + (", non-contiguous input" if self.strided else "")
+
+    def shape(self, names: str) -> tuple[int, ...]:
+        """The sizes of "B T h*d": names, numbers and products of them."""
+        return tuple(
+            math.prod(int(part) if part.isdigit() else self.dims[part] for part in name.split("*"))
+            for name in names.split()
+        )
+
+    def generator(self, salt: str = "") -> torch.Generator:
+        """A generator that depends on the seed and `salt` alone."""
+        return torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {salt}".encode()))
+
+    def normal(self, names: str, scale: float = 1.0, salt: str = "") -> Tensor:
+        """Normal numbers, rounded to two decimals times `scale`, in the default dtype. Salt makes a second one differ."""
+        shape = self.shape(names)
+        values = torch.randn(shape, generator=self.generator(names + salt), dtype=torch.float64)
+        return self._layout((values.round(decimals=2) * scale).to(torch.get_default_dtype()))
+
+    def ids(self, names: str, below: int, salt: str = "") -> Tensor:
+        """Random int64 token ids from 0 up to, not including, `below`."""
+        return self._layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)))
+
+    def _layout(self, values: Tensor) -> Tensor:
+        if not self.strided or values.ndim < 2:
+            return values
+        return values.transpose(-1, -2).contiguous().transpose(-1, -2)
+
+
+@st.composite
+def sizes(draw: st.DrawFn, names: str, strided: bool = True, **ranges: tuple[int, int]) -> Sizes:
+    """Sizes for the dimensions in `names`, pairwise distinct, each from its range in `ranges` or `RANGES`."""
+    dims: dict[str, int] = {}
+    for name in names.split():
+        low, high = ranges.get(name) or RANGES[name]
+        free = [size for size in range(low, high + 1) if size not in dims.values()]
+        dims[name] = draw(st.sampled_from(free), label=name)
+    return Sizes(dims, draw(st.integers(0, 999)), draw(st.booleans()) if strided else False)
+
+
+def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
+    """Give every parameter of `module` normal values, so that no default start hides a mistake."""
+    with torch.no_grad():
+        for name, values in module.named_parameters():
+            generator = size.generator(name)
+            values.copy_(torch.randn(values.shape, generator=generator, dtype=torch.float64) * scale)
+
+
+def texts(alphabet: str, min_size: int = 0, max_size: int = 30) -> st.SearchStrategy[str]:
+    """Texts over the characters of `alphabet`."""
+    return st.text(alphabet=sorted(set(alphabet)), min_size=min_size, max_size=max_size)

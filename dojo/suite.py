@@ -1,0 +1,60 @@
+"""What a kata is judged by: its claims, its bans and its bank of mistakes, loaded from their files."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from .bans import Ban
+from .catalog import Kata
+from .claims import Claim
+from .mistakes import Mistake
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Claims in the order they are checked (by step, then as written), bans, and known mistakes."""
+
+    claims: tuple[Claim, ...]
+    bans: tuple[Ban, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def steps(self) -> dict[int, list[Claim]]:
+        """The claims of each step, in order."""
+        found: dict[int, list[Claim]] = {}
+        for claim in self.claims:
+            found.setdefault(claim.step, []).append(claim)
+        return found
+
+    def claim(self, name: str) -> Claim:
+        """The claim of that name. Raises LookupError."""
+        for claim in self.claims:
+            if claim.name == name:
+                return claim
+        raise LookupError(f"no claim is called {name}")
+
+    def step_of(self, mistake: Mistake) -> int:
+        """The step in which a mistake is caught."""
+        return self.claim(mistake.caught_by).step
+
+
+def load_suite(kata: Kata) -> Suite:
+    """Load the suite of a kata; a kata without a bank has no known mistakes."""
+    tests = _load(kata.tests, f"_dojo_tests_{kata.slug}")
+    claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
+    mistakes: tuple[Mistake, ...] = ()
+    if kata.mistakes.is_file():
+        mistakes = tuple(_load(kata.mistakes, f"_dojo_mistakes_{kata.slug}").MISTAKES)
+    return Suite(tuple(sorted(claims, key=lambda claim: claim.step)), tuple(getattr(tests, "BANS", ())), mistakes)
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,250 @@
+"""Import the code of a kata: the learner's, the reference's, or a text that stands in for either.
+
+The reference lives in a package of a private name, so that `import solutions` in a learner's file is not served
+from memory. Learners' files live in `katas`: a kata imports earlier katas from there, and where one of those is
+not solved yet it is given the reference's module instead (a stand-in).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .catalog import Catalog, Kata
+from .claims import Missing, Refused
+
+REFERENCE = "_dojo_reference"
+LEARNER = "katas"
+
+
+class LoadError(Exception):
+    """A learner's file that cannot be read or compiled. `line` is where, or None."""
+
+    def __init__(self, message: str, line: int | None = None):
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass
+class Subject:
+    """The code under test: its module, with a plain message for each name that it lacks."""
+
+    module: ModuleType
+    filename: str
+    source: str
+    home: Kata
+    called: list[str] = field(default_factory=list)  # names of the contract that the running claim has used
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = getattr(self.__dict__["module"], name)
+        except AttributeError:
+            raise Missing(self._missing(name)) from None
+        self.called.append(name)
+        return value
+
+    def _missing(self, name: str) -> str:
+        own = [
+            other
+            for other, value in vars(self.module).items()
+            if getattr(value, "__module__", None) == self.module.__name__ and not other.startswith("_")
+        ]
+        kind = "class" if name[0].isupper() and not name.isupper() else "function"
+        near = difflib.get_close_matches(name, own, n=1, cutoff=0.6) or [
+            other for other in own if other.lower().replace("_", "") == name.lower().replace("_", "")
+        ]
+        advice = f" There is `{near[0]}`: is it misnamed?" if near else ""
+        if not own:
+            advice = " The file defines nothing at all: is it saved whole?"
+        return f"There is no {kind} `{name}` in your file.{advice}"
+
+    def line_of(self, name: str) -> int | None:
+        """The line where a function, or the `forward` of a class, is defined in this file."""
+        value = vars(self.module).get(name)
+        if inspect.isclass(value):
+            value = vars(value).get("forward") or vars(value).get("__init__") or value
+        code = getattr(inspect.unwrap(value) if callable(value) else value, "__code__", None)
+        if code is not None:
+            return code.co_firstlineno if code.co_filename == self.filename else None
+        found = re.search(rf"^(class|def) {re.escape(name)}\b", self.source, re.MULTILINE)
+        return self.source.count("\n", 0, found.start()) + 1 if found else None
+
+    def line_in(self, error: BaseException) -> int | None:
+        """The deepest line of this file in an error's traceback."""
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == self.filename]
+        return lines[-1] if lines else None
+
+
+class Workspace:
+    """The katas of one tree, ready to import."""
+
+    def __init__(self, catalog: Catalog, solved: frozenset[str] = frozenset()):
+        """`solved` are the slugs whose file a learner's later katas may build on; elsewhere the reference stands in."""
+        self.catalog = catalog
+        self.solved = solved
+        solutions = [str(catalog.root / "solutions")]
+        if getattr(sys.modules.get(REFERENCE), "__path__", None) != solutions:
+            for name in [name for name in sys.modules if name.startswith(f"{REFERENCE}.")]:
+                del sys.modules[name]
+            _package(REFERENCE, solutions)
+        self._finder = _KataFinder(self)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _KataFinder)]
+        sys.meta_path.insert(0, self._finder)
+
+    def reference(self, kata: Kata) -> ModuleType:
+        """The solution's module."""
+        with _watching():
+            return importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
+
+    def learner(self, kata: Kata, path: Path | None = None) -> Subject:
+        """The learner's module, from its file or the one at `path`. Raises LoadError and what the file itself raises."""
+        path = path or kata.file
+        source = read_source(path)
+        for name in [name for name in sys.modules if name.startswith(f"{LEARNER}.")]:
+            del sys.modules[name]
+        _package(LEARNER, [])
+        self._finder.current = kata
+        with self.watching():
+            return self._execute(kata, source, str(path), f"{LEARNER}.{kata.slug}.{kata.name}")
+
+    def variant(self, kata: Kata, source: str, name: str) -> Subject:
+        """A module made of a changed text of the solution; it builds on the reference of earlier katas."""
+        self.reference(kata)
+        filename = f"<{kata.slug}: {name}>"
+        return self._execute(kata, source, filename, f"{REFERENCE}.{kata.slug}.{kata.name}__variant")
+
+    def stand_ins(self, kata: Kata) -> dict[str, list[str]]:
+        """The earlier katas that the reference stands in for, and the names that are used of each."""
+        return {slug: names for slug, names in kata.needs.items() if slug not in self.solved}
+
+    def watching(self) -> AbstractContextManager[None]:
+        """While this lasts, code that opens a solution or a bank of mistakes is refused."""
+        root = self.catalog.root.resolve()
+        return _watching(root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives")
+
+    def _execute(self, kata: Kata, source: str, filename: str, name: str) -> Subject:
+        module = ModuleType(name)
+        module.__file__ = filename
+        module.__package__ = name.rpartition(".")[0]
+        code = compile_source(source, filename)
+        sys.modules[name] = module  # dataclasses look their module up
+        try:
+            exec(code, module.__dict__)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        return Subject(module, filename, source, kata)
+
+
+def read_source(path: Path) -> str:
+    """A file's text, read as bytes. Raises LoadError with a plain message."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise LoadError("Your file is gone. `make reset` brings the stub back.") from None
+    except OSError as error:
+        raise LoadError(f"Your file cannot be read: {error.strerror or error}.") from None
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise LoadError("Your file holds null bytes: it seems to be saved only in part.", line)
+    if not data.strip():
+        raise LoadError("Your file is empty. `make reset` brings the stub back.")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise LoadError("Your file is not UTF-8 text. Save it in the encoding UTF-8.", line) from None
+
+
+def compile_source(source: str, filename: str) -> Any:
+    """Compile a text. Raises LoadError for a syntax error, with its line."""
+    try:
+        return compile(source, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise LoadError(f"Python cannot read your file: {error.msg}.", error.lineno) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise LoadError(f"Python cannot read your file: {error}.") from None
+
+
+class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Serves `katas.kNN_name.name`: the learner's file where that kata is solved, else the reference's module."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.current: Kata | None = None
+        self.katas: Mapping[str, Kata] = {kata.slug: kata for kata in workspace.catalog.katas}
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        package, _, rest = fullname.partition(".")
+        slug, _, name = rest.partition(".")
+        if package != LEARNER or slug not in self.katas or name not in ("", self.katas[slug].name):
+            return None
+        return importlib.util.spec_from_loader(fullname, self, is_package=not name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        _, slug, *name = module.__name__.split(".")
+        if not name:
+            return
+        kata = self.katas[slug]
+        if self.current is not None and kata.number >= self.current.number:
+            raise ImportError(f"{self.current.code} builds on earlier katas only; {kata.code} is not one of them")
+        if slug in self.workspace.solved:
+            filename = str(kata.file)
+            module.__file__ = filename
+            exec(compile_source(read_source(kata.file), filename), module.__dict__)
+        else:
+            sys.modules[module.__name__] = self.workspace.reference(kata)
+
+
+def _package(name: str, path: list[str]) -> None:
+    package = ModuleType(name)
+    package.__path__ = path
+    sys.modules[name] = package
+
+
+# --- The solutions are for comparing, after one has passed -----------------------------------------------------
+
+_watched: list[Path] = []  # folders that the code now running may not read; empty while ours runs
+_hooked = False
+
+
+@contextmanager
+def _watching(*folders: Path) -> Iterator[None]:
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_refuse)  # an audit hook cannot be taken off again, so it stays and looks at _watched
+        _hooked = True
+    before = _watched[:]
+    _watched[:] = folders
+    try:
+        yield
+    finally:
+        _watched[:] = before
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not _watched or not isinstance(arguments[0], (str, bytes)):
+        return
+    name = os.fsdecode(arguments[0])
+    if "solutions" not in name and "mistakes" not in name and "alternatives" not in name:
+        return
+    path = Path(name).resolve()
+    if any(path.is_relative_to(folder) for folder in _watched):
+        raise Refused("Your file reads the reference solutions. They are for comparing, after you have passed.")
