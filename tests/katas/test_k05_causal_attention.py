@@ -1,0 +1,294 @@
+"""k05 causal attention: what must be true of it."""
+
+import torch
+from hypothesis import strategies as st
+
+from dojo import check
+from dojo.bans import DROPOUT, FUSED_ATTENTION, ban
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = [
+    ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
+    ban(*DROPOUT, why="step 3 is to write dropout yourself.", steps=[3]),
+]
+ATTENTION = "B T d_in d_out"
+rates = st.sampled_from([0.5, 0.25, 0.8])
+rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def masked_softmax_by_rows(scores, mask):
+    weights = torch.zeros_like(scores)
+    for i, hidden in enumerate(mask):
+        visible = ~hidden
+        weights[..., i, visible] = torch.softmax(scores[..., i, visible], dim=-1)
+    return weights
+
+
+def causal_attention_by_tokens(module, x):
+    query, key, value = module.W_query(x), module.W_key(x), module.W_value(x)
+    outputs = []
+    for t in range(x.shape[1]):
+        scores = torch.einsum("bd,bsd->bs", query[:, t], key[:, : t + 1]) / key.shape[-1] ** 0.5
+        outputs.append(torch.einsum("bs,bsd->bd", torch.softmax(scores, dim=-1), value[:, : t + 1]))
+    return torch.stack(outputs, dim=1)
+
+
+def some_mask(size):
+    """A mask in which every token sees itself, and the rest is drawn."""
+    hidden = torch.rand(size.T, size.T, generator=size.generator("mask")) < 0.5
+    return hidden & ~torch.eye(size.T, dtype=torch.bool)
+
+
+def attention(kata, size, room=0, **options):
+    """The module under test in eval mode, with parameters that no default start hides."""
+    module = kata.CausalAttention(size.d_in, size.d_out, size.T + room, **options)
+    check.instance(module, torch.nn.Module, "CausalAttention(…)")
+    randomise(module, size)
+    return module.eval()
+
+
+def with_same_parameters(reference, module, size, room=0, **options):
+    """The module under test beside the reference's, with parameters copied into it (buffers are its own)."""
+    model = attention(reference, size, room, **options)
+    check.copy_parameters(model, module)
+    return model
+
+
+# --- Step 1: the mask ------------------------------------------------------------------------------------------
+
+
+@claim(step=1, tokens=st.integers(1, 8))
+def test_mask_is_true_exactly_for_later_tokens(kata, tokens):
+    """causal_mask is True exactly where the key (column) comes after the query (row)."""
+    want = torch.tensor([[key > query for key in range(tokens)] for query in range(tokens)])
+    check.equal(kata.causal_mask(tokens), want, f"causal_mask({tokens})")
+
+
+# --- Step 2: softmax over what is visible ----------------------------------------------------------------------
+
+
+@claim(step=2, size=sizes("B T"))
+def test_hidden_weights_are_exactly_zero(kata, size):
+    """masked_softmax gives every hidden entry a weight of exactly 0."""
+    scores, mask = size.normal("B T T"), some_mask(size)
+    weights = kata.masked_softmax(scores, mask)
+    check.tensor(weights, scores.shape, scores.dtype, "masked_softmax(scores, mask)")
+    check.exactly(weights.masked_fill(~mask, 0), torch.zeros_like(weights), "the hidden part of the weights", scores=scores, mask=mask)
+
+
+@claim(step=2, size=sizes("B h T"), double=True)
+def test_visible_weights_are_the_softmax_of_the_visible_scores(kata, size):
+    """masked_softmax gives the visible entries of a row the softmax of their own scores."""
+    scores, mask = size.normal("B h T T", scale=2), some_mask(size)
+    want = masked_softmax_by_rows(scores, mask)
+    check.equal(kata.masked_softmax(scores, mask), want, "masked_softmax(scores, mask)", scores=scores, mask=mask)
+
+
+@claim(step=2, size=sizes("B T", T=(2, 7)))
+def test_extreme_scores_do_not_break_the_mask(kata, size):
+    """masked_softmax holds for scores of ±30,000 too: what is hidden stays hidden, what is visible sums to 1."""
+    scores, mask = size.normal("B T T", scale=30_000), some_mask(size)
+    want = masked_softmax_by_rows(scores, mask)
+    check.equal(kata.masked_softmax(scores, mask), want, "masked_softmax(scores, mask)", scores=scores, mask=mask)
+
+
+@claim(step=2, size=sizes("B T"))
+def test_masked_softmax_leaves_its_arguments_alone(kata, size):
+    """masked_softmax does not change the scores that it is given."""
+    scores, mask = size.normal("B T T"), some_mask(size)
+    before = scores.clone()
+    check.present(kata.masked_softmax(scores, mask), "masked_softmax(scores, mask)")
+    check.exactly(scores, before, "scores, after the call")
+
+
+# --- Step 3: dropout -------------------------------------------------------------------------------------------
+
+
+@claim(step=3, size=sizes("B T D"), rate=rates)
+def test_dropout_does_nothing_outside_training(kata, size, rate):
+    """dropout returns x unchanged when training is False, and at rate 0."""
+    x = size.normal("B T D")
+    check.equal(kata.dropout(x, rate, False), x, f"dropout(x, {rate}, training=False)", x=x)
+    check.equal(kata.dropout(x, 0.0, True), x, "dropout(x, 0.0, training=True)", x=x)
+
+
+@claim(step=3, size=sizes("B T D"), rate=rates)
+def test_dropout_zeroes_or_scales(kata, size, rate):
+    """In training every entry is either exactly 0 or x / (1 − rate)."""
+    x = size.normal("B T D") + 3  # no entry is 0 by itself
+    x_before = x.clone()
+    got = kata.dropout(x, rate, True, size.generator("dropout"))
+    check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
+    want = torch.where(got == 0, 0.0, x_before / (1 - rate))
+    check.equal(got, want, f"dropout(x, {rate}, training=True)", x=x_before)
+    check.exactly(x, x_before, "x, after the call")
+
+
+@claim(step=3, examples=6, rate=rates, seed=st.integers(0, 99))
+def test_dropout_keeps_the_expected_share(kata, rate, seed):
+    """In training about 1 − rate of the entries survive, each on its own."""
+    x = torch.ones(60, 100)
+    got = kata.dropout(x, rate, True, torch.Generator().manual_seed(seed))
+    check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
+    kept = got != 0
+    # Five standard deviations of the share kept: whole, by row and by column.
+    for dim, count in ((None, 6000), (1, 100), (0, 60)):
+        share = kept.double().mean() if dim is None else kept.double().mean(dim)
+        slack = 5 * (rate * (1 - rate) / count) ** 0.5
+        want = torch.full_like(share, 1 - rate)
+        if ((share - want).abs() > slack).any():
+            part = {None: "of all entries", 1: "of each row", 0: "of each column"}[dim]
+            raise check.Mismatch(f"the share kept {part} is not about {1 - rate:g}", share, want)
+
+
+@claim(step=3, rate=rates, seed=st.integers(0, 99))
+def test_dropout_draws_from_the_generator(kata, rate, seed):
+    """Equal generators drop the same entries, and a second call on one generator drops others."""
+    x = torch.ones(20, 20)
+    generator = torch.Generator().manual_seed(seed)
+    one = kata.dropout(x, rate, True, generator)
+    two = kata.dropout(x, rate, True, generator)
+    again = kata.dropout(x, rate, True, torch.Generator().manual_seed(seed))
+    check.tensor(one, x.shape, x.dtype, "dropout(…)")
+    check.exactly(again, one, "dropout with an equal generator")
+    if torch.equal(one, two):
+        raise check.Mismatch("a second call drops the same entries as the first", two)
+
+
+# --- Step 4: the module ----------------------------------------------------------------------------------------
+
+
+@claim(step=4, size=sizes(ATTENTION), bias=st.booleans())
+def test_projections_are_linear_layers(kata, reference, size, bias):
+    """CausalAttention has three projections as in kata 4, with a bias only where qkv_bias asks for one."""
+    module = attention(kata, size, qkv_bias=bias)
+    model = with_same_parameters(reference, module, size, qkv_bias=bias)
+    for name in ("W_query", "W_key", "W_value"):
+        check.instance(getattr(module, name), torch.nn.Linear, f"`{name}`")
+    count = sum(parameter.numel() for parameter in module.parameters())
+    check.equal(count, sum(parameter.numel() for parameter in model.parameters()), "the number of parameters")
+
+
+@claim(step=4, size=sizes(ATTENTION), room=rooms, bias=st.booleans(), double=True)
+def test_output_is_causal_attention(kata, reference, size, room, bias):
+    """In eval mode the output is softmax(Q·Kᵀ/√d_out) over the visible tokens, times V, at every T up to the context length."""
+    module = attention(kata, size, room, dropout=0.5, qkv_bias=bias)
+    model = with_same_parameters(reference, module, size, room, dropout=0.5, qkv_bias=bias)
+    x = size.normal("B T d_in")
+    check.equal(module(x), causal_attention_by_tokens(model, x), "the output", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
+def test_no_gradient_reaches_a_later_token(kata, size, room):
+    """The gradient of an output to every later input is exactly 0."""
+    module = attention(kata, size, room)
+    gradients = gradient_by_token(module, size)
+    later = torch.ones(size.T, size.T).triu(1).bool()
+    check.exactly(gradients.where(later, 0), torch.zeros_like(gradients), "the gradient of output (row) to a later input (column)")
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
+def test_every_token_sees_itself_and_all_earlier_ones(kata, size, room):
+    """Every output depends on its own token and on each earlier one."""
+    module = attention(kata, size, room)
+    with torch.no_grad():  # small weights: no softmax is so sharp that a token is seen by a hair only
+        for parameter in module.parameters():
+            parameter.mul_(0.3)
+    gradients = gradient_by_token(module, size)
+    seen = torch.ones(size.T, size.T).tril().bool()
+    check.equal((gradients != 0) & seen, seen, "which input (column) each output (row) depends on")
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
+def test_a_huge_change_of_a_later_token_changes_no_earlier_output(kata, size, room):
+    """Making the last token 1,000 times as large changes no output before it."""
+    module = attention(kata, size, room)
+    x = size.normal("B T d_in")
+    changed = x.clone()
+    changed[:, -1] *= 1000
+    before, after = module(x), module(changed)
+    check.tensor(before, size.shape("B T d_out"), x.dtype, "the output")
+    check.tensor(after, before.shape, x.dtype, "the output")
+    check.equal(after[:, :-1], before[:, :-1], "the outputs before the last, after the change", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
+def test_a_prefix_gives_the_same_outputs(kata, size, room):
+    """The outputs of the first t tokens are the same when the rest is cut off."""
+    module = attention(kata, size, room)
+    x = size.normal("B T d_in")
+    whole = module(x)
+    check.tensor(whole, size.shape("B T d_out"), x.dtype, "the output")
+    for t in range(1, size.T):
+        check.equal(module(x[:, :t]), whole[:, :t], f"the output for the first {t} of {size.T} tokens", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), double=True)
+def test_extreme_inputs_do_not_break_the_mask(kata, reference, size):
+    """Scores of many thousands change nothing: later tokens stay hidden."""
+    module = attention(kata, size)
+    model = with_same_parameters(reference, module, size)
+    x = size.normal("B T d_in", scale=300)
+    check.equal(module(x), causal_attention_by_tokens(model, x), "the output for large inputs", x=x)
+
+
+@claim(step=4, size=sizes("B T d_in", T=(2, 6)), rate=rates, double=True)
+def test_dropout_acts_on_the_weights(kata, size, rate):
+    """In training, attention weights are dropped (exactly 0) or scaled by 1 / (1 − rate), and nothing else is."""
+    # The values are the rows of [I I]: each half of an output is then the row of weights itself.
+    T = size.T
+    module = kata.CausalAttention(T, 2 * T, T, dropout=rate)
+    check.instance(module, torch.nn.Module, "CausalAttention(…)")
+    randomise(module, size)
+    value = check.parameter(module, "W_value.weight")
+    with torch.no_grad():
+        value.copy_(torch.cat([torch.eye(T), torch.eye(T)]))
+    x = torch.eye(T).expand(size.B, T, T).clone()
+    weights = module.eval()(x)
+    check.tensor(weights, (size.B, T, 2 * T), x.dtype, "the output in eval mode")
+    dropped = module.train()(x)
+    check.tensor(dropped, weights.shape, x.dtype, "the output in training")
+    want = torch.where(dropped == 0, 0.0, weights / (1 - rate))
+    check.equal(dropped, want, "attention weights in training (read off the output, twice side by side)")
+    check.exactly(dropped[..., T:], dropped[..., :T], "the second reading of the dropped weights")
+
+
+@claim(step=4, examples=5, seed=st.integers(0, 99))
+def test_dropout_is_on_in_training_only(kata, seed):
+    """In training two passes differ, in eval mode they do not."""
+    torch.manual_seed(seed)
+    module = kata.CausalAttention(3, 4, 20, dropout=0.5)
+    check.instance(module, torch.nn.Module, "CausalAttention(…)")
+    check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
+    x = torch.randn(2, 20, 3)
+    module.train()
+    if torch.equal(module(x), module(x)):
+        raise check.Mismatch("two passes in training are equal: nothing is dropped", module(x)[0, :2])
+    module.eval()
+    check.exactly(module(x), module(x), "a second pass in eval mode")
+
+
+@claim(step=4, size=sizes(ATTENTION))
+def test_mask_is_a_buffer(kata, size):
+    """`mask` is a buffer: it moves with the module, and it is not trained."""
+    module = attention(kata, size)
+    check.equal("mask" in dict(module.named_buffers()), True, '"mask" among the buffers')
+    check.equal("mask" in dict(module.named_parameters()), False, '"mask" among the parameters')
+    check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
+
+
+def gradient_by_token(module, size):
+    """How much output (row) depends on input (column): the largest absolute gradient over batch and channels."""
+    x = size.normal("B T d_in").requires_grad_()
+    output = module(x)
+    check.tensor(output, size.shape("B T d_out"), x.dtype, "the output")
+    rows = []
+    for t in range(size.T):
+        weight = size.normal("B d_out", salt="probe")
+        (gradient,) = torch.autograd.grad((output[:, t] * weight).sum(), x, retain_graph=True)
+        rows.append(gradient.abs().amax(dim=(0, 2)))
+    return torch.stack(rows)

@@ -1,0 +1,289 @@
+"""k05: what people get wrong about causal attention."""
+
+from dojo.mistakes import mistake, swap
+
+SCORES = "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"
+WEIGHTS = "weights = masked_softmax(scores, self.mask[:tokens, :tokens])"
+MASK = "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=1)"
+FILL = "return softmax(scores.masked_fill(mask, -torch.inf))"
+KEEP = "keep = torch.rand(x.shape, generator=generator, device=x.device) >= rate"
+DROP = "return x * keep / (1 - rate)"
+MIX = "return self.dropout(weights) @ value  # (B, T, d_out)"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "the diagonal is hidden",
+        swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=0)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask also hides each token from itself. A token may look at its own position, and the first
+        token has nothing else to look at.""",
+    ),
+    mistake(
+        "one future token is visible",
+        swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=2)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask starts one diagonal too far out, so each token sees its successor. The successor is
+        what the model has to predict.""",
+    ),
+    mistake(
+        "the past is hidden",
+        swap(MASK, "return torch.tril(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=-1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask hides earlier tokens and leaves later ones visible. Rows are queries and columns are
+        keys, and a query may look back only.""",
+    ),
+    mistake(
+        "True means visible",
+        swap(MASK, "return torch.tril(torch.ones(tokens, tokens, dtype=torch.bool))"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask is True where a token may look. Here it is the other way round: True marks what is
+        hidden.""",
+    ),
+    mistake(
+        "nothing is hidden",
+        swap(MASK, "return torch.zeros(tokens, tokens, dtype=torch.bool)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask hides nothing. Every token then sees the whole sequence, the answers included.""",
+    ),
+    mistake(
+        "the mask is made of numbers",
+        swap(MASK, "return torch.triu(torch.ones(tokens, tokens), diagonal=1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask holds floating-point ones and zeros. It answers yes or no, and `masked_fill` takes
+        nothing but a bool mask.""",
+    ),
+    # Step 2
+    mistake(
+        "the mask is ignored",
+        swap(FILL, "return softmax(scores)"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""The softmax runs over all scores, hidden or not. Hidden entries keep a share of the weight, and
+        with it the future leaks.""",
+    ),
+    mistake(
+        "hidden scores are filled with 0",
+        swap(FILL, "return softmax(scores.masked_fill(mask, 0.0))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A hidden score becomes 0 before the softmax, by filling or by multiplying. The exponential of 0 is
+        1, so a hidden entry still gets weight.""",
+    ),
+    mistake(
+        "the visible scores are filled",
+        swap(FILL, "return softmax(scores.masked_fill(~mask, -torch.inf))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""The fill goes where the mask is False, so what should be seen is hidden and the reverse. The
+        mask is True where an entry is hidden.""",
+    ),
+    mistake(
+        "a fill of -20 is too small",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -20.0))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A hidden score becomes -20, whose exponential is small but not 0. Some weight is left, and where
+        the visible scores are low it is a lot.""",
+    ),
+    mistake(
+        "a fill of -10,000 can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -1e4))"),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""A hidden score becomes -10,000, which is not the lowest score there can be. Where visible scores
+        fall below it, the hidden entries win the softmax.""",
+    ),
+    mistake(
+        "masked after the softmax",
+        swap(FILL, "return softmax(scores).masked_fill(mask, 0.0)"),
+        caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
+        explanation="""Hidden weights are set to 0 after the softmax has shared out the whole. The rows then sum to less
+        than 1, and what is left depends on the hidden scores.""",
+    ),
+    mistake(
+        "masked after the softmax, then renormalised",
+        swap(
+            FILL,
+            "weights = softmax(scores).masked_fill(mask, 0.0)\n    return weights / weights.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""The weights are masked after the softmax and scaled back to sum 1, which is right for ordinary
+        scores. Where a hidden score is far above the visible ones, all visible weights round to 0 and the division
+        is 0/0.""",
+    ),
+    mistake(
+        "the softmax runs over the queries",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -torch.inf), dim=-2).nan_to_num(0.0)"),
+        caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
+        explanation="""The weights sum to 1 down each column, over the queries. Each query shares its attention out
+        among the keys, along its own row.""",
+    ),
+    mistake(
+        "scores are filled in place",
+        swap(FILL, "return softmax(scores.masked_fill_(mask, -torch.inf))"),
+        caught_by="test_masked_softmax_leaves_its_arguments_alone",
+        explanation="""The function with a trailing underscore writes into the scores that it was given. Whoever
+        called still holds that tensor, and finds it changed.""",
+    ),
+    # Step 3
+    mistake(
+        "dropout is on outside training",
+        swap("if not training or rate == 0:", "if rate == 0:"),
+        caught_by="test_dropout_does_nothing_outside_training",
+        explanation="""Entries are dropped whatever `training` says. A trained model would give another answer each time
+        it is asked.""",
+    ),
+    mistake(
+        "what survives is not scaled",
+        swap(DROP, "return x * keep"),
+        caught_by="test_dropout_zeroes_or_scales",
+        explanation="""Entries are dropped and the survivors stay as they are. The sum is then smaller in training than
+        later, when nothing is dropped.""",
+    ),
+    mistake(
+        "scaled by 1/rate",
+        swap(DROP, "return x * keep / rate"),
+        caught_by="test_dropout_zeroes_or_scales",
+        explanation="""The survivors are divided by the share that is dropped. At a rate of 0.5 this happens to be
+        right, at any other the expected value is lost.""",
+    ),
+    mistake(
+        "scaled the wrong way",
+        swap(DROP, "return x * keep * (1 - rate)"),
+        caught_by="test_dropout_zeroes_or_scales",
+        explanation="""The survivors are made smaller. They have to make up for what is missing, so they have to
+        grow.""",
+    ),
+    mistake(
+        "keeps what should be dropped",
+        swap(KEEP, "keep = torch.rand(x.shape, generator=generator, device=x.device) < rate"),
+        caught_by="test_dropout_keeps_the_expected_share",
+        explanation="""About `rate` of the entries survive, not 1 - rate. `rate` is the share that goes.""",
+    ),
+    mistake(
+        "whole rows are dropped",
+        swap(KEEP, "keep = torch.rand((*x.shape[:-1], 1), generator=generator, device=x.device) >= rate"),
+        caught_by="test_dropout_keeps_the_expected_share",
+        explanation="""One random number decides for a whole row. Each entry is dropped on its own.""",
+    ),
+    mistake(
+        "the generator is ignored",
+        swap(KEEP, "keep = torch.rand(x.shape, device=x.device) >= rate"),
+        caught_by="test_dropout_draws_from_the_generator",
+        explanation="""The random numbers come from torch's global generator, not from the one that was handed over.
+        A run can then not be repeated by giving it an equal generator.""",
+    ),
+    # Step 4
+    mistake(
+        "attention without a mask",
+        swap(WEIGHTS, "weights = softmax(scores)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The weights come from all scores, and the mask is not used. Every token sees the tokens that
+        it is meant to predict.""",
+    ),
+    mistake(
+        "no scale",
+        swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores go into the softmax as they are. Their spread grows with the width of the head, and a
+        wide head would look at one token only.""",
+    ),
+    mistake(
+        "scaled by the input width",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / x.shape[-1] ** 0.5  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the root of d_in. What is summed in a score is one product for each
+        channel of query and key, and those have d_out channels.""",
+    ),
+    mistake(
+        "divided by the width, not its root",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / key.shape[-1]  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by d_out itself. It is their standard deviation that grows with the width,
+        and that grows like a root.""",
+    ),
+    mistake(
+        "query and key are swapped",
+        swap(SCORES, "scores = key @ query.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""Row i holds the key of token i against all queries. Rows are for the one who asks: the query of
+        token i against all keys.""",
+    ),
+    mistake(
+        "the input is mixed, not the values",
+        swap("value = self.W_query(x), self.W_key(x), self.W_value(x)", "value = self.W_query(x), self.W_key(x), self.W_key(x)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""What is mixed is a projection made for comparing, not the values. W_value decides what a token
+        hands on, and here nothing passes through it.""",
+    ),
+    mistake(
+        "a mean over the visible tokens",
+        swap(WEIGHTS, "weights = masked_softmax(scores * 0, self.mask[:tokens, :tokens])"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""Every visible token gets the same weight, whatever the query and the keys say. It is causal,
+        but nobody pays attention.""",
+    ),
+    mistake(
+        "each token sees only itself",
+        swap(MIX, "return value + 0 * (weights @ value)  # (B, T, d_out)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The output of a token is its own value and nothing else. No information leaks from the future,
+        and none comes from the past.""",
+    ),
+    mistake(
+        "the last rows of the mask are used",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[-tokens:, :tokens])"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""For a sequence shorter than the context length, the rows are cut from the bottom of the mask, where
+        nearly everything is visible. Token 0 stands in row 0.""",
+    ),
+    mistake(
+        "the mask is not cut to the sequence",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask has the size of the context length, the scores that of the sequence. As soon as a sequence
+        is shorter the two do not fit.""",
+    ),
+    mistake(
+        "dropout before the softmax",
+        swap(WEIGHTS, "weights = masked_softmax(self.dropout(scores), self.mask[:tokens, :tokens])"),
+        swap(MIX, "return weights @ value  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Scores are dropped, so some become 0 before the softmax. A score of 0 is an ordinary score, and the
+        weight that should be gone is not.""",
+    ),
+    mistake(
+        "dropout on the output",
+        swap(MIX, "return self.dropout(weights @ value)  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels of the output are dropped. In this module it is whole looks from one token to
+        another that are dropped: the weights.""",
+    ),
+    mistake(
+        "dropout is never used",
+        swap(MIX, "return weights @ value  # (B, T, d_out)"),
+        caught_by="test_dropout_is_on_in_training_only",
+        explanation="""The module has a dropout layer, but forward never calls it. Training is then the same at every
+        dropout rate.""",
+    ),
+    mistake(
+        "the mask is a plain attribute",
+        swap('self.register_buffer("mask", causal_mask(context_length))', "self.mask = causal_mask(context_length)"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The mask is an ordinary attribute, which the module does not know about. When the module moves to
+        another device the mask stays behind.""",
+    ),
+    mistake(
+        "the mask is a parameter",
+        swap(
+            'self.register_buffer("mask", causal_mask(context_length))',
+            "self.mask = nn.Parameter(causal_mask(context_length), requires_grad=False)",
+        ),
+        caught_by="test_projections_are_linear_layers",
+        explanation="""The mask is counted among the parameters. Parameters are what training changes, and the mask is
+        fixed.""",
+    ),
+    mistake(
+        "always with a bias",
+        swap("self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)", "self.W_query = nn.Linear(d_in, d_out)"),
+        caught_by="test_projections_are_linear_layers",
+        explanation="""The query projection has a bias whether it was asked for or not. `qkv_bias` decides that, and it is
+        False unless somebody says otherwise.""",
+    ),
+]
