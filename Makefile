@@ -1,0 +1,62 @@
+# Every target brings up .venv by itself, once. `make PY=python3 …` uses an interpreter that has the packages already;
+# `python -m dojo VERB` does the same as `make VERB` where there is no make.
+
+.DEFAULT_GOAL := board
+.PHONY: board start test hint solution reset data train sample stubs check
+
+VENV := .venv
+ifdef PY
+PYTHON := $(PY)
+READY :=
+READY_DEV :=
+else
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+endif
+BOOTSTRAP := python3
+DOJO := $(PYTHON) -m dojo
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): once, and it takes some minutes."
+	@$(BOOTSTRAP) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+board: $(READY)
+	@$(DOJO)
+
+start: $(READY)
+	@$(DOJO) start
+
+test: $(READY)
+	@$(DOJO) test $(KATA) $(if $(TRACEBACK),--traceback)
+
+hint: $(READY)
+	@$(DOJO) hint $(KATA) $(if $(STEP),--step $(STEP))
+
+solution: $(READY)
+	@$(DOJO) solution $(KATA)
+
+reset: $(READY)
+	@$(DOJO) reset $(KATA)
+
+data: $(READY)
+	@$(DOJO) data
+
+train: $(READY)
+	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume)
+
+sample: export PROMPT := $(PROMPT)
+sample: $(READY)
+	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET))
+
+stubs: $(READY)
+	@$(DOJO) stubs
+
+check: $(READY_DEV)
+	@$(DOJO) check

@@ -1,0 +1,41 @@
+"""Count what was proved, and hold the shares against their bounds."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+NAMED_ALONE = 0.95  # of the mistakes caught
+PAIRS_NAMED = 0.90  # of pairs of mistakes, at least one of the two
+proved: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call":
+        proved.update(value for name, value in report.user_properties if name == "proved")
+
+
+def short() -> list[str]:
+    """The promises that fall short of their bounds."""
+    pairs = proved["pairs named"] + proved["pairs not named"]
+    found = []
+    if proved["mistakes named alone"] < NAMED_ALONE * proved["mistakes caught"]:
+        found.append(f"fewer than {NAMED_ALONE:.0%} of the mistakes are named alone")
+    if proved["pairs named"] < PAIRS_NAMED * pairs:
+        found.append(f"fewer than {PAIRS_NAMED:.0%} of the pairs are named")
+    return found
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.exitstatus == pytest.ExitCode.OK and short():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if proved:
+        terminalreporter.section("proved")
+        for what, count in proved.items():
+            terminalreporter.write_line(f"{count:5} {what}")
+        for problem in short():
+            terminalreporter.write_line(f"FELL SHORT: {problem}", red=True)

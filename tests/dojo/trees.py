@@ -1,0 +1,26 @@
+"""Trees to try things in: copies of this repository that a test may break."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def copy_tree(target: Path, *, stubs_only: bool = True) -> Path:
+    """Copy what a learner's clone holds (the machinery included) to `target`, with untouched stubs."""
+    from dojo import stubs
+    from dojo.catalog import Catalog
+
+    ignore = shutil.ignore_patterns("__pycache__", "downloads")
+    for name in ("dojo", "katas", "solutions", "tests", "data"):
+        shutil.copytree(ROOT / name, target / name, ignore=ignore)
+    for path in ROOT.glob("*.*"):
+        if path.is_file():
+            shutil.copy(path, target / path.name)
+    shutil.copy(ROOT / "Makefile", target / "Makefile")
+    if stubs_only:
+        for kata in Catalog(target).katas:
+            stubs.write(kata)
+    return target
