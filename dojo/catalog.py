@@ -122,6 +122,8 @@ class Catalog:
         if digits.isdigit():
             last = self.katas[-1].number if self.katas else 0
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
+        words = {word: kata for kata in self.katas for word in kata.name.split("_")}
+        names = words | names
         near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
         hint = f" Did you mean {names[near[0]].name} (KATA={names[near[0]].number})?" if near else " `make` lists them."
         raise UnknownKata(f'There is no kata "{text}".{hint}')

@@ -6,13 +6,14 @@ learner returned is ever broadcast.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .show import show
+from .show import show, telling_digits
 
 # How far from the expected value still counts as equal, relative to the largest expected entry. The error of
 # the reference itself, float32 against double, stays below 2e-6 on the shapes that the properties draw; 50
@@ -26,13 +27,17 @@ class Mismatch(AssertionError):
     """A claim that does not hold, with the evidence.
 
     `problem` is a short sentence; `got` and `want` are the values; `given` maps names to the inputs worth
-    showing; `example` is filled in by the claim that was checked.
+    showing; `example` is filled in by the claim that was checked. `alike` is what diagnosis compares where `got`
+    is in the learner's own words.
     """
 
-    def __init__(self, problem: str, got: Any = None, want: Any = None, given: dict[str, Any] | None = None):
+    def __init__(
+        self, problem: str, got: Any = None, want: Any = None, given: dict[str, Any] | None = None, alike: Any = None
+    ):
         super().__init__(problem)
         self.problem = problem
         self.got = _frozen(got)
+        self.alike = self.got if alike is None else alike
         self.want = _frozen(want)
         self.given = {name: _frozen(value) for name, value in (given or {}).items()}
         self.example: dict[str, Any] = {}
@@ -45,8 +50,12 @@ class Mismatch(AssertionError):
         return ~_close(got, want, _tolerance(got, want))
 
     def texts(self) -> tuple[str, str]:
-        """Expected and got, ready to read."""
-        return show(self.want), show(self.got, self.differs())
+        """Expected and got, ready to read, in as few digits as show the difference."""
+        differs = self.differs()
+        if differs is None:
+            return show(self.want), show(self.got)
+        digits = telling_digits(self.got, self.want, differs)
+        return show(self.want, differs if self.want.ndim else None, digits), show(self.got, differs, digits)
 
 
 def equal(got: Any, want: Any, what: str = "the result", tolerance: float | None = None, **given: Any) -> None:
@@ -117,8 +126,13 @@ def instance(got: Any, kind: type | tuple[type, ...], what: str = "the result") 
         raise Mismatch(f"{what} is {_a(type(got))}, not {' or '.join(_a(k) for k in kinds)}", got)
 
 
-def raises(kinds: type | tuple[type, ...], call: Callable[[], Any], mentions: Iterable[Any] = (), what: str = "") -> None:
-    """Demand that `call` raises one of `kinds`, with each of `mentions` in its message."""
+def raises(
+    kinds: type | tuple[type, ...], call: Callable[[], Any], mentions: Iterable[Any] = (), what: str = "the call"
+) -> None:
+    """Demand that `call` raises one of `kinds`, with each of `mentions` in its message.
+
+    A mention that is an int has to stand there as a whole number; of a tuple any one will do.
+    """
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     names = " or ".join(kind.__name__ for kind in kinds)
     try:
@@ -128,13 +142,27 @@ def raises(kinds: type | tuple[type, ...], call: Callable[[], Any], mentions: It
     except NotImplementedError:
         raise
     except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise Mismatch(f"{what or 'the call'} raises {type(error).__name__}, but should raise {names}", got, names) from error
+        kind = type(error).__name__
+        problem = f"{what} raises {kind}, but should raise {names}"
+        raise Mismatch(problem, f"{kind}: {error}", names, alike=kind) from error
     else:
-        raise Mismatch(f"{what or 'the call'} is accepted, but should raise {names}", got, names)
-    missing = [str(mention) for mention in mentions if str(mention) not in message]
+        raise Mismatch(f"{what} is accepted, but should raise {names}", got, names)
+    missing = [_words(mention) for mention in mentions if not _says(message, mention)]
     if missing:
-        raise Mismatch(f"the message of the {names} does not say {' and '.join(missing)}", message, ", ".join(missing))
+        problem = f"the message of the {names} does not say {' and '.join(missing)}"
+        raise Mismatch(problem, message, ", ".join(missing), alike=re.findall(r"\d+", message))
+
+
+def _says(message: str, mention: Any) -> bool:
+    if isinstance(mention, tuple):
+        return any(_says(message, one) for one in mention)
+    if isinstance(mention, int):
+        return re.search(rf"(?<!\d){mention}(?!\d)", message) is not None
+    return str(mention) in message
+
+
+def _words(mention: Any) -> str:
+    return " or ".join(map(str, mention)) if isinstance(mention, tuple) else str(mention)
 
 
 def parameter(module: nn.Module, path: str) -> Tensor:
@@ -143,7 +171,8 @@ def parameter(module: nn.Module, path: str) -> Tensor:
     for name in path.split("."):
         if not hasattr(value, name):
             owner = type(value).__name__
-            raise Mismatch(f"{owner} has no attribute `{name}`", sorted(dict(value.named_children())) if isinstance(value, nn.Module) else owner, path)
+            got = sorted(dict(value.named_children())) if isinstance(value, nn.Module) else owner
+            raise Mismatch(f"{owner} has no attribute `{name}`", got, path)
         value = getattr(value, name)
     if not isinstance(value, Tensor):
         raise Mismatch(f"`{path}` is {_a(type(value))}, not a parameter", type(value).__name__, "Parameter")
@@ -151,7 +180,7 @@ def parameter(module: nn.Module, path: str) -> Tensor:
 
 
 def copy_parameters(source: nn.Module, target: nn.Module) -> None:
-    """Copy every parameter of `source`, by its path, into `target`. Buffers stay: a copied mask would hide a wrong one."""
+    """Copy every parameter of `source`, by its path, into `target`. Buffers stay: a copied mask hides a wrong one."""
     with torch.no_grad():
         for path, values in source.named_parameters():
             theirs = parameter(target, path)
@@ -166,7 +195,8 @@ def same(one: Any, other: Any) -> bool:
             return one.shape == other.shape and one.dtype == other.dtype
         return bool(_close(one, other, _tolerance(one, other)).all())
     if isinstance(one, float) and isinstance(other, float):
-        return one == other or abs(one - other) <= 1e-5 * max(abs(one), abs(other), NEGLIGIBLE) or (one != one and other != other)
+        bound = 1e-5 * max(abs(one), abs(other), NEGLIGIBLE)
+        return one == other or abs(one - other) <= bound or (one != one and other != other)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and bool(one == other)

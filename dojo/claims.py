@@ -64,7 +64,7 @@ class Outcome:
     def evidence(self) -> tuple[Any, ...]:
         """What two codes have in common that made the same mistake on this example."""
         if isinstance(self.error, Mismatch):
-            return self.kind, self.error.problem, self.error.got
+            return self.kind, self.error.problem, self.error.alike
         return self.kind, type(self.error).__name__, str(self.error)
 
 
@@ -143,7 +143,7 @@ class Claim:
 
 
 def claim(
-    step: int, *, examples: int = 12, double: bool = False, seconds: float = 10.0, **strategies: st.SearchStrategy[Any]
+    step: int, *, examples: int = 12, double: bool = False, seconds: float = 5.0, **strategies: st.SearchStrategy[Any]
 ) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
     """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
 

@@ -10,36 +10,45 @@ EDGE = 6  # rows and columns shown of a large matrix
 TEXT = 160  # characters shown of a long text
 
 
-def number(value: float | int | bool) -> str:
+def number(value: float | int | bool, digits: int = 3) -> str:
     """One number in few digits: 0.333, 12.5, 3.16e+04, -inf."""
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
-    text = f"{value:.3g}"
+    text = f"{value:.{digits}g}"
     return text if "e" in text or "." in text or text.strip("-") in ("inf", "nan") else f"{value:.1f}"
 
 
-def show(value: Any, differs: torch.Tensor | None = None) -> str:
+def show(value: Any, differs: torch.Tensor | None = None, digits: int = 3) -> str:
     """Return `value` as text; entries where the bool tensor `differs` is True stand between » and «."""
     if isinstance(value, torch.Tensor):
-        return _tensor(value.detach(), differs)
+        return _tensor(value.detach(), differs, digits)
     if isinstance(value, float):
-        return number(value)
+        return number(value, digits)
     text = repr(value)
     return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
 
 
-def _tensor(value: torch.Tensor, differs: torch.Tensor | None) -> str:
+def telling_digits(got: torch.Tensor, want: torch.Tensor, differs: torch.Tensor) -> int:
+    """How many digits it takes to see that each differing entry differs: 3 if that is enough, 9 at most."""
+    pairs = list(zip(got[differs].tolist(), want[differs].tolist()))[:EDGE]
+    for digits in range(3, 9):
+        if all(number(one, digits) != number(other, digits) for one, other in pairs):
+            return digits
+    return 9
+
+
+def _tensor(value: torch.Tensor, differs: torch.Tensor | None, digits: int) -> str:
     if value.is_meta:
         return f"a tensor of shape {tuple(value.shape)} on the meta device"
     if value.ndim == 0:
-        return number(value.item())
+        return number(value.item(), digits)
     if value.numel() == 0:
         return f"an empty tensor of shape {tuple(value.shape)}"
     where, block, marks = _interesting_block(value, differs)
     rows = block.tolist() if block.ndim == 2 else [block.tolist()]
     marked = marks.tolist() if block.ndim == 2 else [marks.tolist()]
     cells = [
-        [f"»{number(v)}«" if m else number(v) for v, m in zip(row, row_marks)]
+        [f"»{number(v, digits)}«" if m else number(v, digits) for v, m in zip(row, row_marks)]
         for row, row_marks in zip(rows, marked)
     ]
     width = max(len(cell) for row in cells for cell in row)

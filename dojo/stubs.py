@@ -17,8 +17,11 @@ class StubError(ValueError):
     """The markers of a solution do not pair up; the message gives the file and the line."""
 
 
-def make_stub(solution: str, source: str = "the solution") -> str:
-    """The stub of a solution's text. Its last line is a seal, from which an untouched stub is known."""
+def make_stub(solution: str, source: str = "the solution", solved: int = 0) -> str:
+    """The stub of a solution's text, with the steps up to `solved` left in.
+
+    Its last line is a seal, from which an untouched stub is known. Raises StubError.
+    """
     lines: list[str] = []
     opened: tuple[str, str, int] | None = None
     count = 0
@@ -31,10 +34,12 @@ def make_stub(solution: str, source: str = "the solution") -> str:
             if not opened:
                 raise StubError(f"{source}, line {number}: a marker closes that was not opened")
             indent, step, _ = opened
+            opened = None
+            if int(step) <= solved:
+                continue
             lines.append(f"{indent}# Step {step}: about {count} line{'s' if count > 1 else ''}.")
             lines.append(f'{indent}raise NotImplementedError("step {step}")')
-            opened = None
-        elif opened:
+        elif opened and int(opened[1]) > solved:
             count += bool(line.strip())
         else:
             lines.append(line)
@@ -53,6 +58,12 @@ def stub_of(kata: Kata) -> str:
     """The stub that belongs to a kata's solution as it now stands."""
     source = kata.solution.relative_to(kata.root).as_posix()
     return make_stub(kata.solution.read_text(encoding="utf-8"), source)
+
+
+def write(kata: Kata) -> None:
+    """Write a kata's stub, over whatever stands there."""
+    kata.file.parent.mkdir(parents=True, exist_ok=True)
+    kata.file.write_text(stub_of(kata), encoding="utf-8")
 
 
 def untouched(text: str) -> bool:

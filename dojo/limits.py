@@ -1,0 +1,64 @@
+"""How long and how much a learner's code may run before it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .claims import Stop
+
+MEMORY = 4 << 30  # bytes that a child may take beyond what the warm process has
+
+
+class TimeUp(Stop):
+    """The learner's code used up its time."""
+
+
+@contextmanager
+def limit(seconds: float) -> Iterator[None]:
+    """Raise TimeUp in the code below after `seconds` of processor time, or four times that on the clock.
+
+    Only where signals can interrupt (not on Windows, not outside the main thread); the judge has a limit of its own.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(number: int, frame: Any) -> None:
+        raise TimeUp(f"ran for more than {seconds:g} seconds without coming to an end: an endless loop?")
+
+    try:
+        before = [signal.signal(name, ring) for name in (signal.SIGPROF, signal.SIGALRM)]
+    except ValueError:  # not the main thread
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 4 * seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGPROF, before[0])
+        signal.signal(signal.SIGALRM, before[1])
+
+
+def bound_resources() -> None:
+    """Bound what this process may take from now on. Where the system has no such limit (macOS), the clock alone does."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * os.sysconf("SC_PAGE_SIZE") + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; torch says it with a RuntimeError."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

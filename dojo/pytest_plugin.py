@@ -1,0 +1,106 @@
+"""Run `tests/katas` with plain pytest and get the same verdict, so that an editor's test panel works.
+
+Claims go through the same judgement as `make test`, in the order of their steps; after a step that fails the later
+ones are skipped. What a failing test prints is the report, not the traceback of the machinery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from .catalog import Catalog, Kata, find_root
+from .progress import Progress
+from .report import render
+from .verdict import Judgement
+from .workspace import Workspace
+
+KEY = pytest.StashKey[dict[str, "Session"]]()
+
+
+class NotPassed(Exception):
+    """A claim that does not hold; the message is the report."""
+
+
+class Session:
+    """One kata being judged, claim by claim."""
+
+    def __init__(self, kata: Kata, workspace: Workspace):
+        self.kata = kata
+        self.judgement = Judgement(kata, workspace)
+        self.failed_step: int | None = None
+        if not self.judgement.load():
+            self.failed_step = 0
+
+    def run(self, name: str) -> None:
+        """Check one claim: passes, skips (an earlier step failed) or raises NotPassed."""
+        claim = self.judgement.suite.claim(name)
+        if self.failed_step == 0:
+            self.failed_step = -1
+            raise NotPassed(self.report())
+        if self.failed_step is not None and claim.step > self.failed_step:
+            first = "the file cannot be run" if self.failed_step < 0 else f"step {self.failed_step} comes first"
+            pytest.skip(first)
+        outcome = self.judgement.check(claim)
+        if outcome.kind == "passed":
+            return
+        self.failed_step = claim.step
+        if self.judgement.verdict.verdict == "passed" or outcome.kind != "raised":
+            self.judgement.fail(claim, outcome)
+        raise NotPassed(self.report())
+
+    def report(self) -> str:
+        return render(self.judgement.verdict.as_dict(), self.kata.title).plain
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    torch.set_num_threads(1)
+    config.stash[KEY] = {}
+
+
+@pytest.fixture
+def kata() -> None:
+    """Stands for the code under test; the judgement supplies it."""
+
+
+@pytest.fixture
+def reference() -> None:
+    """Stands for the solution; the judgement supplies it."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the claims of each file by step."""
+    place = {item: at for at, item in enumerate(items)}
+    items.sort(key=lambda item: (str(item.path), _claim(item).step, place[item]) if _claim(item) else ("", 0, place[item]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Check a claim by the judgement of its kata."""
+    if _claim(pyfuncitem) is None:
+        return None
+    sessions = pyfuncitem.config.stash[KEY]
+    name = pyfuncitem.path.stem
+    if name not in sessions:
+        catalog = Catalog(find_root())
+        solved = Progress.load(catalog.root).solved(catalog)
+        sessions[name] = Session(catalog.by_slug(name.removeprefix("test_")), Workspace(catalog, solved))
+    sessions[name].run(pyfuncitem.originalname)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """Show the report in the place of a traceback."""
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, NotPassed):
+        report.longrepr = str(call.excinfo.value)
+    return report
+
+
+def _claim(item: pytest.Item) -> Any:
+    return getattr(getattr(item, "obj", None), "claim", None)
