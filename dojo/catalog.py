@@ -141,7 +141,7 @@ def section(text: str, heading: str) -> str:
 
 
 def find_root() -> Path:
-    """The repository: DOJO_ROOT, else the nearest folder above this one that holds katas and solutions, else the package's."""
+    """The repository: DOJO_ROOT, else the nearest folder upwards that holds katas and solutions, else the package's."""
     if chosen := os.environ.get("DOJO_ROOT"):
         return Path(chosen).resolve()
     here = Path.cwd()

@@ -80,6 +80,7 @@ class Claim:
     examples: int
     double: bool
     seconds: float
+    slow: bool = False
 
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = ()) -> Outcome:
         """Check on many examples: the outcome on the smallest that fails, or a pass."""
@@ -143,18 +144,25 @@ class Claim:
 
 
 def claim(
-    step: int, *, examples: int = 12, double: bool = False, seconds: float = 5.0, **strategies: st.SearchStrategy[Any]
+    step: int,
+    *,
+    examples: int = 12,
+    double: bool = False,
+    seconds: float = 5.0,
+    slow: bool = False,
+    **strategies: st.SearchStrategy[Any],
 ) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
     """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
 
     The law takes `kata` (the code under test), `reference` (the solution) and a value of each strategy, or only
     those of them that it names. With `double`, the default dtype is float64 while it runs. `seconds` is the
-    processor time after which the search for a failing example is called endless.
+    processor time after which the search for a failing example is called endless. A `slow` law (one that starts a
+    process) is checked once and plays no part in finding the mistake behind a wrong answer.
     """
 
     def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
         sentence = " ".join((law.__doc__ or "").split())
-        made = Claim(law.__name__, step, sentence, law, strategies, examples, double, seconds)
+        made = Claim(law.__name__, step, sentence, law, strategies, examples, double, seconds, slow)
 
         def test(kata: Any, reference: Any) -> None:
             outcome = made.check(kata, reference)

@@ -11,77 +11,40 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from . import stubs
-from .catalog import Catalog, Kata, UnknownKata, find_root
+from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
-from .progress import Progress
+from .school import School, console, show_board, warn
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
 )
-console = Console(highlight=False)
 KataName = Annotated[str, typer.Argument(metavar="KATA", help="5, 05, k05 or causal_attention")]
-STATUS = {
-    "solved": ("✓", "solved", "green"),
-    "changed": ("~", "solved before, changed since", "yellow"),
-    "started": ("…", "started", "yellow"),
-    "untouched": ("·", "", "dim"),
-}
-
-
-class School:
-    """The tree this command works on."""
-
-    def __init__(self) -> None:
-        self.root = find_root()
-        self.catalog = Catalog(self.root)
-        self.progress = Progress.load(self.root, lambda text: warn(text))
-
-    def find(self, name: str) -> Kata:
-        """The kata called `name`; ends the program with a usage error where there is none."""
-        try:
-            return self.catalog.find(name)
-        except UnknownKata as error:
-            warn(str(error))
-            raise typer.Exit(2) from None
-
-    @property
-    def next(self) -> Kata | None:
-        """The first kata that is not solved."""
-        return next((kata for kata in self.catalog.katas if self.progress.status(kata) != "solved"), None)
-
-    def wanted(self, name: str) -> Kata:
-        """The kata called `name`, or the next one where no name is given."""
-        if name:
-            return self.find(name)
-        if self.next is None:
-            console.print("Every kata is solved. Train the GPT that you built: make train")
-            raise typer.Exit(0)
-        return self.next
 
 
 @app.callback(invoke_without_command=True)
 def board(context: typer.Context) -> None:
     """Show the katas: which are solved, and what is next."""
     if context.invoked_subcommand is None:
-        _board(School())
+        show_board(School())
 
 
 @app.command()
 def start() -> None:
     """Show the board, judge the first kata that is not solved, and say what to do next."""
     school = School()
-    _board(school)
+    show_board(school)
     kata = school.next
     if kata is None:
         return
     console.print()
     _judge_all(school, [kata])
     lesson, file = (path.relative_to(school.root).as_posix() for path in (kata.lesson, kata.file))
-    console.print(f"\nRead the lesson:  {lesson}\nWrite your code:  {file}\nThen be judged:   make test KATA={kata.number}")
+    console.print(
+        f"\nRead the lesson:  {lesson}\nWrite your code:  {file}\nThen be judged:   make test KATA={kata.number}"
+    )
 
 
 @app.command()
@@ -100,7 +63,9 @@ def test(
 
 
 @app.command()
-def hint(kata: KataName = "", step: Annotated[int, typer.Option(help="Of which step; else where you stand.")] = 0) -> None:
+def hint(
+    kata: KataName = "", step: Annotated[int, typer.Option(help="Of which step; else where you stand.")] = 0
+) -> None:
     """Show the next hint for the step you are at; each call shows one more."""
     school = School()
     wanted = school.wanted(kata)
@@ -108,17 +73,21 @@ def hint(kata: KataName = "", step: Annotated[int, typer.Option(help="Of which s
     step = step or entry.get("step") or 1
     hints = wanted.hints(step)
     if not hints:
-        warn(f"There are no hints for step {step} of {wanted.code}; it has the steps {', '.join(map(str, wanted.steps))}.")
+        warn(f"There are no hints for step {step} of {wanted.code}: it has steps {', '.join(map(str, wanted.steps))}.")
         raise typer.Exit(2)
     taken = entry.setdefault("hints", {})
     count = taken[str(step)] = min(int(taken.get(str(step), 0)) + 1, len(hints))
-    _save(school.progress)
+    school.save()
     console.print(f"{wanted.code} · {wanted.title}, step {step} · {wanted.steps.get(step, '')}", style="bold")
     for kind, text in hints[:count]:
         console.print(f"\n{kind}:", style="cyan")
         console.print(Text(text))
     left = len(hints) - count
-    more = f"{left} more: make hint KATA={wanted.number}" if left else f"That was the last. make solution KATA={wanted.number}"
+    more = (
+        f"{left} more: make hint KATA={wanted.number}"
+        if left
+        else f"That was the last. make solution KATA={wanted.number}"
+    )
     console.print(f"\n{more}", style="dim")
 
 
@@ -148,14 +117,18 @@ def reset(kata: KataName) -> None:
 
 
 @app.command("stubs")
-def make_stubs(check: Annotated[bool, typer.Option(help="Write nothing; exit 1 if a stub is out of date.")] = False) -> None:
+def make_stubs(
+    check: Annotated[bool, typer.Option(help="Write nothing; exit 1 if a stub is out of date.")] = False,
+) -> None:
     """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
     school = School()
     stale = [kata for kata in school.catalog.katas if stubs.outdated(kata)]
     for kata in stale:
         if not check:
             stubs.write(kata)
-        console.print(f"{kata.file.relative_to(school.root).as_posix()} {'is out of date: make stubs' if check else 'written'}")
+        console.print(
+            f"{kata.file.relative_to(school.root).as_posix()} {'is out of date: make stubs' if check else 'written'}"
+        )
     if not stale:
         console.print("Every stub is as its solution makes it.")
     raise typer.Exit(1 if check and stale else 0)
@@ -163,7 +136,7 @@ def make_stubs(check: Annotated[bool, typer.Option(help="Write nothing; exit 1 i
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def check(context: typer.Context) -> None:
-    """Prove the repository: stubs, solutions, alternatives, mistakes, and the machinery. Extra arguments go to pytest."""
+    """Prove what the repository promises, and count it. Extra arguments go to pytest."""
     root = find_root()
     parallel = ["-n", "2"] if _has("xdist") else []
     command = [sys.executable, "-m", "pytest", "tests/dojo", "-q", *parallel, *context.args]
@@ -172,25 +145,43 @@ def check(context: typer.Context) -> None:
 
 @app.command()
 def data() -> None:
-    """Fetch the real texts and the GPT-2 vocabulary; from the folder DOJO_MIRROR where that is set."""
-    from .downloads import fetch_all
+    """Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."""
+    from . import graduation
 
-    raise typer.Exit(0 if fetch_all(find_root(), console) else 1)
+    raise typer.Exit(graduation.fetch(console))
 
 
-def _board(school: School) -> None:
-    katas = school.catalog.katas
-    solved = sum(school.progress.status(kata) == "solved" for kata in katas)
-    console.print(f"GPT katas: {solved} of {len(katas)} solved\n", style="bold")
-    for kata in katas:
-        mark, words, style = STATUS[school.progress.status(kata)]
-        arrow = "→" if kata is school.next else " "
-        line = Text(f"{arrow} {mark} {kata.code}  {kata.title:<32}", style if style != "dim" else "")
-        console.print(line.append(words, "dim"))
-    if school.next is not None:
-        console.print(f"\nNext: {school.next.code}. Read {school.next.lesson.relative_to(school.root).as_posix()}, then make test KATA={school.next.number}")
-    else:
-        console.print("\nEvery kata is solved. Train the GPT that you built: make train")
+@app.command()
+def train(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="verona or shakespeare")] = "verona",
+    impl: Annotated[str, typer.Option(help="`solutions`: the reference's parts alone.")] = "yours",
+    resume: Annotated[bool, typer.Option(help="Go on where the last run stopped.")] = False,
+) -> None:
+    """Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."""
+    from . import graduation
+
+    school = School()
+    if preset not in graduation.PRESETS or impl not in ("yours", "solutions"):
+        warn(f"PRESET is one of {', '.join(graduation.PRESETS)}; IMPL is yours or solutions.")
+        raise typer.Exit(2)
+    solved = frozenset() if impl == "solutions" else school.progress.solved(school.catalog)
+    raise typer.Exit(graduation.train(school.catalog, solved, preset, resume, console))
+
+
+@app.command()
+def sample(
+    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
+    preset: Annotated[str, typer.Option(help="Of which run; else the latest.")] = "",
+    characters: Annotated[int, typer.Option(min=1, help="How many to write.")] = 400,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = -1,
+) -> None:
+    """Let the trained GPT continue a text."""
+    from . import graduation
+
+    school = School()
+    solved = school.progress.solved(school.catalog)
+    chosen = None if seed < 0 else seed
+    raise typer.Exit(graduation.sample(school.catalog, solved, prompt, preset, characters, chosen, console))
 
 
 def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:
@@ -205,7 +196,7 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
                 warn(str(error))
                 raise typer.Exit(1) from None
             school.progress.note(kata, verdict["verdict"], verdict["step"])
-            _save(school.progress)
+            school.save()
             if as_json:
                 print(json.dumps(verdict, ensure_ascii=False))
             else:
@@ -223,22 +214,10 @@ def _back_up(root: Path, kata: Kata) -> Path:
     return path
 
 
-def _save(progress: Progress) -> None:
-    try:
-        progress.save()
-    except OSError as error:
-        warn(f"Your progress could not be written: {error}. The verdict stands.")
-
-
 def _has(module: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(module) is not None
-
-
-def warn(text: str) -> None:
-    """Say something beside the output, on standard error."""
-    Console(stderr=True, highlight=False).print(Text(text, "yellow"))
 
 
 def main() -> Any:

@@ -25,9 +25,14 @@ class Judge:
         self._process: subprocess.Popen[str] | None = None
 
     def verdict(self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None) -> dict[str, Any]:
-        """Judge the learner's file of a kata (or the file at `path`): the dictionary of `Verdict`. Raises JudgeError."""
+        """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
         process = self._start()
-        request = {"root": str(self.root), "slug": kata.slug, "solved": sorted(solved), "path": str(path) if path else None}
+        request = {
+            "root": str(self.root),
+            "slug": kata.slug,
+            "solved": sorted(solved),
+            "path": str(path) if path else None,
+        }
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
@@ -74,5 +79,7 @@ class Judge:
     def __enter__(self) -> Judge:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

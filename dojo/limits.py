@@ -49,7 +49,7 @@ def limit(seconds: float) -> Iterator[None]:
 
 
 def bound_resources() -> None:
-    """Bound what this process may take from now on. Where the system has no such limit (macOS), the clock alone does."""
+    """Bound what this process may take from now on. Where the system has no such limit (macOS), only time is bound."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

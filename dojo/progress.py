@@ -39,7 +39,8 @@ class Progress:
             aside = path.with_name(f"progress.damaged-{datetime.now():%Y%m%d-%H%M%S}.json")
             try:
                 path.replace(aside)
-                say(f"The progress file was damaged ({error}). It is set aside as {aside.relative_to(root)}; your code is untouched.")
+                where = aside.relative_to(root).as_posix()
+                say(f"The progress file was damaged ({error}). It is set aside as {where}; your code is untouched.")
             except OSError:
                 say(f"The progress file cannot be read ({error}). Your code is untouched.")
             return cls(path)
@@ -75,7 +76,11 @@ class Progress:
         entry = self.katas.get(kata.slug, {})
         if "passed_with" in entry:
             return "solved" if entry["passed_with"] == fingerprint(kata.file) else "changed"
-        return "started" if entry.get("step") not in (None, 1) or entry.get("last") in ("failed", "error", "refused") else "untouched"
+        return (
+            "started"
+            if entry.get("step") not in (None, 1) or entry.get("last") in ("failed", "error", "refused")
+            else "untouched"
+        )
 
     def solved(self, catalog: Catalog) -> frozenset[str]:
         """The slugs of the katas that are solved with their file as it now stands."""

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from .catalog import Catalog, Kata, find_root
+from .judgement import Judgement
 from .progress import Progress
 from .report import render
-from .verdict import Judgement
 from .workspace import Workspace
 
 KEY = pytest.StashKey[dict[str, "Session"]]()
@@ -75,7 +75,9 @@ def reference() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the claims of each file by step."""
     place = {item: at for at, item in enumerate(items)}
-    items.sort(key=lambda item: (str(item.path), _claim(item).step, place[item]) if _claim(item) else ("", 0, place[item]))
+    items.sort(
+        key=lambda item: (str(item.path), _claim(item).step, place[item]) if _claim(item) else ("", 0, place[item])
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

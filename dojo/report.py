@@ -102,7 +102,9 @@ def _next(verdict: dict[str, Any]) -> Iterator[Text]:
     if verdict["verdict"] == "passed":
         yield _line(f"Next: make test. To compare: make solution KATA={number}")
     elif verdict["verdict"] == "not_started":
-        yield _line(f"Next: write step {verdict['step']}, then make test KATA={number}. A nudge: make hint KATA={number}")
+        yield _line(
+            f"Next: write step {verdict['step']}, then make test KATA={number}. A nudge: make hint KATA={number}"
+        )
     else:
         yield _line(f"Next: mend it, then make test KATA={number}. A nudge: make hint KATA={number}")
 

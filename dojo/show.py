@@ -58,9 +58,7 @@ def _tensor(value: torch.Tensor, differs: torch.Tensor | None, digits: int) -> s
     return text if not where else f"{text}\n(entry {where} of a tensor of shape {shape})"
 
 
-def _interesting_block(
-    value: torch.Tensor, differs: torch.Tensor | None
-) -> tuple[str, torch.Tensor, torch.Tensor]:
+def _interesting_block(value: torch.Tensor, differs: torch.Tensor | None) -> tuple[str, torch.Tensor, torch.Tensor]:
     """The last two dimensions around the first entry that differs, and which part of the whole they are."""
     marks = torch.zeros_like(value, dtype=torch.bool) if differs is None else differs
     first = marks.nonzero()[0].tolist() if marks.any() else [0] * value.ndim
@@ -73,5 +71,7 @@ def _interesting_block(
     if not outer and not cropped:
         return "", block, marks
     index = [str(at) for at in outer]
-    index += [f"{w.start}:{min(w.stop, n)}" for w, n in zip(window, value.shape[-2:])] if cropped else [":"] * len(inner)
+    index += (
+        [f"{w.start}:{min(w.stop, n)}" for w, n in zip(window, value.shape[-2:])] if cropped else [":"] * len(inner)
+    )
     return f"[{', '.join(index)}]", block, marks

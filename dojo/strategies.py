@@ -12,7 +12,16 @@ from torch import Tensor
 
 # Smallest and largest value of each dimension, unless a property says otherwise. Heads start at 2: one head
 # hides wrong scales and wrong views.
-RANGES = {"B": (1, 4), "T": (1, 7), "h": (2, 4), "d": (2, 5), "d_in": (2, 7), "d_out": (2, 7), "D": (2, 8), "V": (5, 12)}
+RANGES = {
+    "B": (1, 4),
+    "T": (1, 7),
+    "h": (2, 4),
+    "d": (2, 5),
+    "d_in": (2, 7),
+    "d_out": (2, 7),
+    "D": (2, 8),
+    "V": (5, 12),
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Sizes:
         return torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {salt}".encode()))
 
     def normal(self, names: str, scale: float = 1.0, salt: str = "") -> Tensor:
-        """Normal numbers, rounded to two decimals times `scale`, in the default dtype. Salt makes a second one differ."""
+        """Normal numbers, rounded to two decimals times `scale`, in the default dtype. Salt makes another."""
         shape = self.shape(names)
         values = torch.randn(shape, generator=self.generator(names + salt), dtype=torch.float64)
         return self._layout((values.round(decimals=2) * scale).to(torch.get_default_dtype()))

@@ -22,8 +22,9 @@ from typing import Any
 import torch
 
 from .catalog import Catalog
+from .judgement import Judgement
 from .limits import bound_resources
-from .verdict import Judgement, Verdict
+from .verdict import Verdict
 from .workspace import Workspace
 
 CLOCK = 120.0  # seconds a verdict may take in all

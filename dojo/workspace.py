@@ -2,7 +2,7 @@
 
 The reference lives in a package of a private name, so that `import solutions` in a learner's file is not served
 from memory. Learners' files live in `katas`: a kata imports earlier katas from there, and where one of those is
-not solved yet it is given the reference's module instead (a stand-in).
+not solved yet the reference's code stands in.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import inspect
-import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .catalog import Catalog, Kata
-from .claims import Missing, Refused
+from .claims import Missing
+from .guard import watching
 
 REFERENCE = "_dojo_reference"
 LEARNER = "katas"
@@ -107,19 +107,21 @@ class Workspace:
 
     def reference(self, kata: Kata) -> ModuleType:
         """The solution's module."""
-        with _watching():
+        with watching():
             return importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
 
     def learner(self, kata: Kata, path: Path | None = None) -> Subject:
-        """The learner's module, from its file or the one at `path`. Raises LoadError and what the file itself raises."""
+        """The learner's module, from its file or that at `path`. Raises LoadError and what the file itself raises."""
         path = path or kata.file
         source = read_source(path)
-        for name in [name for name in sys.modules if name.startswith(f"{LEARNER}.")]:
-            del sys.modules[name]
-        _package(LEARNER, [])
-        self._finder.current = kata
+        self._clear(kata)
         with self.watching():
             return self._execute(kata, source, str(path), f"{LEARNER}.{kata.slug}.{kata.name}")
+
+    def parts(self) -> dict[str, ModuleType]:
+        """Every kata's module by its code: the learner's where solved, built on each other. Raises LoadError."""
+        self._clear(None)
+        return {kata.code: importlib.import_module(f"{LEARNER}.{kata.slug}.{kata.name}") for kata in self.catalog.katas}
 
     def variant(self, kata: Kata, source: str, name: str) -> Subject:
         """A module made of a changed text of the solution; it builds on the reference of earlier katas."""
@@ -134,7 +136,13 @@ class Workspace:
     def watching(self) -> AbstractContextManager[None]:
         """While this lasts, code that opens a solution or a bank of mistakes is refused."""
         root = self.catalog.root.resolve()
-        return _watching(root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives")
+        return watching(root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives")
+
+    def _clear(self, current: Kata | None) -> None:
+        for name in [name for name in sys.modules if name.startswith(f"{LEARNER}.")]:
+            del sys.modules[name]
+        _package(LEARNER, [])
+        self._finder.current = current
 
     def _execute(self, kata: Kata, source: str, filename: str, name: str) -> Subject:
         module = ModuleType(name)
@@ -181,7 +189,10 @@ def compile_source(source: str, filename: str) -> Any:
 
 
 class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves `katas.kNN_name.name`: the learner's file where that kata is solved, else the reference's module."""
+    """Serves `katas.kNN_name.name`: the learner's file where that kata is solved, else the solution's.
+
+    The solution is run anew under that name, so that what it imports is the learner's where that is solved.
+    """
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -205,46 +216,14 @@ class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         kata = self.katas[slug]
         if self.current is not None and kata.number >= self.current.number:
             raise ImportError(f"{self.current.code} builds on earlier katas only; {kata.code} is not one of them")
-        if slug in self.workspace.solved:
-            filename = str(kata.file)
-            module.__file__ = filename
-            exec(compile_source(read_source(kata.file), filename), module.__dict__)
-        else:
-            sys.modules[module.__name__] = self.workspace.reference(kata)
+        path = kata.file if slug in self.workspace.solved else kata.solution
+        module.__file__ = str(path)
+        with watching():
+            source = read_source(path)
+        exec(compile_source(source, str(path)), module.__dict__)
 
 
 def _package(name: str, path: list[str]) -> None:
     package = ModuleType(name)
     package.__path__ = path
     sys.modules[name] = package
-
-
-# --- The solutions are for comparing, after one has passed -----------------------------------------------------
-
-_watched: list[Path] = []  # folders that the code now running may not read; empty while ours runs
-_hooked = False
-
-
-@contextmanager
-def _watching(*folders: Path) -> Iterator[None]:
-    global _hooked
-    if not _hooked:
-        sys.addaudithook(_refuse)  # an audit hook cannot be taken off again, so it stays and looks at _watched
-        _hooked = True
-    before = _watched[:]
-    _watched[:] = folders
-    try:
-        yield
-    finally:
-        _watched[:] = before
-
-
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not _watched or not isinstance(arguments[0], (str, bytes)):
-        return
-    name = os.fsdecode(arguments[0])
-    if "solutions" not in name and "mistakes" not in name and "alternatives" not in name:
-        return
-    path = Path(name).resolve()
-    if any(path.is_relative_to(folder) for folder in _watched):
-        raise Refused("Your file reads the reference solutions. They are for comparing, after you have passed.")

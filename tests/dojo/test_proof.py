@@ -15,7 +15,7 @@ from dojo import stubs
 from dojo.catalog import Catalog, Kata
 from dojo.mistakes import Mistake, compose
 from dojo.suite import load_suite
-from dojo.verdict import Judgement
+from dojo.judgement import Judgement
 from dojo.workspace import Workspace
 
 from .trees import ROOT

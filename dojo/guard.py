@@ -1,0 +1,41 @@
+"""The solutions are for comparing, after one has passed: code under test that reads them is refused."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .claims import Refused
+
+_watched: list[Path] = []  # folders that the code now running may not read; empty while ours runs
+_hooked = False
+
+
+@contextmanager
+def watching(*folders: Path) -> Iterator[None]:
+    """While this lasts, whoever opens a file in one of `folders` is refused; with none, everybody may."""
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_refuse)  # an audit hook cannot be taken off again, so it stays and looks at _watched
+        _hooked = True
+    before = _watched[:]
+    _watched[:] = folders
+    try:
+        yield
+    finally:
+        _watched[:] = before
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not _watched or not isinstance(arguments[0], (str, bytes)):
+        return
+    name = os.fsdecode(arguments[0])
+    if "solutions" not in name and "mistakes" not in name and "alternatives" not in name:
+        return
+    path = Path(name).resolve()
+    if any(path.is_relative_to(folder) for folder in _watched):
+        raise Refused("Your file reads the reference solutions. They are for comparing, after you have passed.")

@@ -1,0 +1,229 @@
+"""Judge one kata in this process: its steps in order, up to the first that does not hold."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .bans import enforced
+from .catalog import Kata
+from .check import Mismatch
+from .claims import Claim, Missing, Outcome, Refused, Stop, unwritten_step
+from .diagnosis import Detective
+from .limits import TimeUp, limit, out_of_memory
+from .show import show
+from .suite import Suite, load_suite
+from .verdict import Verdict
+from .workspace import LoadError, Subject, Workspace
+
+LOADING = 5.0  # seconds of processor time that importing a learner's file may take
+Notify = Callable[[str], None]
+
+
+class Judgement:
+    """One kata being judged. `claims_of_step` may be driven one by one, as the pytest plugin does."""
+
+    def __init__(self, kata: Kata, workspace: Workspace, path: Path | None = None, notify: Notify = lambda _: None):
+        self.kata, self.workspace, self.notify = kata, workspace, notify
+        self.path = path or kata.file
+        self.suite: Suite = load_suite(kata)
+        self.subject: Subject | None = None
+        self.verdict = Verdict(kata.code)
+        stand_ins = workspace.stand_ins(kata)
+        self.verdict.stand_ins = [{"kata": slug.split("_")[0], "names": names} for slug, names in stand_ins.items()]
+
+    def load(self) -> bool:
+        """Import the learner's file; False, with the verdict filled in, when that fails."""
+        self.notify("your file is being imported")
+        reference = self.workspace.reference(self.kata)
+        try:
+            with limit(LOADING), enforced(self.suite.bans, 0):
+                self.subject = self.workspace.learner(self.kata, self.path)
+        except LoadError as error:
+            self._stop("error", str(error), line=error.line)
+        except Refused as error:
+            self._stop("refused", str(error), error=error)
+        except TimeUp as error:
+            self._stop("error", f"Importing your file {error}", error=error)
+        except SystemExit as error:
+            self._stop("error", "Your file ends the program (sys.exit) while it is imported.", error=error)
+        except (Exception, Stop) as error:
+            said = "takes more memory than it may." if out_of_memory(error) else f"raises {_said(error)}"
+            self._stop("error", f"Importing your file {said}", error=error)
+        self.reference = reference
+        return self.subject is not None
+
+    def run(self) -> Verdict:
+        """Judge all steps up to the first that fails."""
+        started = time.perf_counter()
+        if self.load():
+            for step, claims in self.suite.steps.items():
+                outcomes = self.run_step(step, claims)
+                if self.verdict.verdict != "passed":
+                    break
+                failing = [(claim, outcome) for claim, outcome in outcomes if outcome.kind != "passed"]
+                if failing:
+                    # What is wrong comes before what is not written yet.
+                    failing.sort(key=lambda pair: pair[1].kind == "not_started")
+                    self.fail(*failing[0])
+                    break
+        self._fill_steps()
+        self.verdict.seconds = round(time.perf_counter() - started, 4)
+        return self.verdict
+
+    def run_step(self, step: int, claims: list[Claim]) -> list[tuple[Claim, Outcome]]:
+        """Check every claim of a step."""
+        entry: dict[str, Any] = {"step": step, "title": self.kata.steps.get(step, ""), "properties": []}
+        self.verdict.steps.append(entry)
+        outcomes = []
+        for claim in claims:
+            started = time.perf_counter()
+            outcome = self.check(claim)
+            status = {"passed": "passed", "not_started": "not_started"}.get(outcome.kind, "failed")
+            seconds = round(time.perf_counter() - started, 4)
+            entry["properties"].append(
+                {"name": claim.name, "claim": claim.sentence, "status": status, "seconds": seconds}
+            )
+            outcomes.append((claim, outcome))
+            if self.verdict.verdict != "passed" or outcome.kind in ("missing", "refused"):
+                break
+        states = [entry["status"] for entry in entry["properties"]]
+        entry["status"] = next((state for state in ("failed", "not_started") if state in states), "passed")
+        entry["seconds"] = round(sum(part["seconds"] for part in entry["properties"]), 4)
+        return outcomes
+
+    def check(self, claim: Claim) -> Outcome:
+        """Check one claim within its time; running out of time or memory ends the judgement."""
+        assert self.subject is not None
+        self.notify(claim.sentence)
+        self.subject.called.clear()
+        modes = (lambda: enforced(self.suite.bans, claim.step), self.workspace.watching)
+        try:
+            with limit(claim.seconds):
+                outcome = claim.check(self.subject, self.reference, modes)
+        except TimeUp as error:
+            self._stop("error", f"Your code {error}", claim=claim, error=error)
+            return Outcome("raised", error)
+        for leak in outcome.leaks:
+            note = f"Your code changed a setting for everyone: {leak}. It was put back."
+            if note not in self.verdict.notes:
+                self.verdict.notes.append(note)
+        return outcome
+
+    def fail(self, claim: Claim, outcome: Outcome) -> None:
+        """Fill the verdict in for a claim that does not hold."""
+        error, kind = outcome.error, outcome.kind
+        assert error is not None and self.subject is not None
+        if kind == "not_started":
+            step = unwritten_step(error, self.subject.filename) or claim.step
+            self._stop("not_started", f"Step {step} is not started.", claim=claim, step=step, error=error)
+        elif kind == "missing":
+            self._stop("error", str(error), claim=claim)
+        elif kind == "refused":
+            self._stop("refused", str(error), claim=claim, error=error)
+        elif out_of_memory(error):
+            self._stop("error", "Your code asks for more memory than it may have.", claim=claim, error=error)
+        elif isinstance(error, SystemExit):
+            self._stop("error", "Your code ends the program (sys.exit).", claim=claim, error=error)
+        else:
+            self._stop("failed", *self._what_is_wrong(error), claim=claim, error=error)
+            if isinstance(error, Mismatch):
+                self.verdict.expected, self.verdict.got = (
+                    error.texts() if error.want is not None else ("", show(error.got))
+                )
+                self.verdict.example = {name: show(value) for name, value in error.given.items()}
+            elif not self.verdict.got:
+                self.verdict.got = f"raises {_said(error)}"
+            sizes = {name: show(value) for name, value in outcome.example.items()}
+            self.verdict.example = sizes | self.verdict.example
+            self._diagnose(claim, outcome)
+
+    def _what_is_wrong(self, error: BaseException) -> tuple[str]:
+        assert self.subject is not None
+        if isinstance(error, Mismatch):
+            return (_sentence(error.problem),)
+        if self.subject.line_in(error) is not None:
+            return (f"Your code raises {_said(error)}",)
+        return (f"Your code could not be used as the contract says: {_said(error)}",)
+
+    def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
+        assert self.subject is not None
+        self.notify("looking for the mistake behind it")
+        try:
+            with limit(10.0):
+                detective = Detective(self.kata, self.workspace, self.suite, self.subject)
+                found = detective.diagnose(claim, outcome)
+        except TimeUp:
+            return
+        self.verdict.relation = found.relation if found.mistakes else ""
+        self.verdict.diagnosis = [
+            {"name": one.name, "explanation": one.explanation, "step": self.suite.step_of(one)}
+            for one in found.mistakes
+        ]
+
+    def _stop(
+        self,
+        verdict: str,
+        message: str,
+        *,
+        claim: Claim | None = None,
+        step: int | None = None,
+        error: BaseException | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.verdict.verdict, self.verdict.message = verdict, message
+        if claim is not None:
+            self.verdict.step, self.verdict.claim, self.verdict.property = (
+                step or claim.step,
+                claim.sentence,
+                claim.name,
+            )
+        if error is not None:
+            self.verdict.traceback = "".join(traceback.format_exception(error))
+            line = line or self._line(error)
+        if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
+            used = [at for name in self.subject.called if (at := self.subject.line_of(name))]
+            line = used[-1] if used else None
+        if line is not None:
+            self.verdict.where = {"file": self._file(), "line": line, "code": self._code(line)}
+
+    def _line(self, error: BaseException) -> int | None:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(self.path)]
+        return lines[-1] if lines and not isinstance(error, Mismatch) else None
+
+    def _file(self) -> str:
+        return (
+            self.path.relative_to(self.kata.root).as_posix()
+            if self.path.is_relative_to(self.kata.root)
+            else str(self.path)
+        )
+
+    def _code(self, line: int) -> str:
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace").splitlines()[line - 1].strip()
+        except (OSError, IndexError):
+            return ""
+
+    def _fill_steps(self) -> None:
+        done = {entry["step"] for entry in self.verdict.steps}
+        for step, claims in self.suite.steps.items():
+            if step not in done:
+                parts = [{"name": c.name, "claim": c.sentence, "status": "not_reached", "seconds": 0.0} for c in claims]
+                title = self.kata.steps.get(step, "")
+                entry = {"step": step, "title": title, "properties": parts, "status": "not_reached", "seconds": 0.0}
+                self.verdict.steps.append(entry)
+
+
+def _sentence(problem: str) -> str:
+    first = problem.split(" ")[0]
+    opening = problem[0].upper() if first.isalpha() else problem[0]  # names of functions stay as they are
+    return opening + problem[1:] + ("" if problem.endswith(("?", ".")) else ".")
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."

@@ -1,0 +1,39 @@
+"""Pictures of what was measured. matplotlib is imported when a picture is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+SMOOTHED = 50  # training losses are averaged over this many steps, or they hide the curve in noise
+
+
+def loss_curve(
+    path: Path, losses: Sequence[float], evaluations: Sequence[tuple[int, float]], floor: float | None, title: str
+) -> None:
+    """Draw the training loss of each step, the validation losses as (step, loss), and the corpus's floor, as a PNG.
+
+    Losses are in nats a character. Raises OSError when the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    width = min(SMOOTHED, max(1, len(losses) // 10))
+    smooth = [sum(losses[at : at + width]) / width for at in range(len(losses) - width + 1)]
+    middle = [at + width / 2 for at in range(len(smooth))]
+    axes.plot(middle, smooth, color="#0072b2", linewidth=1.2, label=f"training (mean of {width} steps)")
+    if evaluations:
+        steps, values = zip(*evaluations)
+        axes.plot(steps, values, "o--", color="#d55e00", markersize=4, linewidth=1.2, label="validation")
+        axes.annotate(
+            f"{values[-1]:.3f}", (steps[-1], values[-1]), xytext=(0, 7), textcoords="offset points", ha="right"
+        )
+    if floor is not None:
+        axes.axhline(floor, color="black", linestyle=":", linewidth=1.2, label=f"floor of this corpus, {floor:.3f}")
+    axes.set(xlabel="step", ylabel="loss (nats per character)", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(path)
