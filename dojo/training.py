@@ -106,6 +106,7 @@ class Run:
         """Train to the end. Raises Interrupted, with everything saved, when a signal asks to stop."""
         preset = self.preset
         with _stop_requests() as asked:
+            self._evaluate_if_due()
             while self.step < preset.steps:
                 start = self.step
                 try:
@@ -123,8 +124,14 @@ class Run:
                 except Interrupted:
                     self.save()
                     raise
-                self.evaluate()
-                self.save()
+                self._evaluate_if_due()
+
+    def _evaluate_if_due(self) -> None:
+        """A run that was stopped just before an evaluation makes up for it when it goes on."""
+        due = self.step == self.preset.steps or self.step % self.preset.evaluate_every == 0
+        if due and self.step > 0 and (not self.evaluations or self.evaluations[-1][0] != self.step):
+            self.evaluate()
+            self.save()
 
     def _after(self, asked: list[int], on_step: Callable[[Run], None]) -> Callable[[int, float], None]:
         clock = time.perf_counter()
@@ -159,11 +166,8 @@ class Run:
         return loss
 
     def save(self) -> None:
-        """Save what a resumed run needs. When it cannot be written, say so once and go on: the old files stay whole."""
-        before = self.unsaved
+        """Save what a resumed run needs. When it cannot be written, say so and go on: the old files stay whole."""
         self._try(self._save)
-        if self.unsaved and self.unsaved != before:
-            self.say(f"Could not save at step {self.step}: {self.unsaved}. The run goes on and tries again; make room.")
 
     def _save(self) -> None:
         # The history first: what it holds beyond the checkpoint's step is cut off when the run is resumed.
@@ -182,11 +186,13 @@ class Run:
         self.parts["k14"].save_checkpoint(self.folder / name, self.model, self.optimizer, self.step, self.generator)
 
     def _try(self, write: Callable[[], None]) -> None:
+        before, self.unsaved = self.unsaved, ""
         try:
             write()
-            self.unsaved = ""
         except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
             self.unsaved = getattr(error, "strerror", None) or str(error).split("\n")[0]
+            if self.unsaved != before and self.step:
+                self.say(f"Could not save at step {self.step}: {self.unsaved}. The run goes on and tries again.")
 
     def finish(self) -> str:
         """Draw the curve, write a sample with the best model, and return the sample."""

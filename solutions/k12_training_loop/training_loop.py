@@ -30,7 +30,7 @@ def train_step(
     if max_grad_norm is not None:
         nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
-    return loss.item()  # a plain number: a tensor would keep the whole graph alive
+    return loss.item()  # a plain number: a tensor would hold on to its graph
     # </solution>
 
 

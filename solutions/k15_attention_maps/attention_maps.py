@@ -1,7 +1,5 @@
 """Attention maps: see which tokens a trained model looks at."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,12 +18,15 @@ def attention_weights(model: nn.Module, ids: Int64[Tensor, "B T"]) -> Float[Tens
     """
     # <solution step=1>
     caught, hooks = [], []
+
+    def catch(module, inputs, output):
+        caught.append(output)
+
     modes = [(module, module.training) for module in model.modules()]
     model.eval()  # dropout passes the weights on as they are
     try:
         for block in model.blocks:
-            hook = lambda module, inputs, output: caught.append(output)  # noqa: E731
-            hooks.append(block.attention.dropout.register_forward_hook(hook))
+            hooks.append(block.attention.dropout.register_forward_hook(catch))
         with torch.no_grad():
             model(ids)
     finally:
@@ -47,7 +48,7 @@ def importance(weights: Float[Tensor, "layers B h T T"]) -> Float[Tensor, "B T"]
     # </solution>
 
 
-def plot_attention(weights: Float[Tensor, "T T"], tokens: list[str], ax: Axes | None = None) -> Axes:
+def plot_attention(weights: Float[Tensor, "T T"], tokens: list[str], ax: "Axes | None" = None) -> "Axes":
     """Draw one map, input tokens on x and output tokens on y, the weight as colour; return its axes.
 
     Without `ax` it is drawn on a figure of its own, `ax.figure` of the axes returned.
