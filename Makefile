@@ -18,6 +18,7 @@ BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
 
 $(VENV)/.ready: pyproject.toml constraints.txt
+	@$(BOOTSTRAP) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make BOOTSTRAP=python3.12" if sys.version_info < (3, 10) else 0)'
 	@echo "Setting up $(VENV): once, and it takes some minutes."
 	@$(BOOTSTRAP) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .

@@ -199,6 +199,8 @@ def same(one: Any, other: Any) -> bool:
         return one == other or abs(one - other) <= bound or (one != one and other != other)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
+    if type(one).__eq__ is object.__eq__ and one is not None:  # modules, say: no two are equal, so their kind has to do
+        return type(one).__qualname__ == type(other).__qualname__
     return type(one) is type(other) and bool(one == other)
 
 

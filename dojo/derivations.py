@@ -59,9 +59,9 @@ class Reader:
         """Prove that no text has two derivations.
 
         Visits every set of places in the rules where readers of the same characters can be: few sets, where
-        words tell themselves apart. Two derivations of one text would lead two readers to one place in such a
-        set, at its end if not before. And from every place a speech can be brought to its end, so wherever
-        two readers meet there is a text with two derivations.
+        words tell themselves apart. Two derivations of one text would lead two readers to one place, in that
+        text or at the first character of the speech after it. And from every place a speech can be brought to
+        its end, so wherever two readers meet there is a text with two derivations.
 
         Raises:
             GrammarError: two readers meet. The message shows the text up to there.
@@ -69,8 +69,6 @@ class Reader:
         first = frozenset([()])
         beginnings, seen = [("", first)], {first}
         for text, places in beginnings:  # grows while it is walked
-            if sum(1 for rest in places for _ in self._endings(rest)) > 1:
-                raise GrammarError(f"ambiguous: two derivations of {_shown(text)}")
             following: dict[str, list[Rest]] = {}
             for moves in map(self._moves, places):
                 for character, reached in moves.items():
@@ -78,7 +76,7 @@ class Reader:
             for character, reached in following.items():
                 group = frozenset(reached)
                 if len(group) < len(reached):
-                    raise GrammarError(f"ambiguous: two derivations begin with {_shown(text + character)}")
+                    raise GrammarError(f"ambiguous: two derivations both begin with {_shown(text + character)}")
                 if group not in seen:
                     seen.add(group)
                     beginnings.append((text + character, group))

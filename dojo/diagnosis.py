@@ -98,6 +98,8 @@ class Detective:
         return [suspect for suspect in suspects if all(self._gives(suspect, trial) for trial in trials)]
 
     def _gives(self, suspect: Suspect, trial: Trial) -> bool:
+        if time.monotonic() > self.deadline:  # before a text is composed and compiled in vain
+            return False
         subject = self._subject(suspect)
         if subject is None:
             return False

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from . import download
 from .catalog import Catalog
-from .corpus import DataError
+from .download import DataError
 from .presets import PRESETS, build_model, continue_text, parts
 from .training import Interrupted, Run, TrainingError
 
@@ -113,9 +113,12 @@ def _introduce(run: Run, catalog: Catalog, console: Console) -> None:
     titles = {kata.code: kata.title for kata in catalog.katas}
     yours = [f"{code} {titles[code]}" for code, owner in run.whose.items() if owner != "reference"]
     theirs = [code for code, owner in run.whose.items() if owner == "reference"]
-    console.print(f"Yours: {', '.join(yours) or 'nothing yet'}")
-    if theirs:
-        console.print(f"The reference's: {', '.join(theirs)}")
+    if not yours:
+        console.print("Every part of it is the reference's.")
+    elif theirs:
+        console.print(f"Yours: {', '.join(yours)}\nThe reference's: {', '.join(theirs)}")
+    else:
+        console.print("Every part of it is yours.")
 
 
 def _with_bar(run: Run, console: Console) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from .bans import enforced
 from .catalog import Kata
 from .check import Mismatch
-from .claims import Claim, Missing, Outcome, Refused, Stop, unwritten_step
+from .claims import Claim, Missing, Outcome, Refused, Stop, settled, unwritten_step
 from .diagnosis import Detective
 from .limits import TimeUp, limit, out_of_memory
 from .show import show
@@ -38,9 +38,10 @@ class Judgement:
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
         self.notify("your file is being imported")
-        reference = self.workspace.reference(self.kata)
+        self.reference = self.workspace.reference(self.kata)
+        leaks: list[str] = []
         try:
-            with limit(LOADING), enforced(self.suite.bans, 0):
+            with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
                 self.subject = self.workspace.learner(self.kata, self.path)
         except LoadError as error:
             self._stop("error", str(error), line=error.line)
@@ -53,7 +54,7 @@ class Judgement:
         except (Exception, Stop) as error:
             said = "takes more memory than it may." if out_of_memory(error) else f"raises {_said(error)}"
             self._stop("error", f"Importing your file {said}", error=error)
-        self.reference = reference
+        self._note(leaks)
         return self.subject is not None
 
     def run(self) -> Verdict:
@@ -107,11 +108,14 @@ class Judgement:
         except TimeUp as error:
             self._stop("error", f"Your code {error}", claim=claim, error=error)
             return Outcome("raised", error)
-        for leak in outcome.leaks:
+        self._note(outcome.leaks)
+        return outcome
+
+    def _note(self, leaks: Iterable[str]) -> None:
+        for leak in leaks:
             note = f"Your code changed a setting for everyone: {leak}. It was put back."
             if note not in self.verdict.notes:
                 self.verdict.notes.append(note)
-        return outcome
 
     def fail(self, claim: Claim, outcome: Outcome) -> None:
         """Fill the verdict in for a claim that does not hold."""
@@ -225,5 +229,7 @@ def _sentence(problem: str) -> str:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, EOFError) and "reading a line" in str(error):
+        return "EOFError: your code waits for input, and here is nobody to type it."
     text = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."

@@ -61,12 +61,12 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder and save step 0. Raises TrainingError when that cannot be written."""
-        if self.folder.exists():
+        if (self.folder / "best.pt").is_file():
             aside = self.folder.with_name(f"{self.folder.name}-{datetime.now():%Y%m%d-%H%M%S}")
             self.folder.rename(aside)
             self.say(f"The run that was here is kept as {aside.name}.")
         try:
-            self.folder.mkdir(parents=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(f"{self.folder} cannot be made: {error.strerror}. Nothing was started.") from None
         self.save()

@@ -20,17 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # the first optimizer would import it, which would take each child a second
 
 from .catalog import Catalog
 from .judgement import Judgement
-from .limits import bound_resources
+from .limits import PATIENCE, bound_resources
 from .verdict import Verdict
 from .workspace import Workspace
 
-CLOCK = 120.0  # seconds a verdict may take in all
-SILENCE = 60.0  # seconds without news: code that no signal interrupts, or one that swallows them
+CLOCK = 120.0 * PATIENCE  # seconds a verdict may take in all
+SILENCE = 60.0 * PATIENCE  # seconds without news: code that no signal interrupts, or one that swallows them
 FLOOD = 1_000_000  # bytes a learner's code may print
 KEPT = 4_000  # bytes of them that are kept
+NO_END = "Your code did not come to an end and had to be stopped: an endless loop?"
 
 
 def main() -> None:
@@ -60,7 +62,6 @@ def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:
 
 def supervise(request: dict[str, Any]) -> dict[str, Any]:
     """Fork a child that judges, and watch it."""
-    started = time.monotonic()
     results, give_result = os.pipe()
     outputs, give_output = os.pipe()
     child = os.fork()
@@ -70,78 +71,102 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         _be_the_child(request, give_result, give_output)
     os.close(give_result)
     os.close(give_output)
+    status = None
     try:
-        lines, output, trouble = _watch(results, outputs, started)
+        events, output, trouble, status = _watch(child, results, outputs)
     finally:
+        if status is None:
+            status = _end(child)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+            os.killpg(child, signal.SIGKILL)  # whatever it has left running
         os.close(results)
         os.close(outputs)
-    events = [json.loads(line) for line in lines]
-    verdict = next((event["verdict"] for event in reversed(events) if "verdict" in event), None)
+    told = {kind: value for event in events for kind, value in event.items()}
+    verdict = told.get("verdict")
     if trouble or verdict is None:
-        verdict = _without_verdict(request, events, trouble or _how_it_ended(status))
-        verdict["seconds"] = round(time.monotonic() - started, 4)
+        verdict = _without_verdict(request, events, trouble or told.get("trouble") or _how_it_ended(status))
     verdict["output"] = output
     return verdict
 
 
 def _be_the_child(request: dict[str, Any], give_result: int, give_output: int) -> None:
+    me = os.getpid()
+
+    def send(event: dict[str, Any]) -> None:
+        data = (json.dumps(event) + "\n").encode()
+        while data and os.getpid() == me:  # a process forked by the learner's code has no say
+            data = data[os.write(give_result, data) :]
+
     try:
         os.setpgid(0, 0)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(give_output, 1)
         os.dup2(give_output, 2)
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         bound_resources()
-
-        def send(event: dict[str, Any]) -> None:
-            data = (json.dumps(event) + "\n").encode()
-            while data:
-                data = data[os.write(give_result, data) :]
-
         answer = judge(request, lambda event: send({"doing": event}))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(Exception):  # the learner's code may have closed them
+            sys.stdout.flush()
+            sys.stderr.flush()
         send({"verdict": answer})
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        send({"trouble": f"Your code ends the program: it raises {type(error).__name__}."})
     finally:
         os._exit(0)
 
 
-def _watch(results: int, outputs: int, started: float) -> tuple[list[str], str, str]:
-    """Read the child's events and its output until it ends or has to be stopped: (events, output, trouble)."""
-    pieces: dict[int, bytes] = {results: b"", outputs: b""}
-    printed = 0
-    last_event = time.monotonic()
+def _watch(child: int, results: int, outputs: int) -> tuple[list[dict[str, Any]], str, str, int | None]:
+    """Read the child's events and its output until it ends or has to be stopped: (events, output, trouble, status)."""
+    started = last_event = time.monotonic()
+    told, output, printed = b"", b"", 0
+    trouble, status, over = "", None, False
     with selectors.DefaultSelector() as selector:
         selector.register(results, selectors.EVENT_READ)
         selector.register(outputs, selectors.EVENT_READ)
-        trouble = ""
-        while selector.get_map() and results in selector.get_map() and not trouble:
-            for key, _ in selector.select(0.25):
+        while not trouble:
+            ready = selector.select(0 if over else 0.25)
+            for key, _ in ready:
                 data = os.read(key.fd, 65536)
                 if not data:
                     selector.unregister(key.fd)
                 elif key.fd == results:
-                    pieces[results] += data
-                    last_event = time.monotonic()
+                    told, last_event = told + data, time.monotonic()
                 else:
-                    printed += len(data)
-                    pieces[outputs] = (pieces[outputs] + data)[:KEPT]
+                    output, printed = (output + data)[:KEPT], printed + len(data)
+            if over and not ready:  # all of it is read
+                break
             now = time.monotonic()
+            over = results not in selector.get_map() or told.endswith(b"\n") and b'\n{"verdict": ' in told
             if printed > FLOOD:
                 trouble = f"Your code prints without end: more than {FLOOD:,} characters."
             elif now - started > CLOCK or now - last_event > SILENCE:
-                trouble = "Your code did not come to an end and had to be stopped: an endless loop?"
-        if outputs in selector.get_map() and not trouble:
-            os.set_blocking(outputs, False)
-            with contextlib.suppress(BlockingIOError):
-                pieces[outputs] = (pieces[outputs] + os.read(outputs, KEPT))[:KEPT]
-    text = pieces[outputs].decode("utf-8", errors="replace")
-    return pieces[results].decode("utf-8").splitlines(), text, trouble
+                trouble = NO_END
+            elif not ready and status is None:  # a process that it left behind may hold the pipes open
+                ended, how = os.waitpid(child, os.WNOHANG)
+                status = how if ended else None
+            over = over or status is not None
+    return _events(told), output.decode("utf-8", errors="replace"), trouble, status
+
+
+def _end(child: int, seconds: float = 0.5) -> int:
+    """Wait a moment for the child to end by itself, else kill it; returns how it ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
+def _events(told: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in told.splitlines():
+        with contextlib.suppress(ValueError):  # a line that the learner's code wrote there
+            found.append(json.loads(line))
+    return [event for event in found if isinstance(event, dict)]
 
 
 def _without_verdict(request: dict[str, Any], events: list[dict[str, Any]], trouble: str) -> dict[str, Any]:
@@ -158,6 +183,8 @@ def _without_verdict(request: dict[str, Any], events: list[dict[str, Any]], trou
 def _how_it_ended(status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
+        if number == signal.SIGXCPU:  # it took no notice of TimeUp
+            return NO_END
         if number == signal.SIGKILL:
             return "Your code was killed by the system: it probably took too much memory."
         return f"Your code crashed Python itself ({signal.Signals(number).name})."

@@ -26,6 +26,7 @@ class Shelf:
     url: str = ""
     content: bytes = CONTENT
     ranges: bool = True  # whether it can go on in the middle
+    from_the_start: bool = False  # whether it says that it goes on, and sends the whole
     announce: bool = True  # whether it says how long the answer is
     stop_after: int | None = None  # bytes of an answer after which the connection breaks
     hang: bool = False  # whether it then says nothing rather than hang up
@@ -45,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_content(self, shelf, wanted):
         start, total = 0, len(shelf.content)
         if wanted and shelf.ranges:
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
+            start = 0 if shelf.from_the_start else int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
             if start >= total:
                 self.send_error(416)
                 return
@@ -248,8 +249,9 @@ def test_a_cut_off_download_goes_on_where_it_stopped(shelf, source, root):
     assert names(root) == ["play.txt"]
 
 
-def test_where_the_server_cannot_go_on_the_download_begins_again(shelf, source, root):
-    shelf.ranges = False
+@pytest.mark.parametrize("how", [{"ranges": False}, {"from_the_start": True}])
+def test_where_the_server_cannot_go_on_the_download_begins_again(shelf, source, root, how):
+    vars(shelf).update(how)
     root.mkdir()
     (root / "play.txt.part").write_bytes(CONTENT[:1000])
     assert fetch(source, root).read_bytes() == CONTENT

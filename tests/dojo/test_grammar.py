@@ -151,6 +151,11 @@ def test_the_choices_read_are_the_choices_made(verona, seed):
     assert verona.parse(verona.spell(choices)) == choices
 
 
+def test_an_ending_left_out_is_read_too(grammar_of):
+    grammar = grammar_of('start = "s"\n[s]\n1 = ["x{tail}"]\n[tail]\n1 = ["", "y"]')
+    assert grammar.parse("xxyx") == [("s", 0), ("tail", 0), ("s", 0), ("tail", 1), ("s", 0), ("tail", 0)]
+
+
 def test_no_text_is_the_text_of_no_choices(verona):
     assert verona.parse("") == [] and verona.spell([]) == "" and verona.generate(1, 0) == ""
 

@@ -170,8 +170,9 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(referenc
 
 
 def test_an_older_run_is_kept_when_a_new_one_begins(reference_parts, tmp_path):
+    begin(reference_parts, tmp_path / "run").train()
     begin(reference_parts, tmp_path / "run")
-    begin(reference_parts, tmp_path / "run")
+    assert len(list(tmp_path.glob("run*/best.pt"))) == 1
     assert len(list(tmp_path.iterdir())) == 2
 
 
