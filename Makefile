@@ -21,11 +21,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(BOOTSTRAP) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make BOOTSTRAP=python3.12" if sys.version_info < (3, 10) else 0)'
 	@echo "Setting up $(VENV): once, and it takes some minutes."
 	@$(BOOTSTRAP) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--config-settings editable_mode=compat -e .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--config-settings editable_mode=compat -e '.[dev]'
 	@touch $@
 
 board: $(READY)

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 from rich.text import Text
 
 from . import stubs
@@ -19,15 +19,10 @@ from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
 from .school import School, console, show_board, warn
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__
-)
-KataName = Annotated[str, typer.Argument(metavar="KATA", help="5, 05, k05 or causal_attention")]
 
-
-@app.callback(invoke_without_command=True)
-def board(context: typer.Context) -> None:
-    """Show the katas: which are solved, and what is next."""
+@click.group(invoke_without_command=True, help=__doc__, context_settings={"max_content_width": 100})
+@click.pass_context
+def app(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         show_board(School())
 
@@ -49,24 +44,23 @@ def start() -> None:
 
 
 @app.command()
-def test(
-    kata: KataName = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as one JSON object.")] = False,
-    traceback: Annotated[bool, typer.Option(help="Show the whole traceback.")] = False,
-) -> None:
+@click.argument("kata", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+@click.option("--traceback", is_flag=True, help="Show the whole traceback.")
+def test(kata: str, as_json: bool, traceback: bool) -> None:
     """Judge a kata; without a name, every kata in order up to the first that is not solved."""
     school = School()
     katas = [school.find(kata)] if kata else school.catalog.katas
     passed = _judge_all(school, katas, as_json, traceback)
     if not kata and passed and not as_json:
         console.print("\nEvery kata is solved. Train the GPT that you built: make train", style="bold green")
-    raise typer.Exit(0 if passed else 1)
+    raise SystemExit(0 if passed else 1)
 
 
 @app.command()
-def hint(
-    kata: KataName = "", step: Annotated[int, typer.Option(help="Of which step; else where you stand.")] = 0
-) -> None:
+@click.argument("kata", default="")
+@click.option("--step", default=0, help="Of which step; else where you stand.")
+def hint(kata: str, step: int) -> None:
     """Show the next hint for the step you are at; each call shows one more."""
     school = School()
     wanted = school.wanted(kata)
@@ -75,7 +69,7 @@ def hint(
     hints = wanted.hints(step)
     if not hints:
         warn(f"There are no hints for step {step} of {wanted.code}: it has steps {', '.join(map(str, wanted.steps))}.")
-        raise typer.Exit(2)
+        raise SystemExit(2)
     taken = entry.setdefault("hints", {})
     count = taken[str(step)] = min(int(taken.get(str(step), 0)) + 1, len(hints))
     school.save()
@@ -93,7 +87,8 @@ def hint(
 
 
 @app.command()
-def solution(kata: KataName) -> None:
+@click.argument("kata")
+def solution(kata: str) -> None:
     """Print the reference solution."""
     school = School()
     wanted = school.find(kata)
@@ -104,7 +99,8 @@ def solution(kata: KataName) -> None:
 
 
 @app.command()
-def reset(kata: KataName) -> None:
+@click.argument("kata")
+def reset(kata: str) -> None:
     """Write the stub anew; the file that stood there is kept as a backup."""
     school = School()
     wanted = school.find(kata)
@@ -118,9 +114,8 @@ def reset(kata: KataName) -> None:
 
 
 @app.command("stubs")
-def make_stubs(
-    check: Annotated[bool, typer.Option(help="Write nothing; exit 1 if a stub is out of date.")] = False,
-) -> None:
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
+def make_stubs(check: bool) -> None:
     """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
     school = School()
     stale = [kata for kata in school.catalog.katas if stubs.outdated(kata)]
@@ -132,16 +127,17 @@ def make_stubs(
         )
     if not stale:
         console.print("Every stub is as its solution makes it.")
-    raise typer.Exit(1 if check and stale else 0)
+    raise SystemExit(1 if check and stale else 0)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def check(context: typer.Context) -> None:
+@app.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1)
+def check(arguments: tuple[str, ...]) -> None:
     """Prove what the repository promises, and count it. Extra arguments go to pytest."""
     root = find_root()
     parallel = ["-n", "2"] if _has("xdist") else []
-    command = [sys.executable, "-m", "pytest", "tests/dojo", "-q", *parallel, *context.args]
-    raise typer.Exit(subprocess.run(command, cwd=root).returncode)
+    command = [sys.executable, "-m", "pytest", "tests/dojo", "-q", *parallel, *arguments]
+    raise SystemExit(subprocess.run(command, cwd=root).returncode)
 
 
 @app.command()
@@ -149,40 +145,37 @@ def data() -> None:
     """Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."""
     from . import graduation
 
-    raise typer.Exit(graduation.fetch(console))
+    raise SystemExit(graduation.fetch(console))
 
 
 @app.command()
-def train(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="verona or shakespeare")] = "verona",
-    impl: Annotated[str, typer.Option(help="`solutions`: the reference's parts alone.")] = "yours",
-    resume: Annotated[bool, typer.Option(help="Go on where the last run stopped.")] = False,
-) -> None:
+@click.argument("preset", default="verona")
+@click.option("--impl", default="yours", help="`solutions`: the reference's parts alone.")
+@click.option("--resume", is_flag=True, help="Go on where the last run stopped.")
+def train(preset: str, impl: str, resume: bool) -> None:
     """Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."""
     from . import graduation
 
     school = School()
     if preset not in graduation.PRESETS or impl not in ("yours", "solutions"):
         warn(f"PRESET is one of {', '.join(graduation.PRESETS)}; IMPL is yours or solutions.")
-        raise typer.Exit(2)
+        raise SystemExit(2)
     solved = frozenset() if impl == "solutions" else school.progress.solved(school.catalog)
-    raise typer.Exit(graduation.train(school.catalog, solved, preset, resume, console))
+    raise SystemExit(graduation.train(school.catalog, solved, preset, resume, console))
 
 
 @app.command()
-def sample(
-    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
-    preset: Annotated[str, typer.Option(help="Of which run; else the latest.")] = "",
-    characters: Annotated[int, typer.Option(min=1, help="How many to write.")] = 400,
-    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = -1,
-) -> None:
+@click.option("--prompt", default="", help="What the text begins with.")
+@click.option("--preset", default="", help="Of which run; else the latest.")
+@click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write.")
+@click.option("--seed", type=int, help="The same seed writes the same text.")
+def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     """Let the trained GPT continue a text."""
     from . import graduation
 
     school = School()
     solved = school.progress.solved(school.catalog)
-    chosen = None if seed < 0 else seed
-    raise typer.Exit(graduation.sample(school.catalog, solved, prompt, preset, characters, chosen, console))
+    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
 
 
 def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:
@@ -195,7 +188,7 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
                 verdict = judge.verdict(kata, school.progress.solved(school.catalog))
             except JudgeError as error:
                 warn(str(error))
-                raise typer.Exit(1) from None
+                raise SystemExit(1) from None
             school.progress.note(kata, verdict["verdict"], verdict["step"])
             school.save()
             if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -32,7 +31,7 @@ class School:
             return self.catalog.find(name)
         except UnknownKata as error:
             warn(str(error))
-            raise typer.Exit(2) from None
+            raise SystemExit(2) from None
 
     def save(self) -> None:
         """Write the progress; where that fails, say so and go on."""
@@ -52,7 +51,7 @@ class School:
             return self.find(name)
         if self.next is None:
             console.print("Every kata is solved. Train the GPT that you built: make train")
-            raise typer.Exit(0)
+            raise SystemExit(0)
         return self.next
 
 
