@@ -72,7 +72,7 @@ class GPT(nn.Module):
         """
         super().__init__()
         self.config = config
-        # <solution step=3>
+        # <solution step=2>
         self.embedding = GPTEmbedding(
             config.vocab_size, config.context_length, config.emb_dim, config.dropout
         )
@@ -91,7 +91,7 @@ class GPT(nn.Module):
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """Return the logits of the next token at every position; T may be anything up to the context length."""
-        # <solution step=4>
+        # <solution step=3>
         x = self.embedding(ids)  # (B, T, D)
         for block in self.blocks:
             x = block(x)

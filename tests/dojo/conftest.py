@@ -6,6 +6,11 @@ from collections import Counter
 
 import pytest
 
+from dojo.judge import Judge
+
+from .clones import Clone
+from .trees import ROOT
+
 NAMED_ALONE = 0.95  # of the mistakes caught
 PAIRS_NAMED = 0.90  # of pairs of mistakes, at least one of the two
 proved: Counter[str] = Counter()
@@ -39,3 +44,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{count:5} {what}")
         for problem in short():
             terminalreporter.write_line(f"FELL SHORT: {problem}", red=True)
+
+
+@pytest.fixture(scope="session")
+def judge():
+    """One warm judge for all tests."""
+    with Judge(ROOT) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory, judge):
+    """A clone with two katas, k04 and k05, that the tests of a module share; `clone.renew()` takes back all work."""
+    return Clone(tmp_path_factory.mktemp("clone"), judge)

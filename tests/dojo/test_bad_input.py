@@ -16,9 +16,8 @@ from .trees import ROOT
 
 
 @pytest.fixture(scope="module")
-def learner(tmp_path_factory):
-    with Judge(ROOT) as judge:
-        yield Learner(judge, tmp_path_factory.mktemp("learner"))
+def learner(tmp_path_factory, judge):
+    return Learner(judge, tmp_path_factory.mktemp("learner"))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +137,8 @@ def test_none_asks_for_the_return(learner):
 
 
 def test_a_wrong_type_is_named(learner):
-    assert short(learner.saves(swapped(MASK, "return [[False]]"))) == ("failed", "causal_mask(1) is a list, not a tensor.")
+    verdict = learner.saves(swapped(MASK, "return [[False]]"))
+    assert short(verdict) == ("failed", "causal_mask(1) is a list, not a tensor.")
 
 
 def test_a_wrong_shape_is_told_beside_the_right_one(learner):
@@ -219,6 +219,13 @@ def test_ending_the_program_in_a_function_is_no_pass(learner, call, said):
     verdict = learner.saves(body("causal_mask", call))
     assert short(verdict) == ("error", said)
     assert verdict["claim"].startswith("causal_mask is True exactly where")
+    assert [step["status"] for step in verdict["steps"]] == ["failed", *["not_reached"] * 3]
+
+
+def test_code_that_dies_while_the_mistake_is_looked_for_is_judged_all_the_same(learner):
+    wrong = swapped(MASK, MASK.replace("diagonal=1", "diagonal=0"))
+    verdict = learner.saves(body("masked_softmax", "__import__('os')._exit(0)", text=wrong))
+    assert short(verdict) == ("failed", "causal_mask(1) has wrong values.") and not verdict["diagnosis"]
 
 
 # Too much of something.
@@ -251,7 +258,8 @@ def test_a_loop_in_which_no_python_runs_is_stopped(hasty):
 
 
 def test_sleeping_forever_is_stopped(hasty):
-    assert short(hasty.saves(body("causal_mask", "import time", "time.sleep(1e6)"))) == ("error", f"Your code {ENDLESS}")
+    verdict = hasty.saves(body("causal_mask", "import time", "time.sleep(1e6)"))
+    assert short(verdict) == ("error", f"Your code {ENDLESS}")
 
 
 def test_sleeping_through_every_exception_is_stopped(hasty):
@@ -281,10 +289,10 @@ def test_a_flood_of_output_is_stopped_and_cut(learner):
 
 
 def test_what_the_code_prints_is_shown_cut_to_size(learner):
-    verdict = learner.saves(body("causal_mask", "print('mask ·', tokens)", text=STEP_1) + "\nprint('hello ' * 99 + chr(10) * 20)\n")
+    text = body("causal_mask", "print('mask ·', tokens)", "print('more')", text=STEP_1) + "\nprint('hello ' * 99)\n"
+    verdict = learner.saves(text)
     assert (verdict["verdict"], verdict["step"]) == ("not_started", 2)
-    lines = verdict["output"].splitlines()
-    assert lines[0] == "hello " * 99 and lines[1] == "mask · 1"
+    assert verdict["output"].splitlines()[:3] == ["hello " * 99, "mask · 1", "more"]
     shown = render(verdict, "Causal attention").plain
     assert "Your code printed:\n    hello" in shown and "lines more" in shown
     assert max(map(len, shown.splitlines())) <= 120
@@ -405,4 +413,5 @@ def test_what_is_left_running_does_not_hold_up_the_judge(learner, code):
 
 def test_the_judge_still_serves_after_all_that(learner):
     assert learner.saves(STUB)["verdict"] == "not_started"
-    assert learner.saves(swapped(WEIGHTS, "weights = softmax(scores)"))["diagnosis"][0]["name"] == "attention without a mask"
+    verdict = learner.saves(swapped(WEIGHTS, "weights = softmax(scores)"))
+    assert [one["name"] for one in verdict["diagnosis"]] == ["attention without a mask"]

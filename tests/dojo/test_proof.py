@@ -13,9 +13,9 @@ import pytest
 
 from dojo import stubs
 from dojo.catalog import Catalog, Kata
+from dojo.judgement import Judgement
 from dojo.mistakes import Mistake, compose
 from dojo.suite import load_suite
-from dojo.judgement import Judgement
 from dojo.workspace import Workspace
 
 from .trees import ROOT

@@ -8,8 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def copy_tree(target: Path, *, stubs_only: bool = True) -> Path:
-    """Copy what a learner's clone holds (the machinery included) to `target`, with untouched stubs."""
+def copy_tree(target: Path, *, stubs_only: bool = True, only: tuple[str, ...] = ()) -> Path:
+    """Copy what a learner's clone holds (the machinery included) to `target`, with untouched stubs.
+
+    With `only`, a kata of another name is left out.
+    """
     from dojo import stubs
     from dojo.catalog import Catalog
 
@@ -20,6 +23,10 @@ def copy_tree(target: Path, *, stubs_only: bool = True) -> Path:
         if path.is_file():
             shutil.copy(path, target / path.name)
     shutil.copy(ROOT / "Makefile", target / "Makefile")
+    for kata in Catalog(target).katas:
+        if only and kata.code not in only:
+            shutil.rmtree(kata.solution.parent)
+            shutil.rmtree(kata.file.parent)
     if stubs_only:
         for kata in Catalog(target).katas:
             stubs.write(kata)

@@ -169,6 +169,13 @@ MISTAKES = [
         explanation="""The random numbers come from torch's global generator, not from the one that was handed over.
         A run can then not be repeated by giving it an equal generator.""",
     ),
+    mistake(
+        "a new generator where none is given",
+        swap(KEEP, "generator = generator or torch.Generator()\n    " + KEEP),
+        caught_by="test_dropout_needs_no_generator",
+        explanation="""Without a generator, the code makes a new one at every call, and a new generator starts from a
+        fixed seed. The same entries are then dropped every time.""",
+    ),
     # Step 4
     mistake(
         "attention without a mask",
@@ -261,6 +268,20 @@ MISTAKES = [
         caught_by="test_dropout_is_on_in_training_only",
         explanation="""The module has a dropout layer, but forward never calls it. Training is then the same at every
         dropout rate.""",
+    ),
+    mistake(
+        "dropout past its module",
+        swap(MIX, "return nn.functional.dropout(weights, self.dropout.p, self.training) @ value  # (B, T, d_out)"),
+        caught_by="test_weights_pass_through_the_dropout_module",
+        explanation="""The weights are dropped by a function, and the module `dropout` only lends its rate. Whoever looks
+        at the weights through that module sees nothing.""",
+    ),
+    mistake(
+        "the weights are cut off from training",
+        swap(MIX, "return self.dropout(weights.detach()) @ value  # (B, T, d_out)"),
+        caught_by="test_training_reaches_every_projection",
+        explanation="""The weights are taken out of what autograd follows. The values can learn, but no gradient reaches
+        queries and keys.""",
     ),
     mistake(
         "the mask is a plain attribute",

@@ -1,0 +1,132 @@
+"""A claim is checked on many examples, always the same, and fails on the smallest."""
+
+import os
+import random
+
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from dojo import check
+from dojo.claims import Missing, Refused, claim, unwritten_step
+
+
+class Code:
+    """Code under test, in the place of a learner's module."""
+
+    filename = __file__
+
+    def __init__(self, answer=lambda number: number):
+        self.answer = answer
+
+
+@claim(step=2, number=st.integers(0, 99))
+def law(kata, number):
+    """The answer is the number."""
+    check.equal(kata.answer(number), number, "the answer")
+
+
+CLAIM = law.claim
+
+
+def test_a_claim_knows_its_name_step_and_sentence():
+    assert (CLAIM.name, CLAIM.step, CLAIM.sentence) == ("law", 2, "The answer is the number.")
+
+
+def test_what_holds_passes_on_several_examples():
+    seen = []
+    outcome = CLAIM.check(Code(lambda number: seen.append(number) or number), None)
+    assert outcome.kind == "passed" and outcome.error is None
+    assert len(set(seen)) >= 6
+
+
+def test_the_same_code_gets_the_same_examples():
+    runs = []
+    for _ in range(2):
+        runs.append([])
+        CLAIM.check(Code(lambda number: runs[-1].append(number) or number), None)
+    assert runs[0] == runs[1]
+    assert CLAIM.some_examples(4) == CLAIM.some_examples(4)
+
+
+def test_what_does_not_hold_fails_on_the_smallest_example():
+    outcome = CLAIM.check(Code(lambda number: min(number, 20)), None)
+    assert (outcome.kind, outcome.example) == ("mismatch", {"number": 21})
+    assert outcome.error.problem == "the answer is wrong" and outcome.error.example == {"number": 21}
+
+
+def fail(error):
+    def answer(number):
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("no"), "raised"),
+        (SystemExit(0), "raised"),
+        (NotImplementedError("step 2"), "not_started"),
+        (NotImplementedError("step 3"), "not_started"),
+        (NotImplementedError("later"), "raised"),
+        (NotImplementedError(), "raised"),
+        (Missing("no such name"), "missing"),
+        (Refused("not allowed"), "refused"),
+    ],
+)
+def test_every_failure_is_of_a_kind(error, kind):
+    outcome = CLAIM.check(Code(fail(error)), None)
+    assert (outcome.kind, outcome.error) == (kind, error)
+
+
+def test_only_the_stub_itself_says_that_a_step_is_not_started():
+    with pytest.raises(NotImplementedError) as caught:
+        fail(NotImplementedError("step 4"))(1)
+    assert unwritten_step(caught.value, __file__) == 4
+    assert unwritten_step(caught.value, "another.py") == 0
+    assert unwritten_step(caught.value, None) == 0
+
+
+def test_stop_passes_through_a_learners_except():
+    def answer(number):
+        try:
+            raise Refused("not allowed")
+        except Exception:
+            return number
+
+    assert CLAIM.check(Code(answer), None).kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda: torch.set_default_dtype(torch.float64), "the default dtype was left at torch.float64"),
+        (lambda: torch.set_grad_enabled(False), "gradient mode was left at False"),
+        (lambda: os.chdir("/"), "the working directory was left at /"),
+    ],
+)
+def test_settings_left_changed_are_named_and_put_back(change, said):
+    before = torch.get_default_dtype(), torch.is_grad_enabled(), os.getcwd()
+    outcome = CLAIM.check(Code(lambda number: (change(), number)[1]), None)
+    assert (outcome.kind, outcome.leaks) == ("passed", (said,))
+    assert before == (torch.get_default_dtype(), torch.is_grad_enabled(), os.getcwd())
+
+
+def test_a_double_claim_runs_in_double_and_leaks_nothing():
+    @claim(step=1, double=True)
+    def in_double(kata):
+        """It is double."""
+        check.equal(kata.answer(1), torch.tensor(1.0, dtype=torch.float64))
+
+    outcome = in_double.claim.check(Code(lambda number: torch.tensor(1.0)), None)
+    assert (outcome.kind, outcome.leaks) == ("passed", ())
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_random_numbers_are_the_same_in_every_example_and_the_callers_go_on():
+    seen = set()
+    state = torch.get_rng_state(), random.getstate()
+    CLAIM.check(Code(lambda number: seen.add((torch.rand(1).item(), random.random())) or number), None)
+    assert len(seen) == 1
+    assert torch.equal(torch.get_rng_state(), state[0]) and random.getstate() == state[1]

@@ -1,0 +1,227 @@
+"""What each verb prints, writes and leaves alone, and its exit status."""
+
+import pytest
+
+from dojo import stubs
+
+
+@pytest.fixture
+def fresh(clone):
+    return clone.renew()
+
+
+# The board.
+
+
+def test_the_board_lists_the_katas_and_what_is_next(fresh):
+    shown = fresh.verb().stdout
+    assert "GPT katas: 0 of 2 solved" in shown
+    assert "→ · k04  Self-attention" in shown and "  · k05  Causal attention" in shown
+    assert "Next: k04. Read katas/k04_self_attention/README.md, then make test KATA=4" in shown
+
+
+def test_the_board_shows_what_is_solved_and_what_has_changed_since(fresh):
+    fresh.solve("5")
+    fresh.verb("test", "5")
+    assert "✓ k05  Causal attention                solved" in fresh.verb().stdout
+    fresh.save("5", fresh.solution("5") + "# better\n")
+    assert "~ k05  Causal attention                solved before, changed since" in fresh.verb().stdout
+
+
+def test_the_board_says_what_to_do_when_all_is_solved(fresh):
+    for name in ("4", "5"):
+        fresh.solve(name)
+    shown = fresh.verb("test").stdout
+    assert "Every kata is solved. Train the GPT that you built: make train" in shown
+    assert "2 of 2 solved" in fresh.verb().stdout and "make train" in fresh.verb().stdout
+    assert "Every kata is solved" in fresh.verb("start").stdout
+    assert "Every kata is solved" in fresh.verb("hint").stdout
+
+
+def test_board_hint_solution_reset_and_stubs_import_no_torch(fresh):
+    verbs = [[], ["hint", "5"], ["solution", "5"], ["reset", "5"], ["stubs"]]
+    code = (
+        "import sys\n"
+        "from dojo import cli\n"
+        f"for verb in {verbs}:\n"
+        "    try: cli.app(verb, prog_name='dojo')\n"
+        "    except SystemExit as error: assert not error.code, error\n"
+        "print('loaded', {'torch', 'numpy', 'hypothesis', 'pytest'} & set(sys.modules))"
+    )
+    done = fresh.process("-c", code)
+    assert done.stdout.endswith("loaded set()\n"), done.stderr
+
+
+# Start and test.
+
+
+def test_start_judges_the_next_kata_and_says_what_to_open(fresh):
+    result = fresh.verb("start")
+    assert result.exit_code == 0
+    assert "0 of 2 solved" in result.stdout and "Step 1 is not started." in result.stdout
+    ending = result.stdout.split("\n\n")[-1].splitlines()
+    assert ending == [
+        "Read the lesson:  katas/k04_self_attention/README.md",
+        "Write your code:  katas/k04_self_attention/self_attention.py",
+        "Then be judged:   make test KATA=4",
+    ]
+
+
+def test_test_without_a_name_stops_at_the_first_kata_that_is_not_solved(fresh):
+    result = fresh.verb("test")
+    assert result.exit_code == 1
+    assert "k04 · Self-attention" in result.stdout and "k05" not in result.stdout
+    fresh.solve("4")
+    result = fresh.verb("test")
+    assert result.exit_code == 1
+    assert result.stdout.index("Passed, in") < result.stdout.index("k05 · Causal attention")
+
+
+def test_stand_ins_are_named_until_the_earlier_kata_is_solved(fresh):
+    fresh.solve("5")
+    said = "It uses the reference's softmax: k04 is not solved yet."
+    assert said in fresh.verb("test", "5").stdout
+    fresh.solve("4")
+    assert said in fresh.verb("test", "5").stdout  # right, but not judged yet
+    fresh.verb("test", "4")
+    result = fresh.verb("test", "5")
+    assert result.exit_code == 0 and said not in result.stdout
+
+
+def test_a_solved_kata_is_what_the_next_one_builds_on(fresh):
+    fresh.save("4", fresh.solution("4") + "\nprint('my own softmax')\n")
+    fresh.verb("test", "4")
+    fresh.solve("5")
+    assert fresh.json("5")[1]["output"].startswith("my own softmax")
+
+
+def test_a_failing_verdict_is_read_in_this_order(fresh):
+    fresh.save("5", fresh.solution("5").replace("diagonal=1", "diagonal=0"))
+    result = fresh.verb("test", "5")
+    parts = [
+        "k05 · Causal attention",
+        "✗ step 1 · The mask",
+        "causal_mask is True exactly where the key (column) comes after the query (row).",
+        "causal_mask(1) has wrong values.",
+        "The smallest example:\n    tokens = 1",
+        "Expected:\n    [[»False«]]",
+        "Got:\n    [[»True«]]",
+        "It looks like this:\n  the diagonal is hidden. ",
+        "katas/k05_causal_attention/causal_attention.py:",
+        "Next: mend it, then make test KATA=5. A nudge: make hint KATA=5",
+    ]
+    places = [result.stdout.find(part) for part in parts]
+    assert result.exit_code == 1 and -1 not in places and places == sorted(places), result.stdout
+
+
+def test_the_traceback_is_shown_only_when_asked_for(fresh):
+    fresh.save("5", fresh.solution("5") + "\n1 / 0\n")
+    assert "Traceback" not in fresh.verb("test", "5").stdout
+    assert "ZeroDivisionError: division by zero" in fresh.verb("test", "5", "--traceback").stdout
+
+
+# Hint and solution.
+
+
+def test_hints_say_more_and_more_up_to_three(fresh):
+    one, two, three, four = (fresh.verb("hint", "5").stdout for _ in range(4))
+    assert "A question:" in one and "A direction:" not in one and "2 more: make hint KATA=5" in one
+    assert "A direction:" in two and "Nearly the line:" not in two and "1 more" in two
+    assert "Nearly the line:" in three and "That was the last. make solution KATA=5" in three
+    assert four == three
+
+
+def test_hints_are_for_the_step_one_stands_at(fresh):
+    fresh.save("5", stubs.make_stub(fresh.solution("5"), solved=2))
+    fresh.verb("test", "5")
+    assert "step 3 · Dropout" in fresh.verb("hint", "5").stdout
+    assert "step 1 · The mask" in fresh.verb("hint", "5", "--step", "1").stdout
+    assert "k04 · Self-attention, step 1" in fresh.verb("hint").stdout
+
+
+def test_a_step_without_hints_is_a_usage_error(fresh):
+    result = fresh.verb("hint", "5", "--step", "9")
+    assert result.exit_code == 2
+    assert "There are no hints for step 9 of k05: it has steps 1, 2, 3, 4." in result.stderr
+
+
+def test_the_solution_is_printed_as_it_is_without_its_markers(fresh):
+    done = fresh.process("-m", "dojo", "solution", "5")
+    lines = [line for line in fresh.solution("5").splitlines() if "solution step=" not in line and "</sol" not in line]
+    assert done.stdout.splitlines() == lines
+    assert "k05 is not solved yet; a hint may be enough: make hint KATA=5" in done.stderr
+
+
+# Reset and stubs.
+
+
+def test_reset_keeps_the_work_and_brings_the_stub_back(fresh):
+    fresh.save("5", "# my work\n")
+    result = fresh.verb("reset", "5")
+    (kept,) = (fresh.root / ".dojo" / "backups").iterdir()
+    assert kept.read_text() == "# my work\n" and f"Your file is kept as .dojo/backups/{kept.name}" in result.stdout
+    assert fresh.kata("5").file.read_text(encoding="utf-8") == stubs.stub_of(fresh.kata("5"))
+
+
+def test_reset_of_an_untouched_stub_keeps_nothing(fresh):
+    assert "is the untouched stub already" in fresh.verb("reset", "5").stdout
+    assert not (fresh.root / ".dojo").exists()
+
+
+def test_reset_brings_a_deleted_file_back(fresh):
+    fresh.kata("5").file.unlink()
+    assert fresh.verb("reset", "5").exit_code == 0
+    assert not stubs.outdated(fresh.kata("5"))
+
+
+def test_reset_changes_nothing_where_the_work_cannot_be_kept(fresh):
+    fresh.save("5", "# my work\n")
+    (fresh.root / ".dojo").write_text("a file where the folder should be")
+    result = fresh.verb("reset", "5")
+    assert result.exit_code == 1 and "could not be kept" in result.stderr and "Traceback" not in result.stderr
+    assert fresh.kata("5").file.read_text() == "# my work\n"
+
+
+def test_stubs_leaves_work_alone_and_renews_an_untouched_stub(fresh):
+    fresh.save("5", "# my work\n")
+    old = stubs.make_stub(fresh.solution("4").replace("softmax", "soft_max"))
+    fresh.save("4", old)
+    assert fresh.verb("stubs", "--check").exit_code == 1
+    assert fresh.kata("4").file.read_text(encoding="utf-8") == old
+    assert fresh.verb("stubs").stdout == "katas/k04_self_attention/self_attention.py written\n"
+    assert not stubs.outdated(fresh.kata("4")) and fresh.kata("5").file.read_text() == "# my work\n"
+    assert fresh.verb("stubs", "--check").exit_code == 0
+
+
+# Usage errors and trouble with the tree.
+
+
+@pytest.mark.parametrize("verb", ["test", "hint", "solution", "reset"])
+def test_an_unknown_kata_suggests_the_nearest(fresh, verb):
+    result = fresh.verb(verb, "casual_attention")
+    assert result.exit_code == 2 and result.stdout == ""
+    assert 'There is no kata "casual_attention". Did you mean causal_attention (KATA=5)?' in result.stderr
+
+
+@pytest.mark.parametrize("words", [["test", "5", "--jsn"], ["tset"], ["solution"], ["hint", "5", "--step", "two"]])
+def test_what_no_verb_understands_is_a_usage_error(fresh, words):
+    result = fresh.verb(*words)
+    assert result.exit_code == 2 and "Traceback" not in result.stderr
+
+
+def test_a_verdict_stands_where_progress_cannot_be_written(fresh):
+    (fresh.root / ".dojo").write_text("a file where the folder should be")
+    fresh.solve("5")
+    result = fresh.verb("test", "5")
+    assert result.exit_code == 0 and "Passed, in" in result.stdout
+    assert "Your progress could not be written" in result.stderr and "The verdict stands." in result.stderr
+
+
+def test_damaged_progress_is_set_aside_and_the_board_is_shown(fresh):
+    (fresh.root / ".dojo").mkdir()
+    (fresh.root / ".dojo" / "progress.json").write_text("{half")
+    result = fresh.verb()
+    assert result.exit_code == 0 and "0 of 2 solved" in result.stdout
+    assert "The progress file was damaged" in result.stderr
+    (aside,) = (fresh.root / ".dojo").glob("progress.damaged-*.json")
+    assert aside.read_text() == "{half"

@@ -1,0 +1,86 @@
+"""The budgets of the house: small files, small functions, and imports that point one way."""
+
+import ast
+
+import pytest
+
+from dojo.catalog import Catalog
+
+from .trees import ROOT
+
+# Bottom to top: a module imports only from modules that stand before it. A new one takes its place here.
+GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "claims"]
+FIRST = ["bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
+TEXTS = ["download", "derivations", "grammar", "corpus"]
+SECOND = ["diagnosis", "progress", "report", "school", "judgement"]
+THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
+TOP = ["cli", "__main__"]
+ORDER = ["__init__", *GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
+HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}
+FILES = {path.stem: path for path in sorted((ROOT / "dojo").glob("*.py"))}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+def imports(tree: ast.AST, lazy: bool = True) -> set[str]:
+    """The modules that a tree imports, those of dojo by their bare name; without `lazy` only those at its top."""
+    found = set()
+    for node in ast.walk(tree) if lazy else ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_module_has_its_place():
+    assert sorted(ORDER) == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_point_one_way(name):
+    above = set(ORDER[ORDER.index(name) :])
+    assert not imports(TREES[name]) & above & set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_is_over_250_lines_and_no_function_over_40(name):
+    assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 250
+    functions = [node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert [node.name for node in functions if node.end_lineno - node.lineno + 1 > 40] == []
+
+
+def test_the_board_and_the_hints_load_nothing_heavy():
+    loaded, waiting = set(), {"cli"}
+    while waiting:
+        name = waiting.pop()
+        loaded.add(name)
+        waiting |= (imports(TREES[name], lazy=False) & set(FILES)) - loaded
+        assert not imports(TREES[name], lazy=False) & HEAVY, name
+    assert {"catalog", "progress", "school", "judge"} <= loaded
+
+
+@pytest.mark.parametrize("name", GROUND + FIRST + SECOND)
+def test_the_lower_floors_name_no_single_kata(name):
+    docstrings = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(TREES[name])
+        if hasattr(node, "body") and isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+    }
+    texts = [node.value for node in ast.walk(TREES[name]) if isinstance(node, ast.Constant)]
+    texts = [text for text in texts if isinstance(text, str) and text not in docstrings]
+    names = {word for kata in Catalog(ROOT).katas for word in (kata.slug, kata.name)}
+    assert not [text for text in texts if any(word in text for word in names)]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_public_things_say_what_they_do(name):
+    public = [
+        node.name
+        for node in TREES[name].body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        if ast.get_docstring(node) is None
+    ]
+    assert public == [] or name == "cli" and public == ["app"]
+    assert name == "__init__" or ast.get_docstring(TREES[name])

@@ -1,0 +1,308 @@
+"""k01 tokens: what must be true of them."""
+
+import functools
+import random
+import unicodedata
+
+import tiktoken
+from hypothesis import strategies as st
+
+from dojo import check, corpus
+from dojo.bans import ban_module
+from dojo.claims import claim
+
+BANS = [ban_module("tiktoken", why="it is the tokenizer that yours is measured with.")]
+
+# Tables made by hand: the tokens beyond the 256 bytes, in the order of their ranks, and characters that meet in them.
+# Each token is reached by merges, and ids of bytes differ from the bytes' values.
+TABLES = {
+    "repeats": ([b"bb", b"aa", b"aaaa", b"bba", b"ab", b"abba", b"aab"], "ab"),
+    "banana": ([b"an", b"na", b"ban", b"ana", b"ba"], "ban"),
+    "across words": ([b"n ", b" a", b"an", b"!\n", b"n !", b" an"], "an !\n"),
+    "across characters": ([b"\xa9n", b"n\xc3", b"\xc3\xa9", b"\xe2\x82", b"an", b"\xe2\x82\xac", b"\xacn"], "né€a"),
+}
+BYTES = {bytes([byte]): (37 * byte + 11) % 256 for byte in range(256)}
+PATTERNS = {
+    "GPT-2's": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "letters or one other": r"\p{L}+|\P{L}",
+    "every character": r"(?s:.)",
+}
+WHOLE = r"(?s:.+)"
+PROSE = """O speak, I'll not deny thee: 'tis the lord's own hand!
+   But soft -- my  heart's in 1597, and they've   said, "No more of that" (or so I heard).
+
+Ha! Naïve, was it? I'd rather the truth than 300 crowns...\t"""
+ALPHABET = "abcXYZ09 .\né€ß😀"
+
+tables = st.sampled_from(list(TABLES))
+patterns = st.sampled_from(list(PATTERNS))
+written = st.text(ALPHABET, min_size=1, max_size=12)
+lengths = st.integers(4, 12)
+seeds = st.integers(0, 999)
+# Characters as old as Unicode 3.2: on younger ones two packages may disagree about what a letter is.
+old_characters = st.characters(codec="utf-8").filter(lambda c: unicodedata.ucd_3_2_0.category(c) != "Cn")
+
+
+# --- Oracles ---------------------------------------------------------------------------------------------------
+
+
+def table_of(name):
+    """The ranks of a table made by hand, bytes included."""
+    tokens, _ = TABLES[name]
+    return BYTES | with_ids(tokens)
+
+
+def with_ids(tokens):
+    return {token: 256 + i for i, token in enumerate(tokens)}
+
+
+def tiktoken_with(ranks, pattern):
+    return tiktoken.Encoding("kata", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+
+@functools.cache
+def tiktoken_of(name, pattern):
+    """tiktoken with a table made by hand."""
+    return tiktoken_with(table_of(name), pattern)
+
+
+@functools.cache
+def trained(source):
+    """Trained ranks and tiktoken with them, or None where their files are not at hand."""
+    try:
+        ranks = source()
+    except corpus.DataError:
+        return None
+    return ranks, tiktoken_with(ranks, corpus.GPT2_PATTERN)
+
+
+def some_text(table, length, seed):
+    """A text of the characters that meet in a table."""
+    _, characters = TABLES[table]
+    return "".join(random.Random(seed).choices(characters, k=length))
+
+
+def same_ids(got, want, what, **given):
+    """Demand exactly these ids, in a list of plain ints."""
+    check.instance(got, list, what)
+    strange = [type(i).__name__ for i in got if type(i) is not int]
+    if strange:
+        raise check.Mismatch(f"{what} holds {strange[0]} where int belongs", got, want, given)
+    check.equal(got, want, what, **given)
+
+
+def looked_up(mapping, keys):
+    """What a dict or a list holds at each key, None where it holds nothing."""
+    found = []
+    for key in keys:
+        try:
+            found.append(mapping[key])
+        except (KeyError, IndexError):
+            found.append(None)
+    return found
+
+
+# --- Step 1: the vocabulary ------------------------------------------------------------------------------------
+
+
+@claim(step=1, text=written)
+def test_ids_are_exactly_0_to_vocab_size(kata, text):
+    """The characters of the text have the ids 0 to vocab_size − 1, each id once."""
+    tokenizer = kata.CharTokenizer(text)
+    size = len(set(text))
+    check.equal(tokenizer.vocab_size, size, "vocab_size", text=text)
+    ids = looked_up(tokenizer.stoi, sorted(set(text)))
+    check.equal(sorted(ids, key=lambda i: (i is None, i)), list(range(size)), "the ids in stoi, in order", text=text)
+
+
+@claim(step=1, text=written)
+def test_ids_do_not_depend_on_the_order_of_the_text(kata, text):
+    """The same characters get the same ids, in whichever order the text brings them."""
+    characters = sorted(set(text))
+    ids = looked_up(kata.CharTokenizer(text).stoi, characters)
+    for other in (text[::-1], "".join(characters), "".join(reversed(characters)), text + 3 * max(text)):
+        again = looked_up(kata.CharTokenizer(other).stoi, characters)
+        if again != ids:
+            problem = f"the characters {characters} have other ids in {other!r} than in {text!r}"
+            raise check.Mismatch(problem, again, ids)
+
+
+@claim(step=1, text=written)
+def test_characters_are_numbered_in_sorted_order(kata, text):
+    """stoi numbers the characters in sorted order, from 0 on."""
+    characters = sorted(set(text))
+    ids = looked_up(kata.CharTokenizer(text).stoi, characters)
+    check.equal(ids, list(range(len(characters))), f"the ids of {characters}", text=text)
+
+
+@claim(step=1, text=written)
+def test_itos_is_stoi_turned_round(kata, text):
+    """itos gives each id's character."""
+    characters = sorted(set(text))
+    got = looked_up(kata.CharTokenizer(text).itos, range(len(characters)))
+    check.equal(got, characters, "itos at 0, 1, 2 …", text=text)
+
+
+# --- Step 2: encode and decode ---------------------------------------------------------------------------------
+
+
+@claim(step=2, text=written, other=st.lists(st.integers(0, 59), max_size=12))
+def test_encode_gives_the_id_of_every_character(kata, text, other):
+    """encode gives a list of ints: the id of each character, in the order of the text."""
+    characters = sorted(set(text))
+    new = "".join(characters[i % len(characters)] for i in other)
+    want = [characters.index(character) for character in new]
+    same_ids(kata.CharTokenizer(text).encode(new), want, f"encode({new!r})", vocabulary=characters)
+
+
+@claim(step=2, text=written, other=st.lists(st.integers(0, 59), max_size=12))
+def test_decode_gives_the_text_of_the_ids(kata, text, other):
+    """decode gives one string: the character of each id, in the order of the ids."""
+    characters = sorted(set(text))
+    ids = [i % len(characters) for i in other]
+    want = "".join(characters[i] for i in ids)
+    check.equal(kata.CharTokenizer(text).decode(ids), want, f"decode({ids})", vocabulary=characters)
+
+
+@claim(step=2, text=st.text(min_size=1, max_size=20))
+def test_any_text_over_the_vocabulary_comes_back(kata, text):
+    """decode(encode(text)) is the text itself, whatever characters it is made of."""
+    tokenizer = kata.CharTokenizer(text)
+    check.equal(tokenizer.decode(tokenizer.encode(text)), text, "decode(encode(text))")
+
+
+@claim(step=2, stranger=st.sampled_from("~^@&"), place=st.integers(20, 39), extra=st.integers(0, 9))
+def test_a_strange_character_is_refused_with_its_place(kata, stranger, place, extra):
+    """A character outside the vocabulary is a ValueError that shows the character and its place, counted from 0."""
+    tokenizer = kata.CharTokenizer("abc ")
+    text = ("abc " * 10)[:place] + stranger + "cab"[:extra] + ("%" if extra > 3 else "")
+    check.raises(ValueError, lambda: tokenizer.encode(text), (stranger, place), f"encode({text!r})")
+
+
+@claim(step=2, stranger=st.sampled_from("~^@&"), place=st.integers(0, 3))
+def test_a_strange_character_is_refused_wherever_it_stands(kata, stranger, place):
+    """A character outside the vocabulary is a ValueError also as the first, the last or the only one."""
+    tokenizer = kata.CharTokenizer("abc ")
+    text = ("", "abc ", "", "a")[place] + stranger + ("", "", "abc", "a")[place]
+    check.raises(ValueError, lambda: tokenizer.encode(text), (stranger,), f"encode({text!r})")
+
+
+# --- Step 3: merge one piece -----------------------------------------------------------------------------------
+
+
+@claim(step=3, byte=st.integers(0, 255))
+def test_a_single_byte_has_the_id_that_the_table_gives_it(kata, byte):
+    """A piece of one byte has one id: the one that stands in ranks."""
+    piece, ranks = bytes([byte]), table_of("banana")
+    same_ids(kata.bpe_merge(piece, ranks), [ranks[piece]], f"bpe_merge({piece}, ranks)")
+
+
+@claim(step=3)
+def test_every_token_of_the_table_is_reached(kata):
+    """A piece that is a token itself comes out as this one token."""
+    for name, (tokens, _) in TABLES.items():
+        ranks = table_of(name)
+        got = [kata.bpe_merge(token, ranks) for token in tokens]
+        want = [[ranks[token]] for token in tokens]
+        check.equal(got, want, f"bpe_merge of each of {tokens}", tokens=with_ids(tokens))
+
+
+@claim(step=3, table=tables, length=lengths, seed=seeds, examples=40)
+def test_neighbours_merge_by_rank(kata, table, length, seed):
+    """Of all neighbours that make a token, those of lowest rank merge first, the left of equals, until none is left."""
+    ranks, text = table_of(table), some_text(table, length, seed)
+    tokens, _ = TABLES[table]
+    want = tiktoken_of(table, WHOLE).encode_ordinary(text)
+    piece = text.encode("utf-8")
+    same_ids(kata.bpe_merge(piece, ranks), want, f"bpe_merge({piece}, ranks)", tokens=with_ids(tokens))
+
+
+@claim(step=3, table=tables, length=st.integers(30, 50), seed=seeds)
+def test_long_pieces_merge_to_the_end(kata, table, length, seed):
+    """A long piece follows the same rule from its first byte to its last."""
+    text = some_text(table, length, seed)
+    want = tiktoken_of(table, WHOLE).encode_ordinary(text)
+    same_ids(kata.bpe_merge(text.encode("utf-8"), table_of(table)), want, f"bpe_merge of {text!r}")
+
+
+@claim(step=3, table=tables, piece=st.binary(min_size=1, max_size=12))
+def test_any_bytes_come_back(kata, table, piece):
+    """The tokens of any bytes, put together, are these bytes again, also where they are no text."""
+    ranks = table_of(table)
+    token_of = {i: token for token, i in ranks.items()}
+    got = kata.bpe_merge(piece, ranks)
+    check.instance(got, list, f"bpe_merge({piece}, ranks)")
+    check.equal(b"".join(token_of.get(i, b"?") for i in got), piece, "the tokens put together")
+
+
+@claim(step=3, table=tables, length=lengths, seed=seeds)
+def test_merging_leaves_the_table_alone(kata, table, length, seed):
+    """bpe_merge does not change the ranks that it is given."""
+    ranks = table_of(table)
+    check.present(kata.bpe_merge(some_text(table, length, seed).encode("utf-8"), ranks), "bpe_merge(piece, ranks)")
+    check.equal(ranks, table_of(table), "ranks, after the call")
+
+
+# --- Step 4: the whole tokenizer -------------------------------------------------------------------------------
+
+
+@claim(step=4, table=tables, pattern=patterns, length=lengths, seed=seeds, examples=40)
+def test_encode_equals_tiktoken(kata, table, pattern, length, seed):
+    """encode gives the ids that tiktoken gives with these ranks and this pattern: no token crosses a piece's border."""
+    text = some_text(table, length, seed)
+    tokens, _ = TABLES[table]
+    want = tiktoken_of(table, PATTERNS[pattern]).encode_ordinary(text)
+    got = kata.BPETokenizer(table_of(table), PATTERNS[pattern]).encode(text)
+    same_ids(got, want, f"encode({text!r})", pattern=PATTERNS[pattern], tokens=with_ids(tokens))
+
+
+@claim(step=4, table=tables, pattern=patterns, text=st.text(old_characters, max_size=20))
+def test_encode_equals_tiktoken_on_any_text(kata, table, pattern, text):
+    """encode gives tiktoken's ids for text in any script, emoji and control characters included."""
+    want = tiktoken_of(table, PATTERNS[pattern]).encode_ordinary(text)
+    got = kata.BPETokenizer(table_of(table), PATTERNS[pattern]).encode(text)
+    same_ids(got, want, f"encode({text!r})", pattern=PATTERNS[pattern])
+
+
+@claim(step=4, start=st.integers(0, 180), length=st.integers(1, 60))
+def test_encode_equals_tiktoken_on_trained_ranks(kata, start, length):
+    """encode gives tiktoken's ids with ranks that were trained on a play, too."""
+    ranks, encoding = trained(corpus.small_ranks)
+    text = PROSE[start : start + length]
+    want = encoding.encode_ordinary(text)
+    same_ids(kata.BPETokenizer(dict(ranks), corpus.GPT2_PATTERN).encode(text), want, f"encode({text!r})")
+
+
+@claim(step=4, table=tables, length=lengths, seed=seeds)
+def test_decode_gives_the_text_that_was_encoded(kata, table, length, seed):
+    """decode turns tiktoken's ids back into the text, also where a character is spread over several tokens."""
+    text, pattern = some_text(table, length, seed), PATTERNS["GPT-2's"]
+    ids = tiktoken_of(table, pattern).encode_ordinary(text)
+    check.equal(kata.BPETokenizer(table_of(table), pattern).decode(ids), text, f"decode({ids})")
+
+
+@claim(step=4, table=tables, text=st.text(max_size=20))
+def test_any_unicode_text_comes_back(kata, table, text):
+    """decode(encode(text)) is the text itself, for any Unicode text and the empty one."""
+    tokenizer = kata.BPETokenizer(table_of(table), PATTERNS["GPT-2's"])
+    check.equal(tokenizer.decode(tokenizer.encode(text)), text, "decode(encode(text))")
+
+
+@claim(step=4, character=st.sampled_from("é€😀"))
+def test_half_a_character_is_shown_as_such(kata, character):
+    """Ids whose bytes are no whole character decode to the replacement character U+FFFD, as in tiktoken."""
+    ids = [BYTES[bytes([byte])] for byte in b"a" + character.encode("utf-8")[:-1]]
+    want = tiktoken_of("banana", WHOLE).decode(ids)
+    check.equal(kata.BPETokenizer(table_of("banana"), WHOLE).decode(ids), want, f"decode({ids})")
+
+
+@claim(step=4)
+def test_gpt2_itself(kata):
+    """With GPT-2's own ranks (where their files are at hand) the ids are GPT-2's."""
+    if trained(corpus.gpt2_ranks) is None:
+        return
+    ranks, encoding = trained(corpus.gpt2_ranks)
+    tokenizer = kata.BPETokenizer(dict(ranks), corpus.GPT2_PATTERN)
+    want = encoding.encode_ordinary(PROSE)
+    same_ids(tokenizer.encode(PROSE), want, "encode(text)", text=PROSE)
+    check.equal(tokenizer.decode(want), PROSE, "decode(encode(text))")

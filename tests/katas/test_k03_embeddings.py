@@ -1,0 +1,340 @@
+"""k03 embeddings: what must be true of them."""
+
+import torch
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dojo import check
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = []
+EMBEDDING = "B T D V"
+rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+rates = st.sampled_from([0.5, 0.25, 0.8])
+refusals = (ValueError, IndexError)
+
+
+# --- Oracles and parts -----------------------------------------------------------------------------------------
+
+
+def one_hot(ids, rows):
+    """A 1 in the column of each id and 0 elsewhere: (B, T) becomes (B, T, rows)."""
+    return (ids[..., None] == torch.arange(rows)).to(torch.get_default_dtype())
+
+
+def sum_by_hand(tok, pos, ids):
+    """Token row plus position row, one token after the other."""
+    rows = [[tok[ids[b, t]] + pos[t] for t in range(ids.shape[1])] for b in range(ids.shape[0])]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+def some_ids(size):
+    """Ids (B, T), the first and the last one of the vocabulary among them."""
+    ids = size.ids("B T", size.V)
+    ids[-1, -1] = 0
+    ids[0, 0] = size.V - 1
+    return ids
+
+
+def ordinary_ids(size):
+    """Ids (B, T) that are neither the first nor the last one of the vocabulary."""
+    return size.ids("B T", size.V - 2) + 1
+
+
+def embedding(kata, size, room=0, **options):
+    """The module under test in eval mode, with tables that no default start hides."""
+    module = kata.GPTEmbedding(size.V, size.T + room, size.D, **options)
+    check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
+    randomise(module, size)
+    return module.eval()
+
+
+def tables(module):
+    """The two tables of a module, as they are, without gradient."""
+    return check.parameter(module, "tok_emb.weight").detach(), check.parameter(module, "pos_emb.weight").detach()
+
+
+# --- Step 1: lookup --------------------------------------------------------------------------------------------
+
+
+@claim(step=1, size=sizes(EMBEDDING))
+def test_lookup_equals_one_hot_times_table(kata, size):
+    """lookup gives for every id the row of the table with that number: the same as one-hot rows times the table."""
+    ids, table = some_ids(size), size.normal("V D")
+    check.equal(kata.lookup(ids, table), one_hot(ids, size.V) @ table, "lookup(ids, table)", ids=ids, table=table)
+
+
+@claim(step=1, size=sizes(EMBEDDING))
+def test_lookup_lets_the_table_learn(kata, size):
+    """The gradient reaches each row of the table as often as its id was looked up."""
+    ids, table = some_ids(size), size.normal("V D").requires_grad_()
+    rows = kata.lookup(ids, table)
+    check.tensor(rows, size.shape("B T D"), table.dtype, "lookup(ids, table)")
+    check.equal(rows.requires_grad, True, "that the rows depend on the table")
+    rows.sum().backward()
+    count = one_hot(ids, size.V).sum(dim=(0, 1))
+    check.equal(table.grad, count[:, None].expand(size.V, size.D), "the gradient of the table", ids=ids)
+
+
+@claim(step=1, size=sizes(EMBEDDING))
+def test_lookup_leaves_its_arguments_alone(kata, size):
+    """lookup changes neither the ids nor the table."""
+    ids, table = some_ids(size), size.normal("V D")
+    check.present(kata.lookup(ids, table), "lookup(ids, table)")
+    check.exactly(ids, some_ids(size), "the ids, after the call")
+    check.exactly(table, size.normal("V D"), "the table, after the call")
+
+
+# --- Step 2: two tables ----------------------------------------------------------------------------------------
+
+
+@claim(step=2, size=sizes(EMBEDDING), room=rooms)
+def test_there_is_a_row_for_every_token_and_every_place(kata, size, room):
+    """tok_emb and pos_emb are `nn.Embedding`: a row for each token, a row for each place, both of width emb_dim."""
+    module = kata.GPTEmbedding(size.V, size.T + room, size.D)
+    check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
+    for name, rows in (("tok_emb", size.V), ("pos_emb", size.T + room)):
+        if not hasattr(module, name):
+            raise check.Mismatch(f"GPTEmbedding has no `{name}`", sorted(dict(module.named_children())), name)
+        table = getattr(module, name)
+        check.instance(table, torch.nn.Embedding, f"`{name}`")
+        check.equal(list(table.weight.shape), [rows, size.D], f"the shape of `{name}.weight`")
+
+
+@claim(step=2, size=sizes(EMBEDDING), room=rooms)
+def test_both_tables_are_trained_and_nothing_else(kata, size, room):
+    """The module's parameters are the two tables: an optimizer finds both, and each by itself."""
+    module = kata.GPTEmbedding(size.V, size.T + room, size.D)
+    check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
+    count = sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+    check.equal(count, (size.V + size.T + room) * size.D, "the number of trained parameters")
+
+
+# --- Step 3: refuse what cannot be right -----------------------------------------------------------------------
+
+
+@claim(step=3, size=sizes(EMBEDDING), dtype=st.sampled_from([torch.float32, torch.float64, torch.float16]))
+def test_ids_that_are_not_integers_are_refused(kata, size, dtype):
+    """Floating-point ids are a TypeError."""
+    module = embedding(kata, size, room=2)
+    check.raises(TypeError, lambda: module(ordinary_ids(size).to(dtype)), what=f"an embedding of {dtype} ids")
+
+
+@claim(step=3, size=sizes(EMBEDDING, T=(11, 15), B=(1, 3)), more=st.integers(1, 9))
+def test_too_many_tokens_are_refused(kata, size, more):
+    """More tokens than the context length are a ValueError with both numbers."""
+    module = embedding(kata, size)
+    ids = torch.ones(size.B, size.T + more, dtype=torch.int64)
+    call = lambda: module(ids)
+    check.raises(refusals, call, (size.T + more, size.T), f"{size.T + more} tokens in a context of {size.T}")
+
+
+@claim(step=3, size=sizes(EMBEDDING), beyond=st.integers(30, 99))
+def test_ids_outside_the_vocabulary_are_refused(kata, size, beyond):
+    """An id outside the vocabulary, wherever it stands, is a ValueError that names the id."""
+    ids = ordinary_ids(size)
+    ids[beyond % size.B, beyond % size.T] = beyond
+    module = embedding(kata, size, room=2)
+    check.raises(refusals, lambda: module(ids), (beyond,), f"id {beyond} in a vocabulary of {size.V}")
+
+
+@claim(step=3, size=sizes(EMBEDDING))
+def test_the_first_id_past_the_table_is_refused(kata, size):
+    """The id `vocab_size` is a ValueError: ids go from 0 to vocab_size − 1."""
+    ids = ordinary_ids(size)
+    ids[size.seed % size.B, size.seed % size.T] = size.V
+    module = embedding(kata, size, room=2)
+    check.raises(refusals, lambda: module(ids), (size.V,), f"id {size.V} in a vocabulary of {size.V}")
+
+
+@claim(step=3, size=sizes(EMBEDDING), below=st.integers(1, 30))
+def test_negative_ids_are_refused(kata, size, below):
+    """A negative id is a ValueError that names the id, though Python would count from the end."""
+    ids = ordinary_ids(size)
+    ids[below % size.B, below % size.T] = -below
+    module = embedding(kata, size, room=2)
+    check.raises(refusals, lambda: module(ids), (-below,), f"id {-below}")
+
+
+# --- Step 4: token plus position -------------------------------------------------------------------------------
+
+
+@claim(step=4, size=sizes(EMBEDDING))
+def test_every_length_up_to_the_context_is_accepted(kata, size):
+    """A sequence may have any number of tokens from 1 to the context length, that length included."""
+    module = embedding(kata, size)
+    demand_no_refusal({T: torch.zeros(size.B, T, dtype=torch.int64) for T in range(1, size.T + 1)}, module, "tokens")
+
+
+@claim(step=4, size=sizes(EMBEDDING))
+def test_every_id_of_the_vocabulary_is_accepted(kata, size):
+    """An id may be anything from 0 to vocab_size − 1, both included."""
+    module = embedding(kata, size)
+    demand_no_refusal({i: torch.full((size.B, size.T), i) for i in range(size.V)}, module, "as an id")
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_the_same_token_differs_from_place_to_place(kata, size, room):
+    """The same token at two places differs by exactly what the rows of these places differ by."""
+    module = embedding(kata, size, room)
+    tok, pos = tables(module)
+    ids = torch.full((size.B, size.T), size.V - 1)
+    want = (tok[size.V - 1] + pos[: size.T]).expand(size.B, -1, -1)
+    check.equal(module(ids), want, f"the embedding of token {size.V - 1}, {size.T} times", positions=pos)
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_equal_sequences_of_a_batch_are_embedded_alike(kata, size, room):
+    """Equal sequences get equal embeddings, in whichever row of the batch they stand."""
+    module = embedding(kata, size, room)
+    ids = some_ids(size)[:1].expand(size.B, -1)
+    got = module(ids)
+    check.tensor(got, size.shape("B T D"), torch.float32, "the embedding")
+    check.equal(got, module(ids[:1]).expand(size.B, -1, -1), "the embedding of equal rows", ids=ids)
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_token_row_plus_position_row(kata, size, room):
+    """In eval mode every token gets its row of tok_emb plus the row of its place in pos_emb, at every T."""
+    module = embedding(kata, size, room, dropout=0.5)
+    ids = some_ids(size)
+    want = sum_by_hand(*tables(module), ids)
+    check.equal(module(ids), want, "the embedding", ids=ids)
+
+
+@claim(step=4, size=sizes(EMBEDDING, T=(2, 7)))
+def test_order_matters(kata, size):
+    """Turning a sequence round does more than to turn its rows round: the places stay where they are."""
+    module = embedding(kata, size)
+    _, pos = tables(module)
+    ids = some_ids(size)
+    forwards, backwards = module(ids), module(ids.flip(1))
+    check.tensor(forwards, size.shape("B T D"), torch.float32, "the embedding")
+    want = (forwards - pos).flip(1) + pos
+    check.equal(backwards, want, "the embedding of the sequence turned round", ids=ids)
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_both_tables_learn(kata, size, room):
+    """The gradient reaches each row of a table as often as its token or its place came up."""
+    module = embedding(kata, size, room)
+    ids = some_ids(size)
+    got = module(ids)
+    check.tensor(got, size.shape("B T D"), torch.float32, "the embedding")
+    check.equal(got.requires_grad, True, "that the embedding depends on the tables")
+    got.sum().backward()
+    counts = one_hot(ids, size.V).sum(dim=(0, 1)), (torch.arange(size.T + room) < size.T) * float(size.B)
+    for name, count in zip(("tok_emb", "pos_emb"), counts):
+        gradient = check.parameter(module, f"{name}.weight").grad
+        check.equal(gradient, count[:, None].expand(-1, size.D), f"the gradient of `{name}`", ids=ids)
+
+
+@claim(step=4, size=sizes("B T D V", T=(3, 7)), rate=rates)
+def test_dropout_acts_on_the_sum(kata, size, rate):
+    """In training every entry of the sum is dropped (exactly 0) or scaled by 1 / (1 − dropout)."""
+    module = embedding(kata, size, dropout=rate)
+    ids = some_ids(size)
+    whole = module(ids)
+    got = module.train()(ids)
+    check.tensor(whole, size.shape("B T D"), torch.float32, "the embedding in eval mode")
+    check.tensor(got, whole.shape, torch.float32, "the embedding in training")
+    check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
+
+
+@claim(step=4, examples=4, rate=rates, seed=st.integers(0, 99))
+def test_dropout_drops_the_expected_share(kata, rate, seed):
+    """In training about 1 − dropout of the entries survive, each on its own."""
+    torch.manual_seed(seed)
+    module = kata.GPTEmbedding(5, 60, 100, dropout=rate)
+    check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
+    torch.nn.init.ones_(check.parameter(module, "tok_emb.weight"))
+    torch.nn.init.ones_(check.parameter(module, "pos_emb.weight"))
+    got = module.train()(torch.zeros(2, 60, dtype=torch.int64))
+    check.tensor(got, (2, 60, 100), torch.get_default_dtype(), "the embedding in training")
+    kept = (got != 0).double()
+    for part, dims, count in (("all entries", (0, 1, 2), 12000), ("a token", (2,), 100), ("a channel", (0, 1), 120)):
+        share = kept.mean(dims)
+        want = torch.full_like(share, 1 - rate)
+        slack = 6 * (rate * (1 - rate) / count) ** 0.5  # six standard deviations
+        if ((share - want).abs() > slack).any():
+            raise check.Mismatch(f"the share kept of {part} is not about {1 - rate:g}", share, want)
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_nothing_is_dropped_unless_asked_for(kata, size, room):
+    """Without a dropout rate, training and eval mode give the same."""
+    module = embedding(kata, size, room)
+    ids = some_ids(size)
+    check.equal(module.train()(ids), sum_by_hand(*tables(module), ids), "the embedding in training", ids=ids)
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_ids_are_left_alone(kata, size, room):
+    """The ids are not changed."""
+    module = embedding(kata, size, room)
+    ids = some_ids(size)
+    check.present(module(ids), "the embedding")
+    check.exactly(ids, some_ids(size), "the ids, after the call")
+
+
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+def test_positions_are_made_where_the_ids_are(kata, size, room):
+    """What forward makes, it makes on the device of the ids: it runs on a GPU as on a CPU."""
+    module = embedding(kata, size, room).to("meta")
+    ids = some_ids(size).to("meta")
+    got = None
+    for answer in (0, 1):  # what a comparison of ids says, which a meta tensor cannot know
+        devices = _Devices(answer)
+        try:
+            with devices:
+                got = module(ids)
+        except Exception as error:
+            if str(error) == "step 4":
+                raise
+        if devices.mixed:
+            problem = f"`{devices.mixed}` gets tensors of two devices"
+            raise check.Mismatch(problem, "one made on the CPU", "all on the device of the ids")
+        if got is not None:
+            check.tensor(got, size.shape("B T D"), torch.float32, "the embedding on another device")
+            check.equal(got.device.type, "meta", "the device of the embedding, for ids on the device meta")
+            return  # else a check of the ids' values stood in the way both times, which is no fault
+
+
+def demand_no_refusal(inputs, module, what):
+    """Demand that the module takes each of some named inputs."""
+    refused = {}
+    for name, ids in inputs.items():
+        try:
+            module(ids)
+        except (TypeError, ValueError, IndexError) as error:
+            refused[name] = str(error)
+    if refused:
+        raise check.Mismatch(f"{', '.join(map(str, refused))} {what}: refused", refused, {}, alike=list(refused))
+
+
+class _Devices(TorchDispatchMode):
+    """Sees whether tensors of two devices meet, and answers what a check asks about the values of meta tensors."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer, self.mixed = answer, ""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name, kwargs = func.overloadpacket.__name__, kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        on_meta = [one for one in tensors if one.is_meta]
+        if on_meta and name == "_local_scalar_dense":
+            return torch.full((), self.answer, dtype=on_meta[0].dtype).item()
+        if on_meta and name == "nonzero":
+            return torch.empty(0, on_meta[0].ndim, dtype=torch.int64, device="meta")
+        if on_meta and name == "index" and any(one.dtype == torch.bool for one in on_meta):
+            return torch.empty(0, dtype=on_meta[0].dtype, device="meta")
+        if on_meta and name == "_to_copy" and kwargs.get("device", on_meta[0].device).type == "cpu":
+            return torch.full(on_meta[0].shape, self.answer, dtype=on_meta[0].dtype)
+        # A single number from the CPU may meet a GPU's tensors, but not as an index of an embedding.
+        harmful = [one for one in tensors if not one.is_meta and (one.ndim > 0 or name == "embedding")]
+        if on_meta and harmful and name not in ("_to_copy", "copy_"):
+            self.mixed = self.mixed or name
+        return func(*args, **kwargs)

@@ -1,0 +1,423 @@
+"""k06 multi-head attention: what must be true of it."""
+
+import torch
+from hypothesis import strategies as st
+
+from dojo import check
+from dojo.bans import FUSED_ATTENTION, ban, ban_module
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = [
+    ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
+    ban_module("einops", why="moving the heads by hand is what this kata is about."),
+]
+PROJECTIONS = ("W_query", "W_key", "W_value")
+ATTENTION = "h B d d_in T"
+rates = st.sampled_from([0.5, 0.25, 0.8])
+rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def one_head_by_tokens(query, key, value):
+    outputs = []
+    for t in range(query.shape[1]):
+        scores = query[:, t : t + 1] @ key[:, : t + 1].transpose(1, 2) / key.shape[-1] ** 0.5
+        outputs.append(torch.softmax(scores, dim=-1) @ value[:, : t + 1])
+    return torch.cat(outputs, dim=1)
+
+
+def wrapper_by_heads(model, x):
+    heads = [one_head_by_tokens(head.W_query(x), head.W_key(x), head.W_value(x)) for head in model.heads]
+    return torch.cat(heads, dim=-1)
+
+
+def fused_by_heads(model, x, heads):
+    projected = [getattr(model, name)(x).chunk(heads, dim=-1) for name in PROJECTIONS]
+    return model.out_proj(torch.cat([one_head_by_tokens(*head) for head in zip(*projected)], dim=-1))
+
+
+# --- Step 1: one head after the other --------------------------------------------------------------------------
+
+
+@claim(step=1, size=sizes(ATTENTION), bias=st.booleans(), examples=6)
+def test_wrapper_holds_its_heads_in_a_module_list(kata, size, bias):
+    """`heads` is an nn.ModuleList of num_heads attentions from d_in to head_dim, with a bias only if qkv_bias."""
+    module = wrapper(kata, size, qkv_bias=bias)
+    check.instance(getattr(module, "heads", None), torch.nn.ModuleList, "`heads`")
+    check.equal(len(module.heads), size.h, "the number of heads")
+    for i in range(size.h):
+        for name in PROJECTIONS:
+            weight = check.parameter(module, f"heads.{i}.{name}.weight")
+            check.tensor(weight, (size.d, size.d_in), None, f"`heads[{i}].{name}.weight`")
+            has_bias = getattr(getattr(module.heads[i], name), "bias", None) is not None
+            check.equal(has_bias, bias, f"the presence of a bias in `heads[{i}].{name}`")
+    want = 3 * size.h * (size.d_in + bias) * size.d
+    check.equal(trainable(module), want, "the number of trainable parameters")
+
+
+@claim(step=1, size=sizes(ATTENTION), room=rooms, bias=st.booleans(), examples=8, double=True)
+def test_wrapper_lays_its_heads_side_by_side(kata, reference, size, room, bias):
+    """The wrapper lays the contexts of its heads side by side, head 0 first, at every T up to the context length."""
+    module, model = (wrapper(code, size, room, dropout=0.5, qkv_bias=bias) for code in (kata, reference))
+    check.copy_parameters(model, module)
+    x = size.normal("B T d_in")
+    check.equal(module(x.clone()), wrapper_by_heads(model, x), "the output", x=x)
+
+
+@claim(step=1, size=sizes("h T B", h=(2, 3), T=(2, 5)), rate=rates, examples=6, double=True)
+def test_wrapper_passes_the_dropout_rate_on(kata, size, rate):
+    """In training every head drops attention weights at the given rate: a weight is 0 or scaled by 1 / (1 − rate)."""
+    module = kata.MultiHeadAttentionWrapper(size.T, 2 * size.T, size.T, rate, size.h)
+    check.instance(module, torch.nn.Module, "MultiHeadAttentionWrapper(…)")
+    randomise(module, size)
+    for i in range(size.h):
+        values_that_show_the_weights(module, f"heads.{i}.W_value.weight", size.T, 1)
+    drops_weights(module, size, rate)
+
+
+@claim(step=1, size=sizes(ATTENTION, T=(2, 7)), examples=4, double=True)
+def test_training_reaches_every_head(kata, reference, size):
+    """Gradients of the output reach every projection of every head."""
+    module, model = (wrapper(code, size) for code in (kata, reference))
+    check.copy_parameters(model, module)
+    same_gradients(module, model, size, [f"heads.{i}.{name}.weight" for i in range(size.h) for name in PROJECTIONS])
+
+
+# --- Step 2: split and merge -----------------------------------------------------------------------------------
+
+
+@claim(step=2, size=sizes("h d B T"))
+def test_head_i_gets_its_own_channels_of_every_token(kata, size):
+    """Head i of split_heads holds the channels i·d to (i+1)·d of every token, in their order."""
+    x = numbered(size)
+    want = torch.stack(x.chunk(size.h, dim=-1), dim=1)
+    check.exactly(kata.split_heads(x, size.h), want, f"split_heads(x, {size.h})", x=x)
+
+
+@claim(step=2, size=sizes("h d B T"))
+def test_merge_lays_the_heads_of_a_token_side_by_side(kata, size):
+    """merge_heads puts the channels of all heads of a token next to each other, head 0 first."""
+    x = torch.stack(numbered(size).chunk(size.h, dim=-1), dim=1)
+    x = x.transpose(-1, -2).contiguous().transpose(-1, -2) if size.strided else x
+    want = torch.cat(x.unbind(1), dim=-1)
+    check.exactly(kata.merge_heads(x), want, "merge_heads(x)", x=x)
+
+
+@claim(step=2, size=sizes("h d B T"))
+def test_merge_undoes_split(kata, size):
+    """Split, then merged, x is what it was."""
+    x = numbered(size)
+    heads = kata.split_heads(x, size.h)
+    check.tensor(heads, size.shape("B h T d"), x.dtype, f"split_heads(x, {size.h})")
+    check.exactly(kata.merge_heads(heads), x, f"merge_heads(split_heads(x, {size.h}))")
+
+
+@claim(step=2, size=sizes("h d B T"), examples=6)
+def test_split_and_merge_leave_their_arguments_alone(kata, size):
+    """Neither split_heads nor merge_heads changes the tensor that it is given."""
+    whole, heads = numbered(size), size.normal("B h T d")
+    before = whole.clone(), heads.clone()
+    check.present(kata.split_heads(whole, size.h), f"split_heads(x, {size.h})")
+    check.exactly(whole, before[0], "`x` after split_heads")
+    check.present(kata.merge_heads(heads), "merge_heads(x)")
+    check.exactly(heads, before[1], "`x` after merge_heads")
+
+
+# --- Step 3: the layers ----------------------------------------------------------------------------------------
+
+
+@claim(step=3, uneven=st.sampled_from([(10, 3), (20, 7), (17, 4), (4, 8), (25, 3)]))
+def test_width_that_does_not_divide_is_refused(kata, uneven):
+    """Where num_heads does not divide d_out there is a ValueError that shows both numbers."""
+    d_out, num_heads = uneven
+    check.raises(
+        ValueError,
+        lambda: kata.MultiHeadAttention(6, d_out, 9, 0.0, num_heads),
+        mentions=(d_out, num_heads),
+        what=f"MultiHeadAttention with d_out = {d_out} and num_heads = {num_heads}",
+    )
+
+
+@claim(step=3, size=sizes(ATTENTION), bias=st.booleans())
+def test_layers_are_linear_and_serve_all_heads(kata, size, bias):
+    """W_query, W_key and W_value lead from d_in to d_out, with a bias if qkv_bias; out_proj has a bias always."""
+    module, width = fused(kata, size, qkv_bias=bias), size.h * size.d
+    for name in (*PROJECTIONS, "out_proj"):
+        into, biased = (width, True) if name == "out_proj" else (size.d_in, bias)
+        check.tensor(check.parameter(module, f"{name}.weight"), (width, into), None, f"`{name}.weight`")
+        check.instance(getattr(module, name), torch.nn.Linear, f"`{name}`")
+        check.equal(getattr(module, name).bias is not None, biased, f"the presence of a bias in `{name}`")
+    want = 3 * (size.d_in + bias) * width + (width + 1) * width
+    check.equal(trainable(module), want, "the number of trainable parameters")
+
+
+@claim(step=3, size=sizes(ATTENTION), examples=6)
+def test_mask_is_a_buffer(kata, size):
+    """`mask` is a buffer: it moves with the module, and it is not trained."""
+    module = fused(kata, size)
+    check.equal("mask" in dict(module.named_buffers()), True, "the presence of `mask` among the buffers")
+    check.equal("mask" in dict(module.named_parameters()), False, "the presence of `mask` among the parameters")
+    check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
+
+
+@claim(step=3, size=sizes(ATTENTION), examples=3)
+def test_dropout_is_a_module(kata, size):
+    """`dropout` is a module, so that training and eval mode reach it."""
+    check.instance(getattr(fused(kata, size, dropout=0.5), "dropout", None), torch.nn.Module, "`dropout`")
+
+
+# --- Step 4: all heads at once ---------------------------------------------------------------------------------
+
+
+@claim(step=4, size=sizes(ATTENTION), room=rooms, bias=st.booleans(), examples=8, double=True)
+def test_fused_equals_wrapper(kata, reference, size, room, bias):
+    """With the wrapper's weights and an out_proj that changes nothing, the output is that of the wrapper."""
+    model = wrapper(reference, size, room, qkv_bias=bias)
+    module = fused(kata, size, room, qkv_bias=bias)
+    with torch.no_grad():
+        for name in PROJECTIONS:
+            for part in ("weight", "bias") if bias else ("weight",):
+                rows = [check.parameter(head, f"{name}.{part}") for head in model.heads]
+                check.parameter(module, f"{name}.{part}").copy_(torch.cat(rows))
+    x = size.normal("B T d_in")
+    check.equal(with_plain_out_proj(module)(x.clone()), wrapper_by_heads(model, x), "the output", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION), room=rooms, bias=st.booleans(), examples=8, double=True)
+def test_output_is_multi_head_attention(kata, reference, size, room, bias):
+    """The output is out_proj of all heads' causal attentions side by side, at every T up to the context length."""
+    module, model = beside(reference, kata, size, room, dropout=0.5, qkv_bias=bias)
+    x = size.normal("B T d_in")
+    check.equal(module(x.clone()), fused_by_heads(model, x, size.h), "the output", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION), head=st.integers(0, 3), examples=8, double=True)
+def test_heads_are_independent(kata, size, head):
+    """Changing the weights of one head changes the channels of that head, before out_proj, and no others."""
+    module, head = with_plain_out_proj(fused(kata, size)), head % size.h
+    x, own = size.normal("B T d_in"), slice(head * size.d, (head + 1) * size.d)
+    before = module(x)
+    check.tensor(before, size.shape("B T h*d"), x.dtype, "the output")
+    with torch.no_grad():
+        for name in PROJECTIONS:
+            check.parameter(module, f"{name}.weight")[own] += 1
+    after = module(x)
+    check.tensor(after, before.shape, x.dtype, "the output")
+    want = before.clone()
+    want[..., own] = after[..., own]
+    check.equal(after, want, f"the output, after the weights of head {head} have changed,", x=x)
+    if torch.equal(after, before):
+        raise check.Mismatch(f"the weights of head {head} have changed, and the output has not", after)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
+def test_no_gradient_reaches_a_later_token(kata, size, room):
+    """The gradient of an output to every later input is exactly 0."""
+    gradients = gradient_by_token(fused(kata, size, room), size)
+    later = torch.ones(size.T, size.T).triu(1).bool()
+    what = "the gradient of output (row) to a later input (column)"
+    check.exactly(gradients.where(later, 0), torch.zeros_like(gradients), what)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), head=st.integers(0, 3), examples=6)
+def test_every_head_sees_the_token_itself_and_all_earlier_ones(kata, size, head):
+    """In every head, every output depends on its own token and on each earlier one."""
+    module, head = with_plain_out_proj(fused(kata, size, 2)), head % size.h
+    with torch.no_grad():  # small weights: no softmax is so sharp that a token is seen by a hair only
+        for name in PROJECTIONS:
+            check.parameter(module, f"{name}.weight").mul_(0.3)
+    gradients = gradient_by_token(module, size, slice(head * size.d, (head + 1) * size.d))
+    seen = torch.ones(size.T, size.T).tril().bool()
+    what = f"the map of which input (column) each output (row) of head {head} depends on"
+    check.equal((gradients != 0) & seen, seen, what)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
+def test_a_huge_change_of_a_later_token_changes_no_earlier_output(kata, size, room):
+    """Making the last token 1,000 times as large changes no output before it."""
+    module = fused(kata, size, room)
+    x = size.normal("B T d_in")
+    changed = x.clone()
+    changed[:, -1] *= 1000
+    before, after = module(x), module(changed)
+    check.tensor(before, size.shape("B T h*d"), x.dtype, "the output")
+    check.tensor(after, before.shape, x.dtype, "the output")
+    check.equal(after[:, :-1], before[:, :-1], "the output before the last token, after the change,", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
+def test_a_prefix_gives_the_same_outputs(kata, size, room):
+    """The outputs of the first t tokens are the same when the rest is cut off."""
+    module = fused(kata, size, room)
+    x = size.normal("B T d_in")
+    whole = module(x)
+    check.tensor(whole, size.shape("B T h*d"), x.dtype, "the output")
+    for t in range(1, size.T):
+        check.equal(module(x[:, :t]), whole[:, :t], f"the output for the first {t} of {size.T} tokens", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), examples=6, double=True)
+def test_extreme_inputs_do_not_break_the_mask(kata, reference, size):
+    """Scores of many thousands change nothing: later tokens stay hidden."""
+    module, model = beside(reference, kata, size)
+    x = size.normal("B T d_in", scale=300)
+    want = fused_by_heads(model, x, size.h)
+    check.equal(module(x.clone()), want, "the output for large inputs", tolerance=1e-3, x=x)
+
+
+@claim(step=4, size=sizes("h T B", h=(2, 3), T=(2, 5)), rate=rates, examples=8, double=True)
+def test_dropout_acts_on_the_weights(kata, size, rate):
+    """In training, attention weights are dropped (exactly 0) or scaled by 1 / (1 − rate), and nothing else is."""
+    T = size.T
+    module = kata.MultiHeadAttention(T, size.h * 2 * T, T, rate, size.h)
+    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
+    randomise(module, size)
+    values_that_show_the_weights(module, "W_value.weight", T, size.h)
+    drops_weights(with_plain_out_proj(module), size, rate)
+
+
+@claim(step=4, examples=4, seed=st.integers(0, 99))
+def test_dropout_is_on_in_training_only(kata, seed):
+    """In training two passes differ, in eval mode they do not."""
+    torch.manual_seed(seed)
+    module = kata.MultiHeadAttention(3, 4, 20, 0.5, 2)
+    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
+    x = torch.randn(2, 20, 3)
+    module.train()
+    if torch.equal(module(x), module(x)):
+        raise check.Mismatch("two passes in training are equal: nothing is dropped", module(x)[0, :2])
+    module.eval()
+    check.exactly(module(x), module(x), "a second pass in eval mode")
+
+
+@claim(step=4, examples=2, seed=st.integers(0, 99))
+def test_weights_pass_through_the_dropout_module(kata, seed):
+    """It is the module `dropout` that the attention weights pass through in training."""
+    torch.manual_seed(seed)
+    module = kata.MultiHeadAttention(3, 4, 5, 0.5, 2)
+    check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
+    calls = []
+    module.dropout.register_forward_hook(lambda *_: calls.append(1))
+    check.present(module.train()(torch.randn(2, 5, 3)), "the output")
+    check.equal(bool(calls), True, "the use of the module `dropout`")
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(2, 7)), examples=4, double=True)
+def test_training_reaches_every_layer(kata, reference, size):
+    """Gradients of the output reach W_query, W_key, W_value and out_proj."""
+    module, model = beside(reference, kata, size)
+    names = [f"{name}.weight" for name in PROJECTIONS]
+    same_gradients(module, model, size, [*names, "out_proj.weight", "out_proj.bias"])
+
+
+@claim(step=4, size=sizes(ATTENTION), examples=4)
+def test_input_stays_as_it_was(kata, size):
+    """MultiHeadAttention does not change x."""
+    x = size.normal("B T d_in")
+    before = x.clone()
+    check.present(fused(kata, size)(x), "the output")
+    check.exactly(x, before, "`x` after the call")
+
+
+# --- What the laws share ---------------------------------------------------------------------------------------
+
+
+def wrapper(kata, size, room=0, dropout=0.0, **options):
+    """The wrapper in eval mode, with parameters that no default start hides."""
+    module = kata.MultiHeadAttentionWrapper(size.d_in, size.d, size.T + room, dropout, size.h, **options)
+    check.instance(module, torch.nn.Module, "MultiHeadAttentionWrapper(…)")
+    randomise(module, size)
+    return module.eval()
+
+
+def fused(kata, size, room=0, dropout=0.0, **options):
+    """The attention of all heads at once in eval mode, with parameters that no default start hides."""
+    module = kata.MultiHeadAttention(size.d_in, size.h * size.d, size.T + room, dropout, size.h, **options)
+    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
+    randomise(module, size)
+    return module.eval()
+
+
+def beside(reference, kata, size, room=0, **options):
+    """The module under test and the reference's, with equal parameters (buffers are its own)."""
+    module, model = fused(kata, size, room, **options), fused(reference, size, room, **options)
+    check.copy_parameters(model, module)
+    return module, model
+
+
+def with_plain_out_proj(module):
+    """The module, with an out_proj that hands on what it gets."""
+    weight, bias = check.parameter(module, "out_proj.weight"), check.parameter(module, "out_proj.bias")
+    with torch.no_grad():
+        weight.copy_(torch.eye(len(weight)))
+        bias.zero_()
+    return module
+
+
+def numbered(size):
+    """x of shape (B, T, h·d) in which the number 20103 is row 2, token 1, channel 3."""
+    row, token, channel = (torch.arange(n) for n in size.shape("B T h*d"))
+    x = (10_000 * row[:, None, None] + 100 * token[:, None] + channel).to(torch.get_default_dtype())
+    return x.transpose(1, 2).contiguous().transpose(1, 2) if size.strided else x
+
+
+def trainable(module):
+    return sum(values.numel() for values in module.parameters() if values.requires_grad)
+
+
+def same_gradients(module, model, size, names):
+    """Demand that parameters get the gradients that they get in the reference."""
+    x, probe = size.normal("B T d_in", scale=0.3), size.normal("B T h*d", salt="probe")
+    for name, got, want in zip(names, gradients(module, x, probe, names), gradients(model, x, probe, names)):
+        check.equal(got, want, f"the gradient of `{name}`", tolerance=1e-4)
+
+
+def gradients(module, x, probe, names):
+    """The gradient of each parameter under the sum of output times probe."""
+    output = module(x)
+    check.tensor(output, probe.shape, probe.dtype, "the output")
+    if not output.requires_grad:
+        raise check.Mismatch("no gradient passes: the output is cut off from the parameters", output)
+    inputs = [check.parameter(module, name) for name in names]
+    found = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True)
+    for name, gradient in zip(names, found):
+        if gradient is None:
+            raise check.Mismatch(f"no gradient reaches `{name}`", output)
+    return found
+
+
+def gradient_by_token(module, size, channels=slice(None)):
+    """How much output (row) depends on input (column): the largest absolute gradient over batch and channels."""
+    x = size.normal("B T d_in").requires_grad_()
+    output = module(x)
+    check.tensor(output, size.shape("B T h*d"), x.dtype, "the output")
+    probe = size.normal("B h*d", salt="probe")[:, channels]
+    rows = []
+    for t in range(size.T):
+        (gradient,) = torch.autograd.grad((output[:, t, channels] * probe).sum(), x, retain_graph=True)
+        rows.append(gradient.abs().amax(dim=(0, 2)))
+    return torch.stack(rows)
+
+
+def values_that_show_the_weights(module, name, T, heads):
+    """Make the values of each head the rows of [I I], so that each half of a context is a row of weights."""
+    weight = check.parameter(module, name)
+    check.tensor(weight, (heads * 2 * T, T), None, f"`{name}`")
+    with torch.no_grad():
+        weight.copy_(torch.eye(T).repeat(2 * heads, 1))
+
+
+def drops_weights(module, size, rate):
+    """Demand that in training the weights, read off the output, are 0 or scaled, in both readings alike."""
+    x = torch.eye(size.T).expand(size.B, size.T, size.T).clone()
+    weights = module.eval()(x)
+    check.tensor(weights, size.shape("B T h*2*T"), x.dtype, "the output in eval mode")
+    dropped = module.train()(x)
+    check.tensor(dropped, weights.shape, x.dtype, "the output in training")
+    want = torch.where(dropped == 0, 0.0, weights / (1 - rate))
+    check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
+    one, two = dropped.unflatten(-1, (size.h, 2, size.T)).unbind(-2)
+    check.exactly(two, one, "the second reading of the dropped weights")

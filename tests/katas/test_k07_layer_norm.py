@@ -1,0 +1,172 @@
+"""k07 layer norm: what must be true of it."""
+
+import torch
+from hypothesis import strategies as st
+
+from dojo import check
+from dojo.bans import NORMALISATION, ban, oracle
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = [ban(*NORMALISATION, why="it is a finished form of what you build here.")]
+TOKENS = "B T D"
+epsilons = st.sampled_from([0.1, 1e-5, 1.0])
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def normalised_by_tokens(x, weight, bias, eps):
+    output = torch.empty_like(x)
+    for b, row in enumerate(x):
+        for t, token in enumerate(row):
+            distance = token - token.sum() / len(token)
+            variance = (distance * distance).sum() / len(token)
+            output[b, t] = weight * distance / (variance + eps) ** 0.5 + bias
+    return output
+
+
+@oracle
+def gradients_of_torch(x, weight, bias, eps, probe):
+    output = torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, eps)
+    return torch.autograd.grad((output * probe).sum(), (x, weight, bias))
+
+
+def fresh(kata, size, *eps):
+    """The module under test as it starts."""
+    module = kata.LayerNorm(size.D, *eps)
+    check.instance(module, torch.nn.Module, f"LayerNorm({size.D})")
+    return module
+
+
+def trained(kata, size, *eps):
+    """The module under test with a weight and a bias that no default start hides."""
+    module = fresh(kata, size, *eps)
+    for name in ("weight", "bias"):
+        check.tensor(check.parameter(module, name), (size.D,), None, f"`{name}`")
+    randomise(module, size)
+    return module
+
+
+# --- Step 1: the two parameters --------------------------------------------------------------------------------
+
+
+@claim(step=1, examples=4, size=sizes("D"))
+def test_weight_and_bias_are_trained(kata, size):
+    """`weight` and `bias` are parameters, one number for each feature, and the layer has no others."""
+    module = fresh(kata, size)
+    for name in ("weight", "bias"):
+        check.tensor(check.parameter(module, name), (size.D,), torch.get_default_dtype(), f"`{name}`")
+    learned = {id(parameter) for parameter in module.parameters() if parameter.requires_grad}
+    found = [name for name in ("weight", "bias") if id(getattr(module, name)) in learned]
+    check.equal(found, ["weight", "bias"], "what training changes")
+    check.equal(sum(parameter.numel() for parameter in module.parameters()), 2 * size.D, "the number of parameters")
+
+
+@claim(step=1, examples=4, size=sizes("D"))
+def test_a_fresh_layer_changes_nothing_after_normalising(kata, size):
+    """At the start `weight` is 1 and `bias` is 0 for every feature."""
+    module = fresh(kata, size)
+    start = torch.stack([check.parameter(module, "weight"), check.parameter(module, "bias")])
+    want = torch.stack([torch.ones(size.D), torch.zeros(size.D)])
+    check.exactly(start, want, "`weight` (first row) and `bias` (second row) of a fresh layer")
+
+
+# --- Step 2: normalise -----------------------------------------------------------------------------------------
+
+
+@claim(step=2, examples=4, size=sizes(TOKENS))
+def test_x_is_left_alone(kata, size):
+    """The layer does not change the tensor that it is given."""
+    module, x = trained(kata, size), size.normal(TOKENS)
+    before = x.clone()
+    check.present(module(x), "the output")
+    check.exactly(x, before, "x, after the call")
+
+
+@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, double=True)
+def test_each_token_has_mean_0_and_variance_1(kata, size, eps):
+    """A fresh layer gives each token mean 0 and, but for eps, variance 1: its squares averaged over all n features."""
+    x = size.normal(TOKENS, scale=3)
+    variance = x.var(-1, correction=0)
+    output = fresh(kata, size, eps)(x)
+    check.tensor(output, x.shape, x.dtype, "the output")
+    got = torch.stack([output.mean(-1), output.var(-1, correction=0)])
+    want = torch.stack([torch.zeros_like(variance), variance / (variance + eps)])
+    check.equal(got, want, f"mean (first block) and variance (second) of each token, eps={eps},", x=x)
+
+
+@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, double=True)
+def test_output_is_the_layer_norm_of_each_token(kata, size, eps):
+    """The output is weight · (x − mean) / √(variance + eps) + bias, with mean and variance of each token's features."""
+    module, x = trained(kata, size, eps), size.normal(TOKENS)
+    want = normalised_by_tokens(x, module.weight.detach(), module.bias.detach(), eps)
+    check.equal(module(x), want, f"the output for eps={eps}", x=x)
+
+
+@claim(step=2, examples=4, size=sizes(TOKENS), double=True)
+def test_eps_is_a_hundred_thousandth_by_default(kata, size):
+    """Without an eps of its own the layer adds 1e-5 to the variance."""
+    module, x = trained(kata, size), size.normal(TOKENS, scale=0.01)
+    want = normalised_by_tokens(x, module.weight.detach(), module.bias.detach(), 1e-5)
+    check.equal(module(x), want, "the output for numbers of about 0.01", x=x)
+
+
+@claim(step=2, examples=6, size=sizes(TOKENS), double=True)
+def test_shift_and_scale_of_a_token_are_lost(kata, size):
+    """Shifting a token, or scaling it, changes nothing: only its pattern is left (here eps is next to nothing)."""
+    module, x = trained(kata, size, 1e-12), size.normal(TOKENS) + torch.arange(size.D) ** 2
+    shift, scale = size.normal("B T 1", scale=5), size.normal("B T 1", salt="scale").abs() + 0.5
+    moved, want = module(x * scale + shift), module(x)
+    check.tensor(want, x.shape, x.dtype, "the output")
+    check.equal(moved, want, "the output for the shifted and scaled tokens", tolerance=1e-3, x=x)
+
+
+@claim(step=2, examples=6, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
+def test_a_token_is_normalised_by_itself(kata, size):
+    """Changing the last token of the last text changes no other token's output."""
+    module, x = trained(kata, size), size.normal(TOKENS)
+    changed = x.clone()
+    changed[-1, -1] = 100 * changed[-1, -1] + torch.arange(size.D)
+    before, after = module(x.clone()), module(changed)
+    check.tensor(before, x.shape, x.dtype, "the output")
+    check.tensor(after, x.shape, x.dtype, "the output")
+    others = torch.ones(size.B, size.T, dtype=torch.bool)
+    others[-1, -1] = False
+    check.equal(after[others], before[others], "the output of all other tokens, after the change", x=x)
+
+
+@claim(step=2, examples=6, size=sizes(TOKENS), level=st.sampled_from([0.0, 3.0, -0.25]))
+def test_a_constant_token_stays_finite(kata, size, level):
+    """A token whose features are all equal comes out as the bias, and its gradient is finite."""
+    module, x = trained(kata, size), torch.full(size.shape(TOKENS), level, requires_grad=True)
+    output = module(x)
+    want = module.bias.detach().expand(x.shape)
+    check.equal(output, want, f"the output for features that are all {level}", tolerance=1e-2)
+    gradients = torch.autograd.grad((output * size.normal(TOKENS)).sum(), (x, module.weight), allow_unused=True)
+    finite = [gradient is None or bool(gradient.isfinite().all()) for gradient in gradients]
+    check.equal(finite, [True, True], "whether the gradients of x and of the weight are finite")
+
+
+@claim(step=2, examples=6, size=sizes("B T D", D=(2, 8)), far=st.sampled_from([8192.0, -8192.0, 16384.0]))
+def test_a_large_mean_costs_no_precision(kata, size, far):
+    """A token far from 0 is normalised as well as one near it, also in float32."""
+    D = 2 ** (size.D.bit_length() - 1)  # 2, 4 or 8: halves and quarters are exact, so every right way is too
+    order = torch.rand(size.B, size.T, D, generator=size.generator("order")).argsort(-1)
+    near = torch.where(order % 2 == 0, 1.0, -1.0)
+    module = kata.LayerNorm(D)
+    check.equal(module(near + far), near, f"the output for features {far:g} ± 1", tolerance=1e-2, x=near + far)
+
+
+@claim(step=2, examples=6, size=sizes(TOKENS), eps=epsilons, double=True)
+def test_gradients_are_those_of_layer_norm(kata, size, eps):
+    """The gradient reaches x through mean and variance too, and it reaches weight and bias."""
+    module, x, probe = trained(kata, size, eps), size.normal(TOKENS).requires_grad_(), size.normal(TOKENS, salt="probe")
+    wanted = gradients_of_torch(x, module.weight, module.bias, eps, probe)
+    output = module(x)
+    check.tensor(output, x.shape, x.dtype, "the output")
+    check.equal(output.requires_grad, True, "whether the output has a gradient")
+    inputs = (x, module.weight, module.bias)
+    gradients = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True, materialize_grads=True)
+    for name, got, want in zip(("x", "the weight", "the bias"), gradients, wanted, strict=True):
+        check.equal(got, want, f"the gradient of {name}", x=x)

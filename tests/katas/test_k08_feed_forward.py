@@ -1,0 +1,203 @@
+"""k08 feed-forward: what must be true of it."""
+
+import math
+
+import torch
+from hypothesis import strategies as st
+
+from dojo import check
+from dojo.bans import GELU, ban, oracle
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = [ban(*GELU, why="it is what you write here.")]
+TOKENS = "B T D"
+POINTS = [-3.0, -2.0, -1.0, -0.75, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0]
+FAR = [-1e4, -100.0, -20.0, 20.0, 100.0, 1e4]
+expansions = st.sampled_from([4, 2, 1, 3])
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def gelu_by_entries(x):
+    values = [0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in x.flatten().tolist()]
+    return torch.tensor(values, dtype=x.dtype).reshape(x.shape)
+
+
+@oracle
+def gelu_of_torch(x):
+    return torch.nn.functional.gelu(x, approximate="tanh")
+
+
+def feed_forward_of_torch(module, x):
+    """What the layers of `module`, with its own parameters, should make of x."""
+    hidden = gelu_of_torch(torch.nn.functional.linear(x, module.up.weight, module.up.bias))
+    return torch.nn.functional.linear(hidden, module.down.weight, module.down.bias)
+
+
+def feed_forward(kata, size, *expansion):
+    """The module under test, with parameters that no default start hides."""
+    module = kata.FeedForward(size.D, *expansion)
+    check.instance(module, torch.nn.Module, f"FeedForward({size.D})")
+    for name in ("up", "down"):
+        check.instance(getattr(module, name, None), torch.nn.Linear, f"`{name}`")
+    randomise(module, size)
+    return module
+
+
+# --- Step 1: the activation ------------------------------------------------------------------------------------
+
+
+@claim(step=1, examples=3, size=sizes(TOKENS))
+def test_gelu_leaves_x_alone(kata, size):
+    """gelu does not change the tensor that it is given."""
+    x = size.normal(TOKENS)
+    before = x.clone()
+    check.present(kata.gelu(x), "gelu(x)")
+    check.exactly(x, before, "x, after the call")
+
+
+@claim(step=1, double=True)
+def test_gelu_is_the_tanh_form(kata):
+    """gelu(x) is ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))."""
+    x = torch.tensor(POINTS)
+    check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
+
+
+@claim(step=1, examples=6, size=sizes(TOKENS), names=st.sampled_from(["T", TOKENS, "B T"]))
+def test_gelu_works_on_any_shape(kata, size, names):
+    """gelu treats every entry of a tensor of any shape by itself."""
+    x = size.normal(names, scale=2)
+    check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
+
+
+@claim(step=1, double=True)
+def test_gelu_far_out(kata):
+    """Far to the right gelu(x) is x, far to the left it is 0."""
+    for value in FAR:
+        x = torch.tensor([value])
+        check.equal(kata.gelu(x), x.clamp(min=0) if value > 0 else 0 * x, f"gelu({value:g})", tolerance=1e-5)
+
+
+@claim(step=1, double=True)
+def test_gelu_has_its_minimum_near_three_quarters_to_the_left(kata):
+    """gelu falls to about −0.17 near x = −0.75, and rises everywhere to the right of that."""
+    x = torch.linspace(-1.5, 3, 451)
+    y = kata.gelu(x)
+    check.tensor(y, x.shape, x.dtype, "gelu(x)")
+    lowest = y.detach().argmin()
+    check.equal(x[lowest].item(), -0.75, "where gelu is lowest", tolerance=0.03)
+    check.equal(bool((y.diff()[lowest:] > 0).all()), True, "whether gelu rises to the right of that")
+
+
+@claim(step=1, double=True)
+def test_slope_of_gelu(kata):
+    """The gradient of gelu is its slope, and it is finite also far out: 1 to the right, 0 to the left."""
+    x = torch.tensor(POINTS + FAR, requires_grad=True)
+    (want,) = torch.autograd.grad(gelu_of_torch(x).sum(), x)
+    y = kata.gelu(x)
+    check.tensor(y, x.shape, x.dtype, "gelu(x)")
+    check.equal(y.requires_grad, True, "whether gelu(x) has a gradient")
+    check.equal(torch.autograd.grad(y.sum(), x)[0], want, "the gradient of gelu", x=x)
+
+
+# --- Step 2: the activation as a layer -------------------------------------------------------------------------
+
+
+@claim(step=2, examples=4, size=sizes(TOKENS), double=True)
+def test_gelu_layer_is_gelu(kata, size):
+    """GELU() is a module that gives gelu(x)."""
+    module, x = kata.GELU(), size.normal(TOKENS, scale=2)
+    check.instance(module, torch.nn.Module, "GELU()")
+    check.equal(module(x), gelu_by_entries(x), "GELU()(x)", x=x)
+
+
+@claim(step=2)
+def test_gelu_layer_has_no_parameters(kata):
+    """GELU has nothing to learn."""
+    module = kata.GELU()
+    check.instance(module, torch.nn.Module, "GELU()")
+    count = sum(parameter.numel() for parameter in module.parameters())
+    check.equal(count, 0, "the number of parameters")
+
+
+# --- Step 3: up and down ---------------------------------------------------------------------------------------
+
+
+@claim(step=3, examples=6, size=sizes("D"), expansion=expansions)
+def test_up_widens_and_down_brings_back(kata, size, expansion):
+    """`up` is a linear layer from D to expansion · D, `down` one back to D, both with bias; there are no others."""
+    module, wide = feed_forward(kata, size, expansion), expansion * size.D
+    shapes = {"up": ((wide, size.D), (wide,)), "down": ((size.D, wide), (size.D,))}
+    layers = {name: getattr(module, name) for name in shapes}
+    got = {
+        name: (tuple(layer.weight.shape), None if layer.bias is None else tuple(layer.bias.shape))
+        for name, layer in layers.items()
+    }
+    check.equal(got, shapes, "the shapes of weight and bias", emb_dim=size.D, expansion=expansion)
+    count = sum(parameter.numel() for parameter in module.parameters())
+    check.equal(count, 2 * size.D * wide + wide + size.D, "the number of parameters")
+
+
+@claim(step=3, examples=4, size=sizes("D"))
+def test_expansion_is_4_by_default(kata, size):
+    """Without an expansion of its own, FeedForward makes each token 4 times as wide."""
+    check.equal(feed_forward(kata, size).up.out_features, 4 * size.D, "the width between `up` and `down`")
+
+
+@claim(step=3, examples=3, size=sizes(TOKENS))
+def test_feed_forward_leaves_x_alone(kata, size):
+    """FeedForward does not change the tensor that it is given."""
+    module, x = feed_forward(kata, size), size.normal(TOKENS)
+    before = x.clone()
+    check.present(module(x), "the output")
+    check.exactly(x, before, "x, after the call")
+
+
+@claim(step=3, examples=8, size=sizes(TOKENS), expansion=expansions, training=st.booleans(), double=True)
+def test_output_is_down_of_gelu_of_up(kata, size, expansion, training):
+    """The output is down(gelu(up(x))), in training and in eval mode."""
+    module, x = feed_forward(kata, size, expansion).train(training), size.normal(TOKENS)
+    want = feed_forward_of_torch(module, x)
+    check.equal(module(x), want, "the output", x=x)
+
+
+@claim(step=3, examples=4, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
+def test_a_token_thinks_alone(kata, size):
+    """Changing the last token of the last text changes no other token's output."""
+    module, x = feed_forward(kata, size), size.normal(TOKENS)
+    changed = x.clone()
+    changed[-1, -1] = 100 * changed[-1, -1] + 1
+    before, after = module(x), module(changed)
+    check.tensor(before, x.shape, x.dtype, "the output")
+    check.tensor(after, x.shape, x.dtype, "the output")
+    others = torch.ones(size.B, size.T, dtype=torch.bool)
+    others[-1, -1] = False
+    check.equal(after[others], before[others], "the output of all other tokens, after the change", x=x)
+
+
+@claim(step=3, examples=4, size=sizes(TOKENS), double=True)
+def test_feed_forward_bends(kata, size):
+    """FeedForward is more than one linear layer: f(x) + f(−x) is not 2 · f(0)."""
+    module, x = feed_forward(kata, size), size.normal(TOKENS) + 3
+    bend = module(x) + module(-x) - 2 * module(0 * x)
+    check.tensor(bend, x.shape, x.dtype, "the output")
+    if bend.abs().max() < 1e-3:
+        raise check.Mismatch("f(x) + f(−x) equals 2 · f(0), as for a single linear layer", bend)
+
+
+@claim(step=3, examples=4, size=sizes(TOKENS), scale=st.sampled_from([1.0, 1e4]), double=True)
+def test_gradients_reach_everything(kata, size, scale):
+    """The gradient reaches x and both layers, and it is finite also where x is as large as 10,000."""
+    module, x = feed_forward(kata, size), size.normal(TOKENS, scale=scale).requires_grad_()
+    inputs = {"x": x, "up.weight": module.up.weight, "down.weight": module.down.weight}
+    probe = size.normal(TOKENS, salt="probe")
+    wanted = torch.autograd.grad((feed_forward_of_torch(module, x) * probe).sum(), inputs.values())
+    output = module(x)
+    check.tensor(output, x.shape, x.dtype, "the output")
+    check.equal(output.requires_grad, True, "whether the output has a gradient")
+    loss = (output * probe).sum()
+    gradients = torch.autograd.grad(loss, inputs.values(), allow_unused=True, materialize_grads=True)
+    for name, got, want in zip(inputs, gradients, wanted, strict=True):
+        check.equal(got, want, f"the gradient of {name}", x=x)

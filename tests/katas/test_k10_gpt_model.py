@@ -1,0 +1,357 @@
+"""k10 GPT model: what must be true of it."""
+
+import math
+import re
+
+import torch
+from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
+
+from dojo import check
+from dojo.claims import claim
+from dojo.strategies import randomise, sizes
+
+BANS = []
+MODEL = "L h d B T V"
+rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+RESIDUAL = ("attention.out_proj", "feed_forward.down")  # the layers of a block that write to the stream
+DRAWN = ("attention.W_query", "attention.W_key", "attention.W_value", "feed_forward.up")
+PRESETS = {
+    "GPT2_SMALL": (50257, 1024, 768, 12, 12),
+    "SHAKESPEARE_CPU": (65, 64, 128, 4, 4),
+    "TINY": (32, 16, 32, 2, 2),
+}
+
+
+def models(**ranges):
+    """Sizes of small models: L blocks of h heads of d channels, B texts of T tokens, V words."""
+    return sizes(MODEL, **{"L": (1, 3), "h": (2, 3), "B": (1, 5), "T": (1, 6), "V": (7, 12), **ranges})
+
+
+# --- Oracle: the slow, obvious form ----------------------------------------------------------------------------
+
+
+def logits_by_parts(model, ids):
+    """The written-out formula, on the parts of the reference."""
+    embedding = model.embedding
+    x = embedding.tok_emb.weight[ids] + embedding.pos_emb.weight[: ids.shape[1]]
+    for block in model.blocks:
+        x = block(x)
+    return model.final_norm(x) @ model.lm_head.weight.T
+
+
+# --- The code under test ---------------------------------------------------------------------------------------
+
+
+def fresh(kata, vocab_size, context_length, emb_dim, num_heads, num_layers, **options):
+    """The model under test with its first values, in eval mode; no dropout unless asked for."""
+    config = kata.GPTConfig(
+        vocab_size=vocab_size,
+        context_length=context_length,
+        emb_dim=emb_dim,
+        num_heads=num_heads,
+        num_layers=num_layers,
+        **{"dropout": 0.0, **options},
+    )
+    model = kata.GPT(config)
+    check.instance(model, torch.nn.Module, "GPT(config)")
+    check.instance(getattr(model, "blocks", None), torch.nn.Module, "`blocks`")
+    return model.eval()
+
+
+def gpt(kata, size, room=0, scale=1.0, **options):
+    """The model under test, with parameters that no default start hides."""
+    model = fresh(kata, size.V, size.T + room, size.h * size.d, size.h, size.L, **options)
+    randomise(model, size, scale)
+    return model
+
+
+def pair(kata, reference, size, room=0, **options):
+    """The model under test and the reference's, with equal parameters."""
+    model, twin = gpt(kata, size, room, **options), gpt(reference, size, room, **options)
+    check.copy_parameters(twin, model)
+    return model, twin
+
+
+def silence(model, parts):
+    """Make these parts add nothing: "embedding", or the number of a block."""
+    names = []
+    for part in parts:
+        tables = ("embedding.tok_emb.weight", "embedding.pos_emb.weight")
+        ends = [f"blocks.{part}.{layer}.{values}" for layer in RESIDUAL for values in ("weight", "bias")]
+        names += tables if part == "embedding" else ends
+    with torch.no_grad():
+        for name in names:
+            check.parameter(model, name).zero_()
+
+
+# --- Step 1: count ---------------------------------------------------------------------------------------------
+
+
+@claim(step=1)
+def test_presets_have_their_sizes(kata):
+    """The presets have the sizes that they were given."""
+    for name, want in PRESETS.items():
+        config = getattr(kata, name)
+        got = config.vocab_size, config.context_length, config.emb_dim, config.num_heads, config.num_layers
+        check.equal(got, want, f"{name} (vocabulary, context length, width, heads, layers)")
+
+
+@claim(step=1, examples=4, size=sizes("V D d"))
+def test_every_parameter_counts(kata, size):
+    """count_parameters counts each number in each parameter, also deep inside, and frozen ones too."""
+    inner = torch.nn.Sequential(torch.nn.Linear(size.D, size.d))
+    model = torch.nn.Sequential(torch.nn.Embedding(size.V, size.D), inner)
+    model[0].requires_grad_(False)
+    want = size.V * size.D + size.D * size.d + size.d
+    check.equal(kata.count_parameters(model), want, "count_parameters(model)")
+
+
+@claim(step=1, examples=3, size=sizes("V D"))
+def test_a_shared_parameter_counts_once(kata, size):
+    """A tensor that two layers share counts once."""
+    model = torch.nn.Sequential(torch.nn.Embedding(size.V, size.D), torch.nn.Linear(size.D, size.V, bias=False))
+    model[1].weight = model[0].weight
+    check.equal(kata.count_parameters(model), size.V * size.D, "count_parameters(model)")
+
+
+@claim(step=1, examples=3, size=sizes("D"))
+def test_buffers_do_not_count(kata, size):
+    """A buffer is not learned and does not count."""
+    model = torch.nn.Linear(size.D, 1)
+    model.register_buffer("mask", torch.ones(size.D, size.D))
+    check.equal(kata.count_parameters(model), size.D + 1, "count_parameters(model)")
+
+
+# --- Step 2: the parts and their first values ------------------------------------------------------------------
+
+
+@claim(step=2, examples=3, tie=st.booleans())
+def test_tied_weights_are_one(kata, tie):
+    """With tie_weights the token embedding and `lm_head` share one weight, and without it they do not."""
+    model = fresh(kata, 8, 6, 4, 2, 1, tie_weights=tie)
+    table, head = check.parameter(model, "embedding.tok_emb.weight"), check.parameter(model, "lm_head.weight")
+    check.tensor(head, table.shape, table.dtype, "the weight of `lm_head`")
+    alike, count = torch.equal(table, head), sum(one is table or one is head for one in model.parameters())
+    with torch.no_grad():
+        table.fill_(0.5)
+        head.fill_(0.25)
+    got = {"alike": alike, "parameters": count, "table once the head is 0.25": table[0, 0].item()}
+    want = dict(zip(got, (True, 1, 0.25) if tie else (False, 2, 0.5), strict=True))
+    check.equal(got, want, "the relation of the token embedding and `lm_head`", tie_weights=tie)
+
+
+@claim(step=2, examples=4, size=models(L=(2, 4)), tie=st.booleans(), bias=st.booleans())
+def test_parts_have_parameters_of_their_own(kata, reference, size, tie, bias):
+    """The model has `embedding`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
+    model = gpt(kata, size, qkv_bias=bias, tie_weights=tie)
+    check.equal(len(list(model.blocks)), size.L, "the number of blocks")
+    twin = gpt(reference, size, qkv_bias=bias, tie_weights=tie)
+    counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin)]
+    check.equal(counts[0], counts[1], "the number of parameters", tie_weights=tie, qkv_bias=bias)
+    check.copy_parameters(twin, model)
+
+
+@claim(step=2, examples=2, size=models(), tie=st.booleans())
+def test_lm_head_has_no_bias(kata, size, tie):
+    """`lm_head` is a linear layer from the width of the model to the vocabulary, without a bias."""
+    head = gpt(kata, size, tie_weights=tie).lm_head
+    check.instance(head, torch.nn.Linear, "`lm_head`")
+    check.equal(head.bias is None, True, "whether `lm_head` has no bias")
+    check.equal(tuple(head.weight.shape), (size.V, size.h * size.d), "the shape of its weight")
+
+
+@claim(step=2, examples=2, tie=st.booleans())
+def test_weights_start_with_a_spread_of_two_hundredths(kata, tie):
+    """At the start the weights of embeddings and linear layers are drawn from a normal distribution of spread 0.02."""
+    model = fresh(kata, 150, 60, 64, 4, 3, tie_weights=tie)
+    names = ["embedding.tok_emb", "embedding.pos_emb", "lm_head"]
+    names += [f"blocks.{number}.{layer}" for number in range(3) for layer in DRAWN]
+    spreads_are(model, dict.fromkeys(names, 0.02))
+
+
+@claim(step=2, examples=2, tie=st.booleans())
+def test_branches_end_with_smaller_weights(kata, tie):
+    """At the start `out_proj` and `down` of each block have a spread of 0.02 / √(2 · layers)."""
+    model = fresh(kata, 10, 8, 64, 4, 3, tie_weights=tie)
+    names = [f"blocks.{number}.{layer}" for number in range(3) for layer in RESIDUAL]
+    spreads_are(model, dict.fromkeys(names, 0.02 / math.sqrt(2 * 3)))
+
+
+@claim(step=2)
+def test_weights_start_normal(kata):
+    """At the start about 68 % of the weights lie within one spread of 0, as a normal distribution has it."""
+    model = fresh(kata, 300, 60, 64, 4, 1)
+    shares = {}
+    for name in ("embedding.tok_emb", "lm_head", "blocks.0.feed_forward.up", "blocks.0.feed_forward.down"):
+        weight = check.parameter(model, f"{name}.weight").detach().double()
+        shares[name] = (weight.abs() < weight.pow(2).mean().sqrt()).double().mean().item()
+    if any(abs(share - 0.683) > 0.03 for share in shares.values()):
+        got = {name: round(share, 1) for name, share in shares.items()}
+        raise check.Mismatch("the weights are not normally distributed: the share within one spread is off", got, 0.68)
+
+
+@claim(step=2, examples=2, tie=st.booleans())
+def test_biases_start_at_0_and_norms_change_nothing(kata, reference, tie):
+    """At the start every bias is 0, and the weight of every norm is 1."""
+    sizes, options = (10, 8, 32, 4, 2), {"tie_weights": tie, "qkv_bias": True}
+    model, twin = fresh(kata, *sizes, **options), fresh(reference, *sizes, **options)
+    vectors = [name for name, values in twin.named_parameters() if values.ndim == 1]
+    errors = {name: check.parameter(model, name).detach() - float(name.endswith("weight")) for name in vectors}
+    wrong = [name for name, error in errors.items() if error.any()]
+    if wrong:
+        size = torch.cat(list(errors.values())).pow(2).mean().sqrt().item()
+        got = f"off by about {size:.1f}: {', '.join(wrong)}"
+        raise check.Mismatch("some biases are not 0, or norm weights not 1", got, "all biases 0, all norm weights 1")
+
+
+@claim(step=2, examples=2, size=models(L=(2, 3)))
+def test_no_two_blocks_start_alike(kata, size):
+    """Each block draws weights of its own."""
+    model = fresh(kata, size.V, size.T, size.h * size.d, size.h, size.L)
+    for layer in (*DRAWN, *RESIDUAL):
+        one, two = (check.parameter(model, f"blocks.{number}.{layer}.weight") for number in (0, 1))
+        check.equal(torch.equal(one, two), False, f"whether `{layer}` starts alike in blocks 0 and 1")
+
+
+@claim(step=2)
+def test_gpt2_small_has_its_size(kata):
+    """GPT-2 small has 163,009,536 parameters, and 124,412,160 when its weights are tied."""
+    for tie, want in ((False, 163_009_536), (True, 124_412_160)):
+        model = without_numbers(lambda: fresh(kata, *PRESETS["GPT2_SMALL"], tie_weights=tie))  # noqa: B023
+        if model is not None:
+            count = sum(parameter.numel() for parameter in model.parameters())
+            check.equal(count, want, f"the number of parameters of GPT-2 small, tie_weights={tie},")
+
+
+# --- Step 3: forward -------------------------------------------------------------------------------------------
+
+
+@claim(step=3, examples=8, size=models(), room=rooms, tie=st.booleans(), bias=st.booleans(), double=True)
+def test_logits_come_from_all_parts_in_order(kata, reference, size, room, tie, bias):
+    """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position."""
+    model, twin = pair(kata, reference, size, room, tie_weights=tie, qkv_bias=bias, dropout=0.5)
+    ids = size.ids("B T", size.V)
+    want = logits_by_parts(twin, ids)
+    check.equal(model(ids), want, "the logits in eval mode", ids=ids)
+
+
+@claim(step=3, examples=3, size=models(T=(2, 6)), room=rooms)
+def test_no_later_token_changes_earlier_logits(kata, size, room):
+    """Another last token changes none of the logits before it, and neither does cutting it off."""
+    model, ids = gpt(kata, size, room), size.ids("B T", size.V)
+    changed = ids.clone()
+    changed[:, -1] = (ids[:, -1] + 1) % size.V
+    before = model(ids)
+    check.tensor(before, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+    for what, other in (("after the change", changed), ("without the last token", ids[:, :-1])):
+        after = model(other)
+        check.tensor(after, (*other.shape, size.V), before.dtype, f"the logits {what}")
+        check.equal(after[:, : size.T - 1], before[:, :-1], f"the logits before the last, {what}", ids=ids)
+
+
+@claim(step=3, examples=2, size=models(T=(2, 6), L=(2, 3)), tie=st.booleans())
+def test_gradient_reaches_every_part(kata, reference, size, tie):
+    """The gradient of the logits reaches every weight of every block, the embedding, the norm and the head."""
+    model, twin = pair(kata, reference, size, scale=0.3, tie_weights=tie)
+    output = model(size.ids("B T", size.V))
+    check.tensor(output, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+    check.equal(output.requires_grad, True, "whether the logits have a gradient")
+    (output * size.normal("B T V")).sum().backward()
+    gradients = {name: check.parameter(model, name).grad for name, _ in twin.named_parameters()}
+    untouched = [name for name, gradient in gradients.items() if gradient is None or not gradient.any()]
+    check.equal(untouched, [], "the list of parameters that no gradient reaches")
+
+
+@claim(step=3, examples=2, seed=st.integers(0, 99))
+def test_first_loss_is_that_of_guessing(kata, seed):
+    """A fresh model knows nothing: its loss on random targets is about ln V."""
+    torch.manual_seed(seed)
+    model = fresh(kata, 200, 16, 64, 4, 2)
+    ids, targets = torch.randint(200, (2, 8, 16)).unbind()
+    logits = model(ids)
+    check.tensor(logits, (8, 16, 200), torch.get_default_dtype(), "the logits")
+    picked = torch.log_softmax(logits.detach().double(), dim=-1).gather(-1, targets.unsqueeze(-1))
+    loss = -picked.mean().item()
+    if abs(loss - math.log(200)) > 0.1:
+        raise check.Mismatch("the loss of a fresh model is not about ln V", round(loss, 1), math.log(200))
+
+
+@claim(step=3, examples=2, size=models(T=(2, 6)), rate=st.sampled_from([0.0, 0.5]))
+def test_eval_mode_is_deterministic(kata, size, rate):
+    """In eval mode two passes give the same logits; with a dropout of 0 a pass in training gives them too."""
+    model, ids = gpt(kata, size, dropout=rate), size.ids("B T", size.V)
+    logits = model(ids)
+    check.tensor(logits, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+    check.exactly(model(ids), logits, "a second pass in eval mode")
+    if rate == 0:
+        check.equal(model.train()(ids), logits, "the logits in training with a dropout of 0")
+
+
+@claim(step=3, examples=2, size=models(L=(1, 2), B=(3, 6), T=(5, 8)))
+def test_dropout_acts_in_embedding_and_blocks(kata, size):
+    """In training the dropout acts in the embedding and in every block, and nowhere else."""
+    parts = ["embedding", *range(size.L)]
+    got = {}
+    for part in [*parts, "elsewhere"]:
+        model, ids = gpt(kata, size, scale=0.5, dropout=0.5).train(), size.ids("B T", size.V)
+        silence(model, [other for other in parts if other != part])
+        got[part] = not torch.equal(model(ids), model(ids))
+    want = dict.fromkeys(parts, True) | {"elsewhere": False}
+    check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
+
+
+@claim(step=3, examples=2, extra=st.sampled_from([6, 1]))
+def test_too_many_tokens_are_refused(kata, extra):
+    """More tokens than the context length: ValueError or IndexError, with both numbers."""
+    model = fresh(kata, 7, 23, 4, 2, 1)
+    ids = torch.randint(7, (2, 23 + extra))
+    check.present(model(ids[:, :23]), "the logits of 23 tokens")
+    what = f"GPT with a context length of 23, on {23 + extra} tokens,"
+    check.raises((ValueError, IndexError), lambda: model(ids), [23, 23 + extra], what)
+
+
+# --- Helpers ---------------------------------------------------------------------------------------------------
+
+
+def spreads_are(model, wanted):
+    """Demand that weights have these spreads (root mean square), within what chance allows."""
+    found, off = {}, False
+    for name, want in wanted.items():
+        weight = check.parameter(model, f"{name}.weight").detach().double()
+        found[name] = weight.pow(2).mean().sqrt().item()
+        off |= not abs(found[name] / want - 1) < 6 / math.sqrt(2 * weight.numel())
+    if not off:
+        return
+    kinds = {}  # one number for each kind of layer; of one digit, so that it does not hang on what was drawn
+    for name, spread in found.items():
+        kinds.setdefault(re.sub(r"^blocks\.\d+\.", "", name), []).append(float(f"{spread:.0e}"))
+    got = {kind: max(spreads) if len(set(spreads)) == 1 else spreads for kind, spreads in kinds.items()}
+    if all(spread == float(f"{want:.0e}") for spread in got.values()):
+        got = {name: float(f"{spread:.3g}") for name, spread in found.items()}
+    raise check.Mismatch(f"the spread of the weights at the start is not {want:.3g}", got, want)
+
+
+class _NoNumbers(TorchFunctionMode):
+    """Skips what only fills a tensor of the meta device, where there are no numbers to fill in."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(func, "__name__", "")
+        first = args[0] if args else kwargs.get("tensor")
+        fills = name in ("triu", "tril") or re.fullmatch(r"[a-z_]*[a-z]_", name) and name != "requires_grad_"
+        if fills and isinstance(first, torch.Tensor) and first.is_meta:
+            return first
+        return func(*args, **kwargs)
+
+
+def without_numbers(build):
+    """What `build` builds on the meta device, where a tensor is a shape; None where its code needs the numbers."""
+    try:
+        with torch.device("meta"), _NoNumbers():
+            return build()
+    except check.Mismatch:
+        raise
+    except Exception as error:
+        if re.fullmatch(r"step \d+", str(error)):
+            raise
+        return None

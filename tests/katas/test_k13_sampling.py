@@ -1,0 +1,484 @@
+"""k13 sampling: what must be true of it."""
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+from dojo import check
+from dojo.claims import claim
+from dojo.strategies import Sizes, sizes
+
+# As many rows as tokens, too: then a row of numbers, one for each row, fits across the columns by mistake.
+SQUARES = sizes("V", V=(3, 6)).map(lambda size: Sizes({"B": size.V, "V": size.V}, size.seed, size.strided))
+LOGITS = sizes("B V", V=(4, 8)) | SQUARES
+TEXTS = sizes("B T V", V=(6, 9)) | SQUARES.map(lambda size: Sizes({**size.dims, "T": 2}, size.seed, size.strided))
+shares = st.sampled_from([0.5, 0.8, 0.3, 0.95, 0.1])
+seeds = st.integers(0, 99)
+PROBABILITIES = (0.4, 0.25, 0.2, 0.1, 0.05)
+DRAWS = 400  # a token of probability 0.05 stays out of all of them once in 800 million times
+
+
+def logits_of(size, gap=0.4):
+    """Logits in which no two of a row are close to each other, some above 0 and some below."""
+    places = torch.rand(size.shape("B V"), generator=size.generator("places")).argsort(dim=-1)
+    logits = (places - 1 + torch.rand(size.shape("B V"), generator=size.generator("bits")) / 2) * gap
+    return logits.t().contiguous().t() if size.strided else logits
+
+
+def prompts(size):
+    return size.ids("B T", size.V, salt="prompt")
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def keep_k(row, k):
+    """A row of logits with −inf for all but its k largest."""
+    kept = torch.full_like(row, -torch.inf)
+    for place in row.argsort(descending=True)[:k]:
+        kept[place] = row[place]
+    return kept
+
+
+def keep_p(row, p):
+    """A row of logits with −inf for all but the fewest, the most likely first, that reach p together."""
+    probabilities, kept, total = row.softmax(dim=-1), torch.full_like(row, -torch.inf), 0.0
+    for place in row.argsort(descending=True):
+        kept[place] = row[place]
+        total += probabilities[place].item()
+        if total >= p:
+            break
+    return kept
+
+
+def away_from_borders(logits, p):
+    """A p near the one given, at which no rounding decides how many tokens are kept."""
+    sums = logits.softmax(dim=-1).sort(descending=True).values.cumsum(dim=-1)
+    while ((sums - p).abs() < 1e-3).any():
+        p -= 2.5e-3
+    return round(p, 6)
+
+
+def by_rows(keep, logits, amount):
+    return torch.stack([keep(row, amount) for row in logits])
+
+
+def entropy(logits):
+    return torch.distributions.Categorical(logits=logits.double()).entropy()
+
+
+@torch.no_grad()
+def greedy_by_hand(model, ids, new, context_length):
+    """Each row by itself: `new` times the most likely token after the last `context_length` tokens."""
+    rows = []
+    for row in ids:
+        for _ in range(new):
+            best = model.logits(row[None, -context_length:])[0, -1].argmax()
+            row = torch.cat([row, best[None]])
+        rows.append(row)
+    return torch.stack(rows)
+
+
+# --- Models that are functions, and keep notes of how they were called -----------------------------------------
+
+
+class Model(nn.Module):
+    def __init__(self, table):
+        super().__init__()
+        self.table = nn.Parameter(table)
+        self.dropout = nn.Dropout(0.5)
+        self.widths, self.modes = [], []
+
+    def forward(self, ids):
+        self.widths.append(ids.shape[1])
+        self.modes.append(self.dropout.training)
+        return self.logits(ids)
+
+
+class Reader(Model):
+    """What comes next depends on every token of the window, and on where in the window it stands."""
+
+    def logits(self, ids):
+        weights = (2.0 * torch.arange(ids.shape[1]) + 1).sin()[:, None]
+        return (self.table[ids] * weights).cumsum(dim=1)  # (B, T, V)
+
+
+class Chain(Model):
+    """After each token comes one token only, as good as surely; the tokens follow each other in one circle."""
+
+    def __init__(self, size):
+        circle = torch.randperm(size.V, generator=size.generator("circle"))
+        self.follows = dict(zip(circle.tolist(), circle.roll(-1).tolist()))
+        super().__init__(60.0 * torch.eye(size.V)[[self.follows[token] for token in range(size.V)]])
+
+    def logits(self, ids):
+        return self.table[ids]  # (B, T, V)
+
+    def texts(self, ids, new, stop_id=None):
+        """The texts that it writes, and the length at which all of them have stopped."""
+        rows, lengths = ids.tolist(), []
+        for row in rows:
+            stopped = ids.shape[1] + new
+            for place in range(ids.shape[1], ids.shape[1] + new):
+                row.append(stop_id if place >= stopped else self.follows[row[-1]])
+                if row[-1] == stop_id and place < stopped:
+                    stopped = place + 1
+            lengths.append(stopped)
+        return torch.tensor(rows), max(lengths)
+
+
+class Dice(Model):
+    """The same logits after any text."""
+
+    def logits(self, ids):
+        return self.table.expand(*ids.shape, -1)  # (B, T, V)
+
+
+def reader(size):
+    return Reader(size.normal("V V", salt="table").contiguous())
+
+
+def dice(seed):
+    """Logits, all of them above 0, of `PROBABILITIES` in an order that depends on the seed."""
+    probabilities = torch.tensor(PROBABILITIES)[torch.randperm(5, generator=torch.Generator().manual_seed(seed))]
+    return probabilities.log() + 4
+
+
+def drawn(kata, logits, seed, rows=DRAWS, **options):
+    """One new token for each of many rows that all begin alike."""
+    ids = torch.zeros(rows, 2, dtype=torch.int64)
+    generator = torch.Generator().manual_seed(seed)
+    texts = kata.generate(Dice(logits), ids, 1, context_length=4, generator=generator, **options)
+    check.tensor(texts, (rows, 3), torch.int64, "generate(…)")
+    new = texts[:, -1]
+    if (new < 0).any() or (new >= len(logits)).any():
+        raise check.Mismatch(f"a drawn token is not one of the ids 0 to {len(logits) - 1}", new)
+    return new
+
+
+def check_drawable(kata, logits, want, seed, **options):
+    """Of many draws, all tokens of finite logits in `want` turn up, and no others."""
+    counts = drawn(kata, logits, seed, **options).bincount(minlength=len(logits))
+    probabilities = logits.softmax(dim=-1)
+    told = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "no options"
+    what = f"which tokens are drawn at all, with {told}"
+    check.equal(counts > 0, want.isfinite(), what, probabilities=probabilities)
+
+
+# --- Step 1: the most likely token, and the temperature --------------------------------------------------------
+
+
+@claim(step=1, size=LOGITS)
+def test_greedy_takes_the_largest_logit_of_each_row(kata, size):
+    """greedy returns, for every row, the id of its largest logit."""
+    logits = logits_of(size)
+    want = torch.tensor([max(range(size.V), key=row.__getitem__) for row in logits.tolist()])
+    check.equal(kata.greedy(logits), want, "greedy(logits)", logits=logits)
+
+
+@claim(step=1, size=LOGITS, low=st.sampled_from([0.5, 0.1, 1.0]), double=True)
+def test_a_higher_temperature_is_flatter(kata, size, low):
+    """The higher the temperature, the more evenly the probabilities are spread: their entropy rises."""
+    logits, spread = logits_of(size), []
+    for t in (low, 2 * low, 5 * low):
+        warm = kata.with_temperature(logits, t)
+        check.tensor(warm, logits.shape, logits.dtype, f"with_temperature(logits, {t:g})")
+        spread.append(entropy(warm).mean().item())
+    if not spread[0] < spread[1] < spread[2]:
+        what = f"the entropy does not rise with the temperature, from {low:g} to {2 * low:g} to {5 * low:g}"
+        raise check.Mismatch(what, spread, sorted(spread), {"logits": logits})
+
+
+@claim(step=1, size=LOGITS, t=st.sampled_from([1.0, 0.5, 2.0, 0.1, 5.0]), double=True)
+def test_temperature_divides_the_logits(kata, size, t):
+    """with_temperature returns logits for the probabilities softmax(logits / t)."""
+    logits = logits_of(size)
+    want = logits / t
+    got = kata.with_temperature(logits, t)
+    check.tensor(got, want.shape, want.dtype, f"with_temperature(logits, {t})", want=want, given={"logits": logits})
+    if not torch.allclose(got.double().softmax(dim=-1), want.softmax(dim=-1), rtol=0, atol=1e-6):
+        problem = f"the softmax of with_temperature(logits, {t}) has wrong values"
+        raise check.Mismatch(problem, got, want, {"logits": logits})
+
+
+@claim(step=1, size=LOGITS, t=st.sampled_from([0, 0.0, -1.0, -0.5]), examples=4)
+def test_temperature_must_be_above_zero(kata, size, t):
+    """with_temperature raises a ValueError where the temperature is 0 or less."""
+    check.raises(ValueError, lambda: kata.with_temperature(logits_of(size), t), what=f"with_temperature(logits, {t})")
+
+
+@claim(step=1, size=LOGITS, examples=4)
+def test_greedy_and_temperature_leave_the_logits_alone(kata, size):
+    """Neither greedy nor with_temperature changes the logits that it is given."""
+    check_untouched(logits_of(size), kata.greedy, "greedy")
+    check_untouched(logits_of(size), lambda logits: kata.with_temperature(logits, 0.5), "with_temperature")
+
+
+def check_untouched(logits, call, name):
+    before = logits.clone()
+    check.present(call(logits), f"{name}(…)")
+    check.exactly(logits, before, f"the logits, after {name}")
+
+
+# --- Step 2: top-k ---------------------------------------------------------------------------------------------
+
+
+@claim(step=2, size=LOGITS, rank=st.integers(0, 3), examples=16)
+def test_top_k_keeps_the_k_largest_of_each_row(kata, size, rank):
+    """top_k leaves the k largest logits of every row as they are, in their places, and makes the others −inf."""
+    logits, k = logits_of(size), 1 + rank % (size.V - 1)
+    check.equal(kata.top_k(logits, k), by_rows(keep_k, logits, k), f"top_k(logits, {k})", logits=logits)
+
+
+@claim(step=2, size=LOGITS, more=st.integers(0, 3), examples=6)
+def test_top_k_of_all_tokens_keeps_all(kata, size, more):
+    """A k of V or more keeps every logit as it is."""
+    logits = logits_of(size)
+    check.equal(kata.top_k(logits, size.V + more), logits.clone(), f"top_k(logits, {size.V + more})", logits=logits)
+
+
+@claim(step=2, size=LOGITS, rank=st.integers(0, 3))
+def test_top_k_with_ties_keeps_k_or_all_that_are_equal(kata, size, rank):
+    """Where logits at the border are equal, exactly k survive or all of the equal ones do, and nothing below them."""
+    logits, k = size.ids("B V", 3).float(), 1 + rank % (size.V - 1)
+    got = kata.top_k(logits, k)
+    want = logits.masked_fill(logits < logits.sort(descending=True).values[:, k - 1 : k], -torch.inf)
+    check.tensor(got, want.shape, want.dtype, f"top_k(logits, {k})", want=want, given={"logits": logits})
+    if not all(survivors_are_right(row, kept, k) for row, kept in zip(logits.tolist(), got.tolist())):
+        raise check.Mismatch(f"top_k(logits, {k}) has wrong values", got, want, {"logits": logits})
+
+
+def survivors_are_right(row, kept, k):
+    """Whether `kept` holds the k largest values of a row, or those and all that equal the k-th."""
+    border = sorted(row, reverse=True)[k - 1]
+    sure = all(new == (old if old > border else -torch.inf) for old, new in zip(row, kept) if old != border)
+    equal = [new for old, new in zip(row, kept) if old == border]
+    survivors = len(kept) - kept.count(-torch.inf)
+    return sure and set(equal) <= {border, -torch.inf} and survivors in (k, sum(old >= border for old in row))
+
+
+@claim(step=2, size=LOGITS, k=st.sampled_from([0, -1, -3]), examples=4)
+def test_k_must_be_at_least_one(kata, size, k):
+    """top_k raises a ValueError where k is below 1."""
+    check.raises(ValueError, lambda: kata.top_k(logits_of(size), k), what=f"top_k(logits, {k})")
+
+
+@claim(step=2, size=LOGITS, examples=4)
+def test_top_k_leaves_the_logits_alone(kata, size):
+    """top_k does not change the logits that it is given."""
+    check_untouched(logits_of(size), lambda logits: kata.top_k(logits, 2), "top_k")
+
+
+# --- Step 3: top-p ---------------------------------------------------------------------------------------------
+
+
+@claim(step=3, size=LOGITS, share=shares, examples=16)
+def test_top_p_keeps_the_fewest_tokens_that_reach_p(kata, size, share):
+    """top_p keeps the most likely tokens of every row until they reach p together, the one that crosses p included."""
+    logits = logits_of(size)
+    p = away_from_borders(logits, share)
+    check.equal(kata.top_p(logits, p), by_rows(keep_p, logits, p), f"top_p(logits, {p:g})", logits=logits)
+
+
+@claim(step=3, size=LOGITS, p=st.sampled_from([1e-3, 1e-9]), examples=6)
+def test_top_p_keeps_at_least_one(kata, size, p):
+    """However small p is, the most likely token of every row is kept."""
+    logits = logits_of(size)
+    check.equal(kata.top_p(logits, p), by_rows(keep_k, logits, 1), f"top_p(logits, {p:g})", logits=logits)
+
+
+@claim(step=3, size=LOGITS | st.just(Sizes({"B": 9, "V": 500})), gap=st.sampled_from([0.4, 20.0, 0.01]))
+def test_top_p_of_one_keeps_all(kata, size, gap):
+    """p = 1 keeps every logit as it is, also where rounding makes a sum of probabilities reach 1 too early."""
+    logits = logits_of(size, gap)
+    check.equal(kata.top_p(logits, 1.0), logits.clone(), "top_p(logits, 1.0)", logits=logits)
+
+
+@claim(step=3, size=LOGITS, share=shares, examples=8)
+def test_top_p_after_top_k(kata, size, share):
+    """Tokens that are −inf already have no probability: they stay −inf, and the others share it among themselves."""
+    logits = by_rows(keep_k, logits_of(size), 3)
+    p = away_from_borders(logits, share)
+    check.equal(kata.top_p(logits, p), by_rows(keep_p, logits, p), f"top_p(logits, {p:g})", logits=logits)
+    check.equal(kata.top_p(logits, 1.0), logits.clone(), "top_p(logits, 1.0)", logits=logits)
+
+
+@claim(step=3, size=LOGITS, p=st.sampled_from([0, 0.0, -0.5, 1.5, 2]), examples=6)
+def test_p_must_be_above_zero_and_at_most_one(kata, size, p):
+    """top_p raises a ValueError where p is 0 or less, or above 1."""
+    check.raises(ValueError, lambda: kata.top_p(logits_of(size), p), what=f"top_p(logits, {p})")
+
+
+@claim(step=3, size=LOGITS, examples=4)
+def test_top_p_leaves_the_logits_alone(kata, size):
+    """top_p does not change the logits that it is given."""
+    check_untouched(logits_of(size), lambda logits: kata.top_p(logits, 0.5), "top_p")
+
+
+# --- Step 4: generate ------------------------------------------------------------------------------------------
+
+
+@claim(step=4, size=TEXTS, context=st.integers(1, 5), new=st.integers(1, 5), examples=6, double=True)
+def test_the_prompt_is_kept(kata, size, context, new):
+    """generate returns every prompt, whole and unchanged, with max_new_tokens more tokens behind it."""
+    ids = prompts(size)
+    before = ids.clone()
+    texts = kata.generate(reader(size), ids, new, context_length=context)
+    check.tensor(texts, (size.B, size.T + new), torch.int64, "generate(…)")
+    check.exactly(texts[:, : size.T], before, "the beginning of the texts")
+    check.exactly(ids, before, "the prompts that were given, after the call")
+
+
+@claim(step=4, size=TEXTS, context=st.integers(1, 5), new=st.integers(1, 5), examples=6, double=True)
+def test_the_window_is_cropped(kata, size, context, new):
+    """The model is never given more than context_length tokens at a time."""
+    model = reader(size)
+    kata.generate(model, prompts(size), new, context_length=context)
+    check.equal(max(model.widths, default=0) <= context, True, f"whether the model got at most {context} tokens")
+
+
+@claim(step=4, size=TEXTS, context=st.integers(1, 5), new=st.integers(1, 5), picky=st.booleans(), double=True)
+def test_temperature_zero_takes_the_most_likely_token(kata, size, context, new, picky):
+    """At temperature 0 every new token is the most likely one after the last context_length tokens of its own row."""
+    model, ids = reader(size), prompts(size)
+    options = {"top_k": 3, "top_p": 0.9} if picky else {}
+    want = greedy_by_hand(model, ids, new, context)
+    texts = kata.generate(model, ids, new, context_length=context, temperature=0, **options)
+    check.equal(texts, want, "generate(…, temperature=0)", prompts=ids)
+
+
+@claim(step=4, size=TEXTS, new=st.integers(1, 5), temperature=st.sampled_from([1.0, 0.5]), examples=8)
+def test_new_tokens_follow_from_the_last_of_their_row(kata, size, new, temperature):
+    """What is drawn follows from the logits at the last position of the row's own text."""
+    model, ids = Chain(size), prompts(size)
+    want, _ = model.texts(ids, new)
+    texts = kata.generate(model, ids, new, context_length=3, temperature=temperature)
+    check.equal(texts, want, "generate(…), where the model leaves one choice only", prompts=ids)
+
+
+@claim(step=4, size=TEXTS, training=st.booleans(), temperature=st.sampled_from([1.0, 0.0]), examples=5)
+def test_the_model_writes_without_dropout(kata, size, training, temperature):
+    """While generate runs, the model is in eval mode: dropout is off."""
+    model = reader(size).train(training)
+    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
+    check.equal(any(model.modes), False, "whether dropout was on")
+
+
+@claim(step=4, size=TEXTS, training=st.booleans(), temperature=st.sampled_from([1.0, 0.0]), examples=5)
+def test_the_mode_comes_back(kata, size, training, temperature):
+    """After generate the model is in the mode that it was in before."""
+    model = reader(size).train(training)
+    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
+    check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
+
+
+@claim(step=4, seed=seeds, examples=3)
+def test_every_row_draws_for_itself(kata, seed):
+    """Rows that begin alike do not all go on alike: each draws its own tokens."""
+    new = drawn(kata, dice(seed), seed)
+    if (new == new[0]).all():
+        raise check.Mismatch(f"{len(new)} rows with the same prompt all drew the same token", new[:8])
+
+
+@claim(step=4, seed=seeds, examples=3)
+def test_every_token_can_be_drawn(kata, seed):
+    """Without filters, every token turns up sooner or later, as often as it is likely."""
+    check_drawable(kata, dice(seed), dice(seed), seed)
+
+
+@claim(step=4, seed=seeds, examples=3)
+def test_a_low_temperature_draws_the_most_likely_token_only(kata, seed):
+    """At a temperature close to 0, as good as only the most likely token is drawn."""
+    check_drawable(kata, dice(seed), keep_k(dice(seed), 1), seed, temperature=0.02)
+
+
+@claim(step=4, seed=seeds, examples=3)
+def test_a_high_temperature_draws_unlikely_tokens_too(kata, seed):
+    """At a high temperature, tokens turn up that were as good as impossible before."""
+    check_drawable(kata, dice(seed) * 12, dice(seed), seed, temperature=12.0)
+
+
+@claim(step=4, seed=seeds, k=st.sampled_from([2, 1, 3, 9]), examples=5)
+def test_generate_draws_from_the_top_k(kata, seed, k):
+    """With top_k, the k most likely tokens are drawn and no others."""
+    check_drawable(kata, dice(seed), keep_k(dice(seed), k), seed, top_k=k)
+
+
+@claim(step=4, seed=seeds, p=st.sampled_from([0.6, 0.3, 0.8, 1.0]), examples=5)
+def test_generate_draws_from_the_top_p(kata, seed, p):
+    """With top_p, the fewest tokens that reach p together are drawn and no others."""
+    check_drawable(kata, dice(seed), keep_p(dice(seed), p), seed, top_p=p)
+
+
+@claim(step=4, seed=seeds, options=st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)]))
+def test_temperature_then_top_k_then_top_p(kata, seed, options):
+    """The temperature comes first, then top-k, then top-p: each looks at what the one before has left."""
+    temperature, k, p = options
+    left = dice(seed) / temperature
+    left = left if k is None else keep_k(left, k)
+    chosen = {"temperature": temperature, "top_p": p} | ({} if k is None else {"top_k": k})
+    check_drawable(kata, dice(seed), keep_p(left, p), seed, **chosen)
+
+
+@claim(step=4, seed=seeds, options=st.sampled_from([{}, {"temperature": 2.0}, {"top_k": 3}]), examples=3)
+def test_tokens_are_drawn_as_often_as_they_are_likely(kata, seed, options):
+    """Each token is drawn about as often as the softmax says."""
+    rows = 2000
+    left = keep_k(dice(seed), options.get("top_k", 5)) / options.get("temperature", 1.0)
+    want = left.double().softmax(dim=-1)
+    got = drawn(kata, dice(seed), seed, rows, **options).bincount(minlength=5).double() / rows
+    # Six standard deviations: right code is refused once in a hundred million runs.
+    if ((got - want).abs() > 6 * (want * (1 - want) / rows).sqrt()).any():
+        raise check.Mismatch(f"the shares of the tokens in {rows} draws are far from their probabilities", got, want)
+
+
+@claim(step=4, seed=seeds, examples=3)
+def test_equal_generators_give_equal_texts(kata, seed):
+    """The text depends on the generator and on nothing else: an equal one repeats it, another writes another."""
+
+    def texts(seed, world):
+        torch.default_generator.manual_seed(world)
+        generator = torch.Generator().manual_seed(seed)
+        ids = torch.zeros(3, 1, dtype=torch.int64)
+        return kata.generate(Dice(dice(0)), ids, 10, context_length=4, generator=generator)
+
+    one, again, other = texts(seed, 1), texts(seed, 2), texts(seed + 1, 1)
+    check.tensor(one, (3, 11), torch.int64, "generate(…)")
+    check.equal(again, one, "the texts of a second call with an equal generator")
+    if torch.equal(other, one):
+        raise check.Mismatch("the texts are the same with another generator", other)
+
+
+@claim(step=4, size=TEXTS, new=st.integers(1, 8), stop=st.integers(0, 2), temperature=st.sampled_from([1.0, 0.0]))
+def test_each_row_stops_by_itself(kata, size, new, stop, temperature):
+    """A row that has drawn stop_id gets stop_id from then on, and the other rows go on as before."""
+    check_stopping(kata, size, prompts(size), new, stop, temperature)
+
+
+@claim(step=4, size=TEXTS, new=st.integers(1, 4), stop=st.integers(0, 2), temperature=st.sampled_from([1.0, 0.0]))
+def test_a_stop_id_in_the_prompt_stops_nothing(kata, size, new, stop, temperature):
+    """Only a stop_id that was drawn ends a row, not one that stands in its prompt."""
+    ids = prompts(size)
+    ids[:, -1] = stop
+    check_stopping(kata, size, ids, new, stop, temperature)
+
+
+def check_stopping(kata, size, ids, new, stop, temperature):
+    """The texts of `Chain`, either to their full length or to where all rows have stopped."""
+    model = Chain(size)
+    want, shortest = model.texts(ids, new, stop)
+    got = kata.generate(model, ids, new, context_length=3, temperature=temperature, stop_id=stop)
+    if isinstance(got, torch.Tensor) and got.ndim == 2 and shortest <= got.shape[1] < want.shape[1]:
+        want = want[:, : got.shape[1]]
+    check.equal(got, want, f"generate(…, stop_id={stop})", prompts=ids)
+
+
+@claim(step=4, examples=8, option=st.sampled_from([
+    {"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5},
+]))
+def test_generate_refuses_bad_options(kata, option):
+    """generate raises a ValueError for a temperature below 0, a k below 1, and a p that is not above 0 and at most 1."""
+    ids = torch.zeros(2, 1, dtype=torch.int64)
+    told = ", ".join(f"{name}={value}" for name, value in option.items())
+    call = lambda: kata.generate(Dice(dice(0)), ids, 1, context_length=4, **option)  # noqa: E731
+    check.raises(ValueError, call, what=f"generate(…, {told})")

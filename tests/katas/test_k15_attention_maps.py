@@ -1,0 +1,323 @@
+"""k15 attention maps: what must be true of them."""
+
+import sys
+from contextlib import contextmanager
+
+import matplotlib
+import numpy
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+from dojo import check
+from dojo.claims import claim
+from dojo.strategies import sizes
+
+matplotlib.use("Agg")
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+BANS = []
+MODEL = "layers B h T d"
+MAPS = "layers B h T"
+RANGES = {"layers": (1, 4), "B": (1, 4), "h": (2, 5), "T": (1, 6), "d": (1, 5)}
+LONGER = RANGES | {"T": (2, 6)}
+rates = st.sampled_from([0.5, 0.0])
+
+
+# --- A small model that remembers its own weights --------------------------------------------------------------
+
+
+class Attention(nn.Module):
+    """Causal attention of several heads that keeps the weights which it hands to its dropout module."""
+
+    def __init__(self, heads, width, rate):
+        super().__init__()
+        self.heads, self.seen = heads, None
+        self.project = nn.Linear(heads * width, 2 * heads * width)
+        self.dropout = nn.Dropout(rate)
+
+    def forward(self, x):
+        B, T, D = x.shape
+        query, key = self.project(x).view(B, T, 2, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, h, T, d) each
+        future = torch.ones(T, T, dtype=torch.bool).triu(1)
+        weights = torch.softmax((3 * query @ key.transpose(2, 3)).masked_fill(future, -torch.inf), dim=-1)
+        self.seen = weights.detach().clone()
+        return (self.dropout(weights) @ query).transpose(1, 2).reshape(B, T, D)
+
+
+class Block(nn.Module):
+    def __init__(self, heads, width, rate):
+        super().__init__()
+        self.attention = Attention(heads, width, rate)
+        self.dropout = nn.Dropout(rate)
+
+    def forward(self, x):
+        return x + self.dropout(self.attention(x))
+
+
+class Model(nn.Module):
+    """As in kata 10: `blocks`, each with an `attention` that has a `dropout`; other dropouts stand around."""
+
+    def __init__(self, size, rate):
+        super().__init__()
+        width = size.h * size.d
+        self.embedding = nn.Embedding(9, width)
+        self.dropout = nn.Dropout(rate)
+        self.blocks = nn.ModuleList(Block(size.h, size.d, rate) for _ in range(size.layers))
+        self.head = nn.Linear(width, 9)
+        self.broken = False
+        with torch.no_grad():
+            for name, values in self.named_parameters():
+                values.copy_(torch.randn(values.shape, generator=size.generator(name)))
+
+    def forward(self, ids):
+        x = self.dropout(self.embedding(ids))
+        for block in self.blocks:
+            x = block(x)
+        if self.broken:
+            raise ArithmeticError("the model raises")
+        return self.head(x)
+
+    def maps(self, ids):
+        """The weights of eval mode, as the attentions themselves remember them."""
+        self.eval()(ids)
+        return torch.stack([block.attention.seen for block in self.blocks])
+
+
+def hooks_of(model):
+    """How many hooks hang on the model, and on all modules there are."""
+    everywhere = nn.modules.module
+    found = [len(one._forward_hooks) + len(one._forward_pre_hooks) for one in model.modules()]
+    return sum(found) + len(everywhere._global_forward_hooks) + len(everywhere._global_forward_pre_hooks)
+
+
+def same_parameters(model, before, when):
+    check.equal(sorted(model.state_dict()), sorted(before), f"the model's parameters {when}")
+    for name, values in model.state_dict().items():
+        check.exactly(values, before[name], f"`{name}` {when}")
+
+
+# --- Step 1: catching the weights ------------------------------------------------------------------------------
+
+
+@claim(step=1, size=sizes(MODEL, **RANGES), training=st.booleans(), rate=rates)
+def test_maps_are_the_weights_of_every_layer_and_head(kata, size, training, rate):
+    """attention_weights gives the weights of each layer, text and head, as the model uses them in eval mode."""
+    model, ids = Model(size, rate), size.ids("B T", 9)
+    want = model.maps(ids)
+    got = kata.attention_weights(model.train(training), ids)
+    check.equal(got, want, "attention_weights(model, ids)", ids=ids)
+
+
+@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), training=st.booleans())
+def test_rows_sum_to_one_and_the_future_is_zero(kata, size, training):
+    """Each row of a map sums to 1, and what a token has on later ones is exactly 0, also when the model is training."""
+    model, ids = Model(size, 0.5), size.ids("B T", 9)
+    got = kata.attention_weights(model.train(training), ids)
+    check.tensor(got, size.shape("layers B h T T"), torch.float32, "attention_weights(model, ids)")
+    check.equal(got.sum(-1), torch.ones(size.shape("layers B h T")), "the sum of each row")
+    check.exactly(got.triu(1), torch.zeros_like(got), "the weights on later tokens")
+
+
+@claim(step=1, examples=4, size=sizes(MODEL, **RANGES))
+def test_maps_hold_no_gradients(kata, size):
+    """The maps are plain numbers: they need no gradient, keep no graph alive, and leave the model's gradients alone."""
+    model, ids = Model(size, 0.5), size.ids("B T", 9)
+    got = kata.attention_weights(model, ids)
+    check.tensor(got, size.shape("layers B h T T"), torch.float32, "attention_weights(model, ids)")
+    check.equal(got.requires_grad, False, "whether the maps need a gradient")
+    check.equal(all(one.grad is None for one in model.parameters()), True, "whether no parameter has a gradient")
+    check.equal(all(one.requires_grad for one in model.parameters()), True, "whether all parameters can be trained")
+
+
+@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), training=st.booleans())
+def test_the_model_is_as_it_was(kata, size, training):
+    """Afterwards the model is as it was: its mode, its numbers, and what it answers."""
+    model, ids = Model(size, 0.5), size.ids("B T", 9)
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    want, tokens = model.eval()(ids), ids.clone()
+    check.present(kata.attention_weights(model.train(training), ids), "attention_weights(model, ids)")
+    modes = [module.training for module in model.modules()]
+    check.equal(modes, [training] * len(modes), "whether each module is in train mode, afterwards")
+    same_parameters(model, before, "afterwards")
+    check.exactly(ids, tokens, "the ids, afterwards")
+    check.exactly(model.eval()(ids), want, "the model's answer, afterwards")
+
+
+@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), times=st.sampled_from([1, 2]))
+def test_no_hook_stays(kata, size, times):
+    """Afterwards no hook is left on the model, and one that hung there before still does."""
+    model, ids = Model(size, 0.5), size.ids("B T", 9)
+    calls = []
+    for block in model.blocks:
+        block.attention.dropout.register_forward_hook(lambda *_: calls.append(1))
+    before = hooks_of(model)
+    for _ in range(times):
+        check.present(kata.attention_weights(model, ids), "attention_weights(model, ids)")
+    check.equal(hooks_of(model), before, "the number of hooks, afterwards")
+    calls.clear()
+    model(ids)
+    check.equal(len(calls), size.layers, "how often the earlier hooks are called, afterwards")
+
+
+@claim(step=1, examples=4, size=sizes(MODEL, **RANGES))
+def test_no_hook_stays_after_an_error(kata, size):
+    """When the model raises, its error comes out and no hook is left."""
+    model = maps_of_a_model_that_raises(kata, size)
+    check.equal(hooks_of(model) > 0, False, "whether a hook is left after the error")
+
+
+@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), training=st.booleans())
+def test_the_mode_is_as_before_after_an_error(kata, size, training):
+    """When the model raises, its error comes out and its mode is as it was."""
+    model = maps_of_a_model_that_raises(kata, size, training)
+    modes = [module.training for module in model.modules()]
+    check.equal(modes, [training] * len(modes), "whether each module is in train mode after the error")
+
+
+def maps_of_a_model_that_raises(kata, size, training=False):
+    model = Model(size, 0.5).train(training)
+    model.broken = True
+    call = lambda: kata.attention_weights(model, size.ids("B T", 9))
+    check.raises(ArithmeticError, call, what="attention_weights of a model that raises ArithmeticError")
+    return model
+
+
+# --- Step 2: importance ----------------------------------------------------------------------------------------
+
+
+def some_maps(size):
+    """Weights of every layer, text and head: causal, each row with the sum 1."""
+    scores = size.normal("layers B h T T", scale=2)
+    future = torch.ones(size.T, size.T, dtype=torch.bool).triu(1)
+    return torch.softmax(scores.masked_fill(future, -torch.inf), dim=-1)
+
+
+def importance_by_tokens(weights):
+    layers, B, h, T, _ = weights.shape
+    result = torch.zeros(B, T)
+    for b in range(B):
+        for j in range(T):
+            looks = [weights[layer, b, head, i, j] for layer in range(layers) for head in range(h) for i in range(j, T)]
+            result[b, j] = sum(looks) / len(looks)
+    return result
+
+
+@claim(step=2, size=sizes(MAPS, **RANGES))
+def test_importance_is_the_mean_over_those_who_can_see(kata, size):
+    """The importance of token j is the mean weight on j over layers, heads and the tokens i ≥ j, which can see it."""
+    weights = some_maps(size)
+    check.equal(kata.importance(weights), importance_by_tokens(weights), "importance(weights)", weights=weights)
+
+
+@claim(step=2, examples=4, size=sizes(MAPS, **RANGES))
+def test_importance_has_no_favourites(kata, size):
+    """Where every look has the same weight, early and late tokens are equally important."""
+    weights = torch.full(size.shape("layers B h T T"), 0.25).tril()
+    check.equal(kata.importance(weights), torch.full(size.shape("B T"), 0.25), "importance(weights)", weights=weights)
+
+
+@claim(step=2, examples=4, size=sizes(MAPS, **RANGES))
+def test_importance_leaves_the_weights_alone(kata, size):
+    """importance does not change the weights that it is given."""
+    weights = some_maps(size)
+    before = weights.clone()
+    check.present(kata.importance(weights), "importance(weights)")
+    check.exactly(weights, before, "the weights, after the call")
+
+
+# --- Step 3: the picture ---------------------------------------------------------------------------------------
+
+WORDS = ["To", "be", "or", "not", " that", "is"]
+
+
+@contextmanager
+def no_figure_left():
+    """Close the figures that pyplot, if somebody imported it, keeps open."""
+    try:
+        yield
+    finally:
+        if pyplot := sys.modules.get("matplotlib.pyplot"):
+            pyplot.close("all")
+
+
+def a_plot(kata, size, given):
+    """A map, its tokens, and the axes that it is drawn on; `given`: axes are handed over."""
+    weights, tokens = some_maps(size)[-1, -1, -1], WORDS[: size.T]
+    ax = Figure().subplots() if given else None
+    got = kata.plot_attention(weights, tokens, ax) if given else kata.plot_attention(weights, tokens)
+    check.instance(got, Axes, "plot_attention(…)")
+    return weights, tokens, ax, got
+
+
+def drawn_at(ax, x, y):
+    """The number whose colour stands at the point (x, y) of a plot, drawn as an image or as a mesh."""
+    if ax.images:
+        image = ax.images[0]
+        values = numpy.ma.filled(image.get_array().astype(float), 0.0)
+        left, right, bottom, top = image.get_extent()
+        rows, columns = values.shape[:2]
+        row, column = (y - bottom) / (top - bottom) * rows, (x - left) / (right - left) * columns
+        row = row if image.origin == "lower" else rows - row
+    else:
+        mesh = next(one for one in ax.collections if hasattr(one, "get_coordinates"))
+        corners = mesh.get_coordinates()
+        rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
+        values = numpy.ma.filled(mesh.get_array().astype(float), 0.0).reshape(rows, columns)
+        column = numpy.interp(x, *_rising(corners[0, :, 0]))
+        row = numpy.interp(y, *_rising(corners[:, 0, 1]))
+    at = min(max(int(row), 0), rows - 1), min(max(int(column), 0), columns - 1)
+    return float(numpy.nan_to_num(values[at]))
+
+
+def _rising(edges):
+    places = numpy.arange(len(edges))
+    return (edges, places) if edges[0] < edges[-1] else (edges[::-1], places[::-1])
+
+
+def has_picture(ax):
+    return bool(ax.images) or any(hasattr(one, "get_coordinates") for one in ax.collections)
+
+
+@claim(step=3, examples=3, size=sizes(MAPS, **RANGES), given=st.booleans())
+def test_the_axes_come_back(kata, size, given):
+    """plot_attention returns the axes it drew on: those that it was given, or new ones."""
+    with no_figure_left():
+        _, _, ax, got = a_plot(kata, size, given)
+        if given:
+            check.equal(got is ax, True, "whether the axes are those that were given")
+        check.equal(has_picture(got), True, "whether there is an image on the axes")
+
+
+@claim(step=3, examples=3, size=sizes(MAPS, **LONGER), given=st.booleans())
+def test_ticks_carry_the_tokens(kata, size, given):
+    """Both axes have a tick for every token, in order, with the token's text."""
+    with no_figure_left():
+        _, tokens, _, ax = a_plot(kata, size, given)
+        got = [[label.get_text() for label in labels] for labels in (ax.get_xticklabels(), ax.get_yticklabels())]
+        found = [[token for text in texts for token in tokens if token.strip() in text] for texts in got]
+        if found != [tokens, tokens] or [len(texts) for texts in got] != [len(tokens)] * 2:
+            raise check.Mismatch("the labels on x and y are not the tokens", got, [tokens, tokens], alike=found)
+
+
+@claim(step=3, examples=4, size=sizes(MAPS, **LONGER), given=st.booleans())
+def test_colours_are_the_weights(kata, size, given):
+    """Above the tick of input token j and beside that of output token i, the colour is the weight of i on j."""
+    with no_figure_left():
+        weights, tokens, _, ax = a_plot(kata, size, given)
+        xs, ys = ax.get_xticks(), ax.get_yticks()
+        if not has_picture(ax) or len(xs) < size.T or len(ys) < size.T:
+            raise check.Mismatch("there is no image, or no tick for every token", [len(xs), len(ys)], [size.T, size.T])
+        got = torch.tensor([[drawn_at(ax, xs[j], ys[i]) for j in range(size.T)] for i in range(size.T)])
+        check.equal(got, weights, "the weights in the picture (rows: ticks of y, columns: ticks of x)", tokens=tokens)
+
+
+@claim(step=3, examples=1, size=sizes(MAPS, **LONGER))
+def test_plotting_leaves_the_weights_alone(kata, size):
+    """plot_attention does not change the weights that it is given."""
+    with no_figure_left():
+        weights, tokens = some_maps(size)[0, 0, 0], WORDS[: size.T]
+        before = weights.clone()
+        check.present(kata.plot_attention(weights, tokens), "plot_attention(…)")
+        check.exactly(weights, before, "the weights, after the call")

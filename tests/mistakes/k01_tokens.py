@@ -1,0 +1,427 @@
+"""k01: what people get wrong about tokens."""
+
+from dojo.mistakes import mistake, swap
+
+CHARACTERS = "characters = sorted(set(text))"
+STOI = "self.stoi = {character: i for i, character in enumerate(characters)}"
+ITOS = "self.itos = {i: character for i, character in enumerate(characters)}"
+SIZE = "self.vocab_size = len(characters)"
+REFUSE = 'raise ValueError(f"character {character!r} at place {place} is not in the vocabulary")'
+ENCODE = "return [self.stoi[character] for character in text]"
+DECODE = 'return "".join(self.itos[i] for i in ids)'
+PARTS = "parts = [bytes([byte]) for byte in piece]"
+LOOP = "while len(parts) > 1:"
+PAIR_RANKS = "pair_ranks = [ranks.get(left + right, math.inf) for left, right in pairwise(parts)]"
+BEST = "best = min(pair_ranks)"
+STOP = "break  # no neighbours make a token any more"
+PLACE = "i = pair_ranks.index(best)"
+MERGE = "parts[i : i + 2] = [parts[i] + parts[i + 1]]"
+IDS = "return [ranks[part] for part in parts]"
+PATTERN = "self.pattern = regex.compile(pattern)"
+TABLE = "self.token_of = {i: token for token, i in ranks.items()}"
+PIECES = "for match in self.pattern.finditer(text):"
+COLLECT = 'ids += bpe_merge(match.group().encode("utf-8"), self.ranks)'
+JOINED = 'joined = b"".join(self.token_of[i] for i in ids)  # one character may span several tokens'
+TEXT = 'return joined.decode("utf-8", errors="replace")'
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "the set is not sorted",
+        swap(CHARACTERS, "characters = list(set(text))"),
+        caught_by="test_characters_are_numbered_in_sorted_order",
+        explanation="""The characters are numbered as the set happens to hand them out, and Python shuffles that order
+        from run to run. A model trained yesterday would read other letters today.""",
+    ),
+    mistake(
+        "numbered in order of appearance",
+        swap(CHARACTERS, "characters = list(dict.fromkeys(text))"),
+        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        explanation="""A character gets its id when it first turns up. Two texts with the same characters then have
+        different vocabularies.""",
+    ),
+    mistake(
+        "numbered by frequency",
+        swap(CHARACTERS, "characters = sorted(set(text), key=lambda c: (-text.count(c), c))"),
+        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        explanation="""The most frequent character comes first. The ids then change with every line that is added to
+        the text, though its characters stay the same.""",
+    ),
+    mistake(
+        "sorted backwards",
+        swap(CHARACTERS, "characters = sorted(set(text), reverse=True)"),
+        caught_by="test_characters_are_numbered_in_sorted_order",
+        explanation="""The characters are numbered from the last to the first. The vocabulary is the sorted set, with
+        the smallest character at 0.""",
+    ),
+    mistake(
+        "each character of the text is numbered",
+        swap(CHARACTERS, "characters = sorted(text)"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""A character that occurs five times gets five ids, and `vocab_size` is the length of the text. A
+        vocabulary holds each character once.""",
+    ),
+    mistake(
+        "upper case is lost",
+        swap(CHARACTERS, "characters = sorted(set(text.lower()))"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""The text is made lower case before its characters are collected. `A` and `a` are two
+        characters, and the text could not come back as it was.""",
+    ),
+    mistake(
+        "white space is left out",
+        swap(CHARACTERS, 'characters = sorted(set("".join(text.split())))'),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""Spaces and line breaks get no id. They are characters like all others, and without them words
+        run together.""",
+    ),
+    mistake(
+        "ids from 1",
+        swap(STOI, "self.stoi = {character: i for i, character in enumerate(characters, 1)}"),
+        swap(ITOS, "self.itos = {i: character for i, character in enumerate(characters, 1)}"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""The first character has id 1, so the last has an id as large as the vocabulary. Ids are rows of a
+        table, and its rows are counted from 0.""",
+    ),
+    mistake(
+        "stoi and itos are exchanged",
+        swap(STOI, "self.itos = {character: i for i, character in enumerate(characters)}"),
+        swap(ITOS, "self.stoi = {i: character for i, character in enumerate(characters)}"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""`stoi` leads from ids to characters and `itos` from characters to ids. The names say it: string
+        to integer, integer to string.""",
+    ),
+    mistake(
+        "vocab_size is the largest id",
+        swap(SIZE, "self.vocab_size = len(characters) - 1"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""`vocab_size` is one short: it is the last id, not the number of ids. A layer of that width has no
+        place for the last character.""",
+    ),
+    mistake(
+        "vocab_size is the length of the text",
+        swap(SIZE, "self.vocab_size = len(text)"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""All characters of the text are counted, repeated ones too. The size of a vocabulary is the number
+        of different ones.""",
+    ),
+    mistake(
+        "a place is kept for unknown characters",
+        swap(SIZE, "self.vocab_size = len(characters) + 1"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""`vocab_size` counts one more than there are characters. This tokenizer has no token for what it
+        does not know: it refuses it.""",
+    ),
+    # Step 2
+    mistake(
+        "decode returns a list",
+        swap(DECODE, "return [self.itos[i] for i in ids]"),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""`decode` gives a list of characters. What went into `encode` was one string, and that is what has
+        to come back.""",
+    ),
+    mistake(
+        "decode puts spaces between",
+        swap(DECODE, 'return " ".join(self.itos[i] for i in ids)'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""The characters are joined with a space between any two. A space is a character of its own and was
+        not in the text.""",
+    ),
+    mistake(
+        "decode returns the last character only",
+        swap(DECODE, 'return [*(self.itos[i] for i in ids), ""][max(len(ids) - 1, 0)]'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""Of all characters only the last one is handed back. Each has to be appended to those before
+        it.""",
+    ),
+    mistake(
+        "encode drops repeated characters",
+        swap(ENCODE, "return [self.stoi[character] for character in dict.fromkeys(text)]"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""A character that has occurred before is left out. The vocabulary holds each character once; a text
+        repeats them.""",
+    ),
+    mistake(
+        "encode returns a tuple",
+        swap(ENCODE, "return tuple(self.stoi[character] for character in text)"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The ids come in a tuple. The signature promises a list, and whoever appends to it will find
+        out.""",
+    ),
+    mistake(
+        "the ids come as text",
+        swap(ENCODE, "return [str(self.stoi[character]) for character in text]"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The list holds digits in quotes. A model looks ids up as rows of a table, and rows are counted with
+        integers.""",
+    ),
+    mistake(
+        "strange characters are skipped",
+        swap(REFUSE, "continue"),
+        swap(ENCODE, "return [self.stoi[character] for character in text if character in self.stoi]"),
+        caught_by="test_a_strange_character_is_refused_wherever_it_stands",
+        explanation="""A character outside the vocabulary disappears without a word. The text that comes back is then
+        another one, and nobody was told.""",
+    ),
+    mistake(
+        "strange characters become id 0",
+        swap(REFUSE, "continue"),
+        swap(ENCODE, "return [self.stoi.get(character, 0) for character in text]"),
+        caught_by="test_a_strange_character_is_refused_wherever_it_stands",
+        explanation="""A character outside the vocabulary gets the id of the first character in it. When decoded, the
+        text holds a letter that nobody wrote.""",
+    ),
+    mistake(
+        "a KeyError instead of an explanation",
+        swap(REFUSE, "break"),
+        caught_by="test_a_strange_character_is_refused_wherever_it_stands",
+        explanation="""A strange character is looked up like any other, and the dictionary complains. A KeyError names
+        the character and leaves its place in a long text to be searched for.""",
+    ),
+    mistake(
+        "the error does not say where",
+        swap(REFUSE, 'raise ValueError(f"character {character!r} is not in the vocabulary")'),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""The message names the character and not its place. In a text of a million characters the place is
+        what one needs.""",
+    ),
+    mistake(
+        "the error does not show the character",
+        swap(REFUSE, 'raise ValueError(f"place {place} holds a character outside the vocabulary")'),
+        caught_by="test_a_strange_character_is_refused_wherever_it_stands",
+        explanation="""The message tells the place and keeps the character to itself. Which one it is often says already
+        what went wrong.""",
+    ),
+    mistake(
+        "the place is counted from 1",
+        swap(REFUSE, REFUSE.replace("{place}", "{place + 1}")),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""The message gives the place plus one. Places in a string count from 0, so that `text[place]` shows
+        the character.""",
+    ),
+    # Step 3
+    mistake(
+        "merges from left to right",
+        swap(PLACE, "i = next(i for i, rank in enumerate(pair_ranks) if rank < math.inf)"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The first neighbours from the left that make a token are merged, whatever their rank. A token made
+        late is then preferred to one made early, only because it stands further left.""",
+    ),
+    mistake(
+        "the highest rank first",
+        swap(PLACE, "i = pair_ranks.index(max(rank for rank in pair_ranks if rank < math.inf))"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Of all neighbours that make a token, those of highest rank merge. A low rank means that a token was
+        made early, and merging repeats that order.""",
+    ),
+    mistake(
+        "the rightmost of equal pairs first",
+        swap(PLACE, "i = len(pair_ranks) - 1 - pair_ranks[::-1].index(best)"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Where a pair stands in the piece several times, the last one is merged first. In a run of equal
+        letters that leaves the odd one over at the wrong end.""",
+    ),
+    mistake(
+        "merges only the first of several equal pairs",
+        swap(PARTS, PARTS + "\n    merged = set()"),
+        swap(
+            PAIR_RANKS,
+            "pair_ranks = [math.inf if a + b in merged else ranks.get(a + b, math.inf) for a, b in pairwise(parts)]",
+        ),
+        swap(MERGE, "merged.add(parts[i] + parts[i + 1])\n        " + MERGE),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Each token is made once and never again. A pair that stands in the piece a second time has to be
+        merged there too.""",
+    ),
+    mistake(
+        "stops one merge early",
+        swap(LOOP, "while len(parts) > 2:"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The loop ends when two parts are left. Those two may make a token together.""",
+    ),
+    mistake(
+        "merges one pair only",
+        swap(MERGE, MERGE + "\n        break"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""After the first merge everything stops. A merge makes new neighbours, and they may make longer
+        tokens.""",
+    ),
+    mistake(
+        "nothing is merged",
+        swap(LOOP, "while False:"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""Every byte stays a token of its own. The ids come back to the right text, and are as many as the
+        bytes.""",
+    ),
+    mistake(
+        "merges what is no token",
+        swap(STOP, "pass"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Merging goes on when no neighbours make a token any more, and the result has no id. There has to be
+        an end before one part is left.""",
+    ),
+    mistake(
+        "the longest token from the left",
+        swap(
+            PARTS,
+            """parts, rest = [], piece
+    while rest:
+        longest = next(rest[:n] for n in range(len(rest), 0, -1) if rest[:n] in ranks)
+        parts, rest = [*parts, longest], rest[len(longest) :]""",
+        ),
+        swap(LOOP, "while False:"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The longest token that fits is cut off at the left, again and again. Byte-pair encoding joins
+        neighbours in the order of the ranks, and may end with other tokens.""",
+    ),
+    mistake(
+        "the most frequent pair first",
+        swap(
+            PAIR_RANKS,
+            """pairs = list(pairwise(parts))
+        pair_ranks = [-pairs.count((a, b)) if a + b in ranks else math.inf for a, b in pairs]""",
+        ),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The pair that stands most often in this piece is merged first. Counting is how the table was once
+        made; using it means to follow its ranks.""",
+    ),
+    mistake(
+        "only a whole piece is looked up",
+        swap(LOOP, "if piece in ranks:\n        parts = [piece]\n    while False:"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""A piece that is a token is found, and any other stays in single bytes. Most words are made of
+        several tokens.""",
+    ),
+    mistake(
+        "characters instead of bytes",
+        swap(PARTS, 'parts = [character.encode("utf-8") for character in piece.decode("utf-8")]'),
+        caught_by="test_any_bytes_come_back",
+        explanation="""The piece is cut into characters, and a character of several bytes may be no token. Only single
+        bytes are sure to stand in the table.""",
+    ),
+    mistake(
+        "a byte's value is taken for its id",
+        swap(IDS, "return [ranks[part] if len(part) > 1 else part[0] for part in parts]"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""A byte that was not merged gets its own value as its id. In some tables the two agree, in GPT-2's
+        they do not: the table decides.""",
+    ),
+    mistake(
+        "tokens instead of ids",
+        swap(IDS, "return parts"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""What comes back are the tokens, as bytes. A model reads their ids.""",
+    ),
+    # Step 4
+    mistake(
+        "the pattern is ignored",
+        swap(PIECES, 'for match in regex.finditer(r"(?s).+", text):'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The whole text is merged as one piece. Tokens then cross from one word into the next, which the
+        pattern is there to prevent.""",
+    ),
+    mistake(
+        "the pattern is always GPT-2's",
+        swap(
+            PATTERN,
+            r'''self.pattern = regex.compile(
+            r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+        )''',
+        ),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text is cut by a pattern that is written into the class. Another tokenizer brings another
+        pattern, and hands it over.""",
+    ),
+    mistake(
+        "every character is a piece",
+        swap(PIECES, 'for match in regex.finditer(r"(?s).", text):'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text is cut into single characters, and no token can be longer than one. The pieces are what
+        the pattern matches.""",
+    ),
+    mistake(
+        "white space is dropped",
+        swap(PIECES, r'for match in regex.finditer(r"\S+", text):'),
+        caught_by="test_any_unicode_text_comes_back",
+        explanation="""The text is cut at its spaces, and they are gone. The pattern keeps every character, a space
+        mostly at the front of a piece.""",
+    ),
+    mistake(
+        "the pieces are stripped",
+        swap(COLLECT, COLLECT.replace("match.group()", "match.group().strip()")),
+        caught_by="test_any_unicode_text_comes_back",
+        explanation="""Each piece loses the space in front of it. That space belongs to the token: without it the words
+        run together.""",
+    ),
+    mistake(
+        "letters outside ASCII are lost",
+        swap(COLLECT, COLLECT.replace('"utf-8"', '"ascii", "ignore"')),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""A character that ASCII does not know is left out when text becomes bytes. UTF-8 has bytes for all
+        of them.""",
+    ),
+    mistake(
+        "code points instead of UTF-8",
+        swap(COLLECT, COLLECT.replace('"utf-8"', '"latin-1", "replace"')),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""A character becomes one byte, by its number, and those beyond 255 are lost. In UTF-8 everything
+        outside ASCII takes two to four bytes.""",
+    ),
+    mistake(
+        "a list of lists",
+        swap(COLLECT, COLLECT.replace("ids += bpe_merge(", "ids.append(bpe_merge(") + ")"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""Each piece adds a list to the list. The ids of all pieces stand in one row.""",
+    ),
+    mistake(
+        "only the last piece is returned",
+        swap(COLLECT, COLLECT.replace("ids +=", "ids =")),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""Each piece replaces the ids of the one before. They have to be collected.""",
+    ),
+    mistake(
+        "ids are places in the table",
+        swap(TABLE, "self.token_of = list(ranks)"),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""A token is looked up by its place in the dictionary. Its id is the number that stands beside it,
+        and the dictionary may be in any order.""",
+    ),
+    mistake(
+        "decodes token by token",
+        swap(
+            TEXT,
+            'return "".join(self.token_of[i].decode("utf-8", errors="replace") for i in ids)',
+        ),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""Each token becomes text by itself. A token may hold half a character, which is text only together
+        with its other half.""",
+    ),
+    mistake(
+        "decode returns bytes",
+        swap(TEXT, "return joined"),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""The tokens are put together and stay bytes. Text is what `encode` was given, so text has to come
+        back.""",
+    ),
+    mistake(
+        "bytes are read as latin-1",
+        swap(TEXT, 'return joined.decode("latin-1")'),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""Every byte becomes a character of its own. The bytes are UTF-8, where one character may have
+        several.""",
+    ),
+    mistake(
+        "half a character is an error",
+        swap(TEXT, 'return joined.decode("utf-8")'),
+        caught_by="test_half_a_character_is_shown_as_such",
+        explanation="""Bytes that are no whole character raise an error. A model may well stop in the middle of one, and
+        its text should still be shown.""",
+    ),
+    mistake(
+        "half a character is left out",
+        swap(TEXT, 'return joined.decode("utf-8", errors="ignore")'),
+        caught_by="test_half_a_character_is_shown_as_such",
+        explanation="""Bytes that are no whole character disappear without a trace. The replacement character shows that
+        something stood there.""",
+    ),
+]

@@ -1,0 +1,506 @@
+"""k03: what people get wrong about embeddings."""
+
+from dojo.mistakes import mistake, swap
+
+LOOKUP = "return table[ids]"
+TOK = "self.tok_emb = nn.Embedding(vocab_size, emb_dim)"
+POS = "self.pos_emb = nn.Embedding(context_length, emb_dim)"
+DROPOUT = "self.dropout = nn.Dropout(dropout)"
+FLOAT = 'if ids.is_floating_point():\n            raise TypeError(f"ids must be integers, got {ids.dtype}")'
+LONG = 'if T > context_length:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
+OUTSIDE = "outside = ids[(ids < 0) | (ids >= vocab_size)]"
+NAMED = 'raise ValueError(f"id {outside[0]} is outside the vocabulary, 0 to {vocab_size - 1}")'
+PLACES = "positions = torch.arange(ids.shape[1], device=ids.device)  # (T,)"
+SUM = "x = self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, D) + (T, D)"
+DROP = "return self.dropout(x)"
+
+
+def one(name, old, new, caught_by, explanation):
+    """A mistake of one swap."""
+    return mistake(name, swap(old, new), caught_by=f"test_{caught_by}", explanation=explanation)
+
+
+EQUALS = "lookup_equals_one_hot_times_table"
+ROWS = "there_is_a_row_for_every_token_and_every_place"
+FORMULA = "token_row_plus_position_row"
+
+MISTAKES = [
+    # Step 1
+    one(
+        "ids are counted from 1",
+        LOOKUP,
+        "return table[ids - 1]",
+        EQUALS,
+        """The row before the right one is taken, and id 0 gets the last. Rows of a table count from 0, and ids do too.""",
+    ),
+    one(
+        "columns instead of rows",
+        LOOKUP,
+        "return table.T[ids]",
+        EQUALS,
+        """The table is turned round, so that an id picks a column. A token's vector is a row: there are as many rows as
+        tokens.""",
+    ),
+    one(
+        "all sequences in one row",
+        LOOKUP,
+        "return table[ids.flatten()]",
+        EQUALS,
+        """The ids are flattened, and the batch is lost. Each sequence keeps its own axis in the result.""",
+    ),
+    one(
+        "the batch and the tokens are exchanged",
+        LOOKUP,
+        "return table[ids.T]",
+        EQUALS,
+        """The ids are transposed before they are looked up. The result begins with the axes of the ids, in their order.""",
+    ),
+    one(
+        "only the first sequence",
+        LOOKUP,
+        "return table[ids[0]]",
+        EQUALS,
+        """Only the first sequence of the batch is looked up. Every one of them is.""",
+    ),
+    one(
+        "the tokens are added up",
+        LOOKUP,
+        "return table[ids].sum(dim=1)",
+        EQUALS,
+        """The rows of a sequence are summed into one. Every token keeps a vector of its own.""",
+    ),
+    one(
+        "one-hot without the table",
+        LOOKUP,
+        "return nn.functional.one_hot(ids, len(table)).to(table.dtype)",
+        EQUALS,
+        """The ids become one-hot rows, and the product with the table is missing. A one-hot row is as wide as the
+        vocabulary.""",
+    ),
+    one(
+        "an id is taken for a number",
+        LOOKUP,
+        "return ids[..., None] * table[0]",
+        EQUALS,
+        """A row is multiplied by the id. Id 7 is not seven times anything: it is the name of a row.""",
+    ),
+    one(
+        "the lookup cannot be learnt",
+        LOOKUP,
+        "return table.detach()[ids]",
+        "lookup_lets_the_table_learn",
+        """The table is detached before the lookup, or leaves torch on the way. The rows are right, and no gradient
+        reaches them.""",
+    ),
+    # Step 2
+    one(
+        "a plain tensor for the tokens",
+        TOK,
+        "self.tok_emb = torch.randn(vocab_size, emb_dim)",
+        ROWS,
+        """The token table is an ordinary tensor. The module does not know it, so no optimizer ever changes it.""",
+    ),
+    one(
+        "a plain tensor for the positions",
+        POS,
+        "self.pos_emb = torch.randn(context_length, emb_dim)",
+        ROWS,
+        """The position table is an ordinary tensor. The module does not know it, so no optimizer ever changes it.""",
+    ),
+    one(
+        "a parameter instead of an embedding",
+        TOK,
+        "self.tok_emb = nn.Parameter(torch.randn(vocab_size, emb_dim))",
+        ROWS,
+        """The token table is a parameter and would be trained. What later katas look for is an `nn.Embedding`, with its
+        table under `weight`.""",
+    ),
+    one(
+        "a linear layer instead of an embedding",
+        TOK,
+        "self.tok_emb = nn.Linear(vocab_size, emb_dim, bias=False)",
+        ROWS,
+        """A linear layer takes one-hot rows, and ids are no such rows. An embedding is that product without the
+        arithmetic.""",
+    ),
+    one(
+        "rows and width are exchanged",
+        TOK,
+        "self.tok_emb = nn.Embedding(emb_dim, vocab_size)",
+        ROWS,
+        """The table has a row for each channel and a channel for each token. First comes the number of rows, then their
+        width.""",
+    ),
+    one(
+        "one table for both",
+        POS,
+        "self.pos_emb = self.tok_emb",
+        "both_tables_are_trained_and_nothing_else",
+        """Tokens and places share one table. Token 5 and place 5 have nothing in common, and would be trained as one.""",
+    ),
+    one(
+        "a place for every token of the vocabulary",
+        POS,
+        "self.pos_emb = nn.Embedding(vocab_size, emb_dim)",
+        ROWS,
+        """The position table has as many rows as the vocabulary. There are as many places as the context is long.""",
+    ),
+    one(
+        "one place too many",
+        POS,
+        "self.pos_emb = nn.Embedding(context_length + 1, emb_dim)",
+        ROWS,
+        """The position table has one row more than there are places. They are numbered from 0, so the last one is one less
+        than their number.""",
+    ),
+    one(
+        "one place too few",
+        POS,
+        "self.pos_emb = nn.Embedding(max(context_length - 1, 1), emb_dim)",
+        ROWS,
+        """The position table lacks the last row. A full context has `context_length` places, the last of them at
+        `context_length - 1`.""",
+    ),
+    one(
+        "the positions are not trained",
+        POS,
+        POS + "\n        self.pos_emb.weight.requires_grad = False",
+        "both_tables_are_trained_and_nothing_else",
+        """The position table is frozen. GPT-2's positions are learnt like everything else.""",
+    ),
+    # Step 3
+    one(
+        "float ids are not refused",
+        FLOAT,
+        "pass",
+        "ids_that_are_not_integers_are_refused",
+        """Ids that are floats go through the gate and fail somewhere inside torch. The message there is not about ids.""",
+    ),
+    one(
+        "float ids are made integers",
+        FLOAT,
+        "ids = ids.long()",
+        "ids_that_are_not_integers_are_refused",
+        """Floats are cut down to integers without a word. Whoever hands over floats has confused something, and should
+        hear of it.""",
+    ),
+    one(
+        "float ids are a ValueError",
+        "raise TypeError(",
+        "raise ValueError(",
+        "ids_that_are_not_integers_are_refused",
+        """The error for floats is a ValueError. It is not the value that is wrong but its type.""",
+    ),
+    one(
+        "too many tokens are not refused",
+        LONG,
+        "pass",
+        "too_many_tokens_are_refused",
+        """Nobody looks how many tokens there are. The position table fails then, with a message that names no number.""",
+    ),
+    one(
+        "one token too many is let through",
+        LONG,
+        LONG.replace("T > context_length", "T > context_length + 1"),
+        "too_many_tokens_are_refused",
+        """The gate opens for one token more than there are places. The last place is `context_length - 1`.""",
+    ),
+    one(
+        "too many tokens are cut off",
+        LONG,
+        "ids = ids[:, -context_length:]",
+        "too_many_tokens_are_refused",
+        """What does not fit is cut away in silence. The result has fewer tokens than were given, and its caller does not
+        expect that.""",
+    ),
+    one(
+        "the error does not say how many tokens",
+        LONG,
+        LONG.replace('f"{T} tokens', 'f"the tokens'),
+        "too_many_tokens_are_refused",
+        """The message names the context length only. With both numbers one sees how much too long the text was.""",
+    ),
+    one(
+        "the error does not say the context length",
+        LONG,
+        LONG.replace("a context of {context_length}", "the context"),
+        "too_many_tokens_are_refused",
+        """The message names the number of tokens only. With both numbers one sees how many would have fitted.""",
+    ),
+    one(
+        "too large ids are not refused",
+        OUTSIDE,
+        "outside = ids[ids < 0]",
+        "ids_outside_the_vocabulary_are_refused",
+        """Only negative ids are looked for. An id past the table fails later, with a message that does not name it.""",
+    ),
+    one(
+        "the id vocab_size is let through",
+        OUTSIDE,
+        OUTSIDE.replace(">=", ">"),
+        "the_first_id_past_the_table_is_refused",
+        """The gate opens for the id `vocab_size`. The last row of a table with V rows is row V - 1.""",
+    ),
+    one(
+        "negative ids are not refused",
+        OUTSIDE,
+        "outside = ids[ids >= vocab_size]",
+        "negative_ids_are_refused",
+        """Only ids that are too large are looked for. A negative one fails later without being named.""",
+    ),
+    mistake(
+        "negative ids count from the end",
+        swap(OUTSIDE, "outside = ids[ids >= vocab_size]"),
+        swap(SUM, SUM.replace("self.tok_emb(ids)", "self.tok_emb.weight[ids]")),
+        caught_by="test_negative_ids_are_refused",
+        explanation="""A negative id picks a row from the end of the table, as Python's indexing does. No token has such an
+        id, so something went wrong before.""",
+    ),
+    one(
+        "ids are checked in the first sequence only",
+        OUTSIDE,
+        "outside = ids[:1][(ids[:1] < 0) | (ids[:1] >= vocab_size)]",
+        "ids_outside_the_vocabulary_are_refused",
+        """The gate looks at the first sequence of the batch. A wrong id may stand in any of them.""",
+    ),
+    one(
+        "the first and the last id only are checked",
+        OUTSIDE,
+        "ends = ids[:, [0, -1]]\n            outside = ends[(ends < 0) | (ends >= vocab_size)]",
+        "ids_outside_the_vocabulary_are_refused",
+        """The gate looks at the ends of each sequence. A wrong id may stand anywhere.""",
+    ),
+    one(
+        "wrong ids are pushed back",
+        OUTSIDE,
+        "ids = ids.clamp(0, vocab_size - 1)\n            " + OUTSIDE,
+        "ids_outside_the_vocabulary_are_refused",
+        """An id outside the vocabulary becomes the nearest one inside. The model then reads a token that nobody wrote.""",
+    ),
+    one(
+        "the error does not name the id",
+        NAMED,
+        NAMED.replace("id {outside[0]} is", "an id is"),
+        "ids_outside_the_vocabulary_are_refused",
+        """The message says that some id is wrong. Which one it is tells most about where it came from.""",
+    ),
+    one(
+        "an assertion instead of an error",
+        NAMED,
+        'raise AssertionError(f"id {outside[0]} is outside the vocabulary")',
+        "ids_outside_the_vocabulary_are_refused",
+        """A wrong id fails an assertion. Assertions are for what cannot happen, and `python -O` leaves them out.""",
+    ),
+    # Step 4
+    one(
+        "a full context is refused",
+        LONG,
+        LONG.replace("T > context_length", "T >= context_length"),
+        "every_length_up_to_the_context_is_accepted",
+        """A sequence of exactly `context_length` tokens is refused. There is a place for each of them.""",
+    ),
+    one(
+        "the last id is refused",
+        OUTSIDE,
+        OUTSIDE.replace(">= vocab_size", ">= vocab_size - 1"),
+        "every_id_of_the_vocabulary_is_accepted",
+        """The id `vocab_size - 1` is refused. It belongs to the last row of the table.""",
+    ),
+    one(
+        "id 0 is refused",
+        OUTSIDE,
+        OUTSIDE.replace("ids < 0", "ids <= 0"),
+        "every_id_of_the_vocabulary_is_accepted",
+        """The id 0 is refused. It belongs to the first row of the table.""",
+    ),
+    one(
+        "no positions",
+        SUM,
+        "x = self.tok_emb(ids)",
+        "the_same_token_differs_from_place_to_place",
+        """Every token gets its row and nothing tells where it stands. `dog bites man` and `man bites dog` are then the
+        same to attention.""",
+    ),
+    one(
+        "no tokens",
+        SUM,
+        "x = self.pos_emb(positions).expand(*ids.shape, -1)",
+        FORMULA,
+        """Every token gets the row of its place and nothing tells what it is. All texts of one length look the same.""",
+    ),
+    one(
+        "positions from token ids",
+        SUM,
+        SUM.replace("self.pos_emb(positions)", "self.pos_emb(ids)"),
+        "the_same_token_differs_from_place_to_place",
+        """The position table is asked for the token's id. A token then gets the same place wherever it stands, and an id
+        may have no place at all.""",
+    ),
+    one(
+        "positions along the batch",
+        SUM,
+        SUM.replace(
+            "self.pos_emb(positions)",
+            "self.pos_emb(torch.arange(len(ids), device=ids.device) % self.pos_emb.num_embeddings)[:, None]",
+        ),
+        "equal_sequences_of_a_batch_are_embedded_alike",
+        """The places are counted along the batch. The first axis counts sequences, and which row of a batch a text stands in
+        means nothing.""",
+    ),
+    one(
+        "the same place for all tokens",
+        PLACES,
+        "positions = torch.zeros(ids.shape[1], dtype=torch.int64, device=ids.device)",
+        "the_same_token_differs_from_place_to_place",
+        """Every token is given place 0. Places are numbered along the sequence: 0, 1, 2, …""",
+    ),
+    one(
+        "every token has the last place",
+        PLACES,
+        "positions = torch.full((ids.shape[1],), ids.shape[1] - 1, device=ids.device)",
+        "the_same_token_differs_from_place_to_place",
+        """Every token is given the place of the last one. Places are numbered along the sequence: 0, 1, 2, …""",
+    ),
+    one(
+        "places from 1",
+        PLACES,
+        "positions = torch.arange(1, ids.shape[1] + 1, device=ids.device)",
+        FORMULA,
+        """The first token is given place 1, and in a full context the last one has no row. Places are rows of a table, and
+        rows count from 0.""",
+    ),
+    one(
+        "the places run backwards",
+        PLACES,
+        "positions = torch.arange(ids.shape[1] - 1, -1, -1, device=ids.device)",
+        FORMULA,
+        """The last token is given place 0. A token's place would then change with each token that comes after it.""",
+    ),
+    one(
+        "the last places of the table",
+        PLACES,
+        "positions = torch.arange(self.pos_emb.num_embeddings, device=ids.device)[-ids.shape[1] :]",
+        FORMULA,
+        """A short sequence is given the last rows of the position table. The first token stands at place 0, however short
+        the sequence is.""",
+    ),
+    one(
+        "the whole position table",
+        PLACES,
+        "positions = torch.arange(self.pos_emb.num_embeddings, device=ids.device)",
+        FORMULA,
+        """All rows of the position table are added, whatever the length of the sequence. That fits a full context and nothing
+        shorter.""",
+    ),
+    one(
+        "side by side instead of added",
+        SUM,
+        "x = torch.cat([self.tok_emb(ids), self.pos_emb(positions).expand(*ids.shape, -1)], dim=-1)",
+        FORMULA,
+        """Token row and position row are put side by side. The result is twice as wide as what comes next expects.""",
+    ),
+    one(
+        "multiplied instead of added",
+        SUM,
+        SUM.replace(" + self", " * self"),
+        FORMULA,
+        """Token row and position row are multiplied. GPT-2 adds them, so that either can be learnt with the other at 0.""",
+    ),
+    one(
+        "the token rows are scaled",
+        SUM,
+        SUM.replace("self.tok_emb(ids)", "self.tok_emb(ids) * self.tok_emb.embedding_dim**0.5"),
+        FORMULA,
+        """The token rows are multiplied by the root of the width, as in the first Transformer. GPT-2 takes them as they
+        are.""",
+    ),
+    one(
+        "the token rows are not trained",
+        SUM,
+        SUM.replace("self.tok_emb(ids)", "self.tok_emb.weight.detach()[ids]"),
+        "both_tables_learn",
+        """The token rows are taken from a detached table. The result is right, and no gradient reaches the table.""",
+    ),
+    one(
+        "the position rows are not trained",
+        SUM,
+        SUM.replace("self.pos_emb(positions)", "self.pos_emb.weight.data[: ids.shape[1]]"),
+        "both_tables_learn",
+        """The position rows are taken from `weight.data`. The result is right, and no gradient reaches the table.""",
+    ),
+    one(
+        "token 0 is never trained",
+        TOK,
+        "self.tok_emb = nn.Embedding(vocab_size, emb_dim, padding_idx=0)",
+        "both_tables_learn",
+        """Token 0 is declared to be padding, so its row gets no gradient. In this vocabulary id 0 is a token like all
+        others.""",
+    ),
+    one(
+        "dropout is never used",
+        DROP,
+        "return x",
+        "dropout_acts_on_the_sum",
+        """The module has a dropout layer, but forward never calls it. Training is then the same at every dropout rate.""",
+    ),
+    one(
+        "dropout is on in eval mode",
+        DROP,
+        "return nn.functional.dropout(x, self.dropout.p)",
+        FORMULA,
+        """The function drops entries unless it is told that nobody is training. A model that is asked the same twice would
+        answer differently.""",
+    ),
+    one(
+        "dropout on the tokens only",
+        SUM,
+        SUM.replace("self.tok_emb(ids)", "self.dropout(self.tok_emb(ids))") + "\n        return x",
+        "dropout_acts_on_the_sum",
+        """Dropout is applied before the position is added. What is dropped is an entry of the sum, place and all.""",
+    ),
+    one(
+        "dropout on each of the two",
+        SUM,
+        "x = self.dropout(self.tok_emb(ids)) + self.dropout(self.pos_emb(positions))\n        return x",
+        "dropout_acts_on_the_sum",
+        """Token rows and position rows are dropped apart, and then added. Half of an entry may be left; an entry of the sum
+        is dropped whole.""",
+    ),
+    one(
+        "dropout twice",
+        DROP,
+        "return self.dropout(self.dropout(x))",
+        "dropout_acts_on_the_sum",
+        """Dropout is applied twice. More entries are lost than the rate says, and what survives is scaled twice.""",
+    ),
+    one(
+        "the dropout rate is ignored",
+        DROPOUT,
+        "self.dropout = nn.Dropout()",
+        "dropout_acts_on_the_sum",
+        """The dropout layer is made without the rate, and takes its own default of 0.5. Even who asked for none gets
+        half.""",
+    ),
+    one(
+        "the share that is kept is dropped",
+        DROPOUT,
+        "self.dropout = nn.Dropout(1 - dropout)",
+        "dropout_acts_on_the_sum",
+        """The layer is told how much to keep, and takes it for how much to drop. `nn.Dropout` wants the share that
+        goes.""",
+    ),
+    one(
+        "whole tokens are dropped",
+        DROPOUT,
+        "self.dropout = nn.Dropout1d(dropout)",
+        "dropout_drops_the_expected_share",
+        """Whole tokens are dropped at a time. Each entry is dropped on its own.""",
+    ),
+    one(
+        "the positions are made on the CPU",
+        PLACES,
+        PLACES.replace(", device=ids.device", ""),
+        "positions_are_made_where_the_ids_are",
+        """The places are numbered on the CPU wherever the ids are. With the model on a GPU the two do not meet.""",
+    ),
+]

@@ -1,0 +1,551 @@
+"""k04: what people get wrong about self-attention."""
+
+from dojo.mistakes import mistake, swap
+
+SHIFT = "shifted = scores - scores.amax(dim=dim, keepdim=True)"
+EXP = "exponentials = shifted.exp()"
+SHARE = "return exponentials / exponentials.sum(dim=dim, keepdim=True)"
+SCORES = "scores = query @ key.transpose(-2, -1)  # (..., T_q, T_k)"
+WEIGHTS = "weights = softmax(scores / key.shape[-1] ** 0.5)"
+RESULT = "return weights @ value, weights  # (..., T_q, d_v), (..., T_q, T_k)"
+V1_QUERY = "self.W_query = nn.Parameter(torch.rand(d_in, d_out))"
+V1_KEY = "self.W_key = nn.Parameter(torch.rand(d_in, d_out))"
+V1_VALUE = "self.W_value = nn.Parameter(torch.rand(d_in, d_out))"
+V1_FORWARD = "context, _ = attention(x @ self.W_query, x @ self.W_key, x @ self.W_value)"
+V2_QUERY = "self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)"
+V2_KEY = "self.W_key = nn.Linear(d_in, d_out, bias=qkv_bias)"
+V2_VALUE = "self.W_value = nn.Linear(d_in, d_out, bias=qkv_bias)"
+V2_FORWARD = "context, _ = attention(self.W_query(x), self.W_key(x), self.W_value(x))"
+COPY_QUERY = "v2.W_query.weight.copy_(v1.W_query.T)"
+COPY_KEY = "v2.W_key.weight.copy_(v1.W_key.T)"
+COPY_VALUE = "v2.W_value.weight.copy_(v1.W_value.T)"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "exp overflows",
+        swap(SHIFT, "shifted = scores"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""e is raised to the scores as they come. In float32 that is infinite from about 89 on, and
+        infinity divided by infinity is not a number.""",
+    ),
+    mistake(
+        "the smallest score is subtracted",
+        swap(SHIFT, "shifted = scores - scores.amin(dim=dim, keepdim=True)"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""The smallest score of a row is subtracted, so all that is left is 0 or more. The exponentials of
+        large scores then overflow sooner than before.""",
+    ),
+    mistake(
+        "the mean score is subtracted",
+        swap(SHIFT, "shifted = scores - scores.mean(dim=dim, keepdim=True)"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""The mean of a row is subtracted. A score far above the mean is still large, and its exponential
+        overflows.""",
+    ),
+    mistake(
+        "one maximum for the whole tensor",
+        swap(SHIFT, "shifted = scores - scores.max()"),
+        caught_by="test_rows_that_lie_far_apart_do_not_disturb_each_other",
+        explanation="""The largest score of the whole tensor is subtracted everywhere. A row that lies far below it
+        becomes 0 throughout, and its sum, by which it is divided, too.""",
+    ),
+    mistake(
+        "`dim` is ignored",
+        swap(SHIFT, "shifted = scores - scores.amax(dim=-1, keepdim=True)"),
+        swap(SHARE, "return exponentials / exponentials.sum(dim=-1, keepdim=True)"),
+        caught_by="test_softmax_runs_along_dim",
+        explanation="""The weights are shared out along the last dimension, whatever `dim` says. Another caller may want
+        them to sum to 1 along another dimension.""",
+    ),
+    mistake(
+        "the maximum ignores `dim`",
+        swap(SHIFT, "shifted = scores - scores.amax(dim=-1, keepdim=True)"),
+        caught_by="test_softmax_runs_along_dim",
+        explanation="""The maximum is taken along the last dimension and the sum along `dim`. Scores that are weighed
+        against each other then lose different amounts, which changes their weights.""",
+    ),
+    mistake(
+        "softmax over the whole tensor",
+        swap(SHIFT, "shifted = scores - scores.max()"),
+        swap(SHARE, "return exponentials / exponentials.sum()"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""All exponentials are divided by the sum of all of them. The whole tensor then sums to 1, where each
+        row should.""",
+    ),
+    mistake(
+        "softmax along the first dimension",
+        swap(SHIFT, "shifted = scores - scores.amax(dim=0, keepdim=True)"),
+        swap(SHARE, "return exponentials / exponentials.sum(dim=0, keepdim=True)"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""The weights sum to 1 along dimension 0. Which dimension is meant is what `dim` says, and it is the
+        last one if nothing is said.""",
+    ),
+    mistake(
+        "the exponentials are not divided",
+        swap(SHARE, "return exponentials"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""What comes back are the exponentials themselves. They are positive, but nothing makes them sum
+        to 1.""",
+    ),
+    mistake(
+        "shares without an exponential",
+        swap(EXP, "exponentials = scores"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""Each score is divided by the sum of the scores. Scores may be negative or sum to 0, and then these
+        shares are no weights.""",
+    ),
+    mistake(
+        "powers of 2",
+        swap(EXP, "exponentials = shifted.exp2()"),
+        caught_by="test_softmax_is_the_share_of_the_exponential",
+        explanation="""2 is raised to the scores instead of e. The weights are positive and sum to 1, but they are
+        flatter than softmax makes them.""",
+    ),
+    mistake(
+        "the result is log softmax",
+        swap(SHARE, "return shifted - exponentials.sum(dim=dim, keepdim=True).log()"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""What comes back are the logarithms of the weights. They are negative, and they do not sum
+        to 1.""",
+    ),
+    mistake(
+        "large scores are clamped",
+        swap(SHIFT, "shifted = scores.clamp(-80, 80)"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""Scores beyond ±80 are cut off, so that nothing overflows. Two scores beyond the edge then count
+        as equal, however far apart they are.""",
+    ),
+    mistake(
+        "scores are changed in place",
+        swap(SHIFT, "shifted = scores.sub_(scores.amax(dim=dim, keepdim=True))"),
+        caught_by="test_softmax_leaves_its_argument_alone",
+        explanation="""A function whose name ends in an underscore, or an operator such as `-=`, writes into the tensor
+        that was handed over. Whoever called still holds it, and finds it changed.""",
+    ),
+    mistake(
+        "softmax is cut off from its scores",
+        swap(EXP, "exponentials = shifted.detach().exp()"),
+        caught_by="test_gradients_pass_through_softmax",
+        explanation="""The weights are computed outside of what autograd follows. No gradient comes back to the scores, so
+        the queries and keys would never learn.""",
+    ),
+    # Step 2
+    mistake(
+        "no scale",
+        swap(WEIGHTS, "weights = softmax(scores)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores go into the softmax as they are. Their spread grows with the width of the keys, and
+        wide keys make the softmax look at one token only.""",
+    ),
+    mistake(
+        "divided by the width, not its root",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1])"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by d itself. Their variance grows like d, so their typical size grows more
+        slowly than that.""",
+    ),
+    mistake(
+        "multiplied by the root",
+        swap(WEIGHTS, "weights = softmax(scores * key.shape[-1] ** 0.5)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scale makes the scores larger. It is there to make them smaller, because they grow with the
+        width by themselves.""",
+    ),
+    mistake(
+        "scaled by the number of keys",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-2] ** 0.5)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The divisor comes from the number of tokens. What is summed in a score is one product for each
+        channel, however many tokens there are.""",
+    ),
+    mistake(
+        "scaled by the width of the values",
+        swap(WEIGHTS, "weights = softmax(scores / value.shape[-1] ** 0.5)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The divisor comes from the width of the values. The values take no part in the scores, and may be
+        wider or narrower than the keys.""",
+    ),
+    mistake(
+        "scaled after the softmax",
+        swap(WEIGHTS, "weights = softmax(scores) / key.shape[-1] ** 0.5"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights are divided by the root of the width. They then no longer sum to 1, and the softmax has
+        met the large scores all the same.""",
+    ),
+    mistake(
+        "softmax twice",
+        swap(WEIGHTS, "weights = softmax(softmax(scores / key.shape[-1] ** 0.5))"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The weights go through softmax a second time. They lie between 0 and 1, so a second softmax makes
+        them nearly equal.""",
+    ),
+    mistake(
+        "later tokens are hidden",
+        swap(
+            WEIGHTS,
+            "hidden = torch.ones(scores.shape[-2:]).triu(1).bool()\n"
+            "    weights = softmax((scores / key.shape[-1] ** 0.5).masked_fill(hidden, -torch.inf))",
+        ),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""Each query sees the keys up to its own place only. That is the next kata: here every token looks at
+        every token.""",
+    ),
+    mistake(
+        "softmax over the queries",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** 0.5, dim=-2)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights sum to 1 down each column, over the queries. Each query shares its attention out among
+        the keys, along its own row.""",
+    ),
+    mistake(
+        "query and key are swapped",
+        swap(SCORES, "scores = key @ query.transpose(-2, -1)  # (..., T_q, T_k)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""Row i holds the key of token i against all queries. Rows are for the one who asks: the query of
+        token i against all keys.""",
+    ),
+    mistake(
+        "the key is turned by counting from the front",
+        swap(SCORES, "scores = query @ key.transpose(1, 2)  # (..., T_q, T_k)"),
+        caught_by="test_attention_takes_any_shapes_that_fit",
+        explanation="""Dimensions 1 and 2 are the last two only where there is exactly one leading dimension. With none
+        or with several, others are swapped.""",
+    ),
+    mistake(
+        "the weights come before the softmax",
+        swap(RESULT, "return weights @ value, scores / key.shape[-1] ** 0.5"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The second result holds the scaled scores. The context was made with the weights, which are what
+        the softmax makes of them.""",
+    ),
+    mistake(
+        "the context is made with scores",
+        swap(RESULT, "return scores / key.shape[-1] ** 0.5 @ value, weights"),
+        caught_by="test_context_is_the_weighted_sum_of_the_values",
+        explanation="""The values are multiplied by the scores, before any softmax. Scores do not sum to 1, so the context
+        is no average of values.""",
+    ),
+    mistake(
+        "weights first, context second",
+        swap(RESULT, "return weights, weights @ value"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""Both results are there, in the other order. Callers unpack the context first.""",
+    ),
+    mistake(
+        "only the context is returned",
+        swap(RESULT, "return weights @ value"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights are computed and not handed back. The function returns a pair, so that one can look at
+        who attended to whom.""",
+    ),
+    mistake(
+        "the keys are mixed",
+        swap(RESULT, "return weights @ key, weights"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights are applied to the keys. A key is made for being found; what a token hands over is its
+        value.""",
+    ),
+    mistake(
+        "each value is weighed by what it looks at",
+        swap(RESULT, "return weights.transpose(-2, -1) @ value, weights"),
+        caught_by="test_context_is_the_weighted_sum_of_the_values",
+        explanation="""The weights are transposed before they meet the values. A token then collects from those who looked
+        at it, with weights that do not sum to 1.""",
+    ),
+    mistake(
+        "attention is cut off from its input",
+        swap(RESULT, "return weights.detach() @ value, weights"),
+        caught_by="test_gradients_pass_through_attention",
+        explanation="""The weights are taken out of what autograd follows. The values can learn, but no gradient reaches
+        queries and keys.""",
+    ),
+    mistake(
+        "attention runs without gradients",
+        swap(RESULT, "return (weights @ value).detach(), weights"),
+        caught_by="test_gradients_pass_through_attention",
+        explanation="""The context is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing
+        that comes before it can learn.""",
+    ),
+    # Step 3
+    mistake(
+        "plain tensors instead of parameters",
+        swap(V1_QUERY, "self.W_query = torch.rand(d_in, d_out)"),
+        swap(V1_KEY, "self.W_key = torch.rand(d_in, d_out)"),
+        swap(V1_VALUE, "self.W_value = torch.rand(d_in, d_out)"),
+        caught_by="test_v1_has_three_matrices",
+        explanation="""The matrices are ordinary tensors, which the module does not know about. No optimizer finds them,
+        and they do not move or get saved with the module.""",
+    ),
+    mistake(
+        "matrices the other way round",
+        swap(V1_QUERY, "self.W_query = nn.Parameter(torch.rand(d_out, d_in))"),
+        swap(V1_KEY, "self.W_key = nn.Parameter(torch.rand(d_out, d_in))"),
+        swap(V1_VALUE, "self.W_value = nn.Parameter(torch.rand(d_out, d_in))"),
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query.T, x @ self.W_key.T, x @ self.W_value.T)"),
+        caught_by="test_v1_has_three_matrices",
+        explanation="""The matrices have the shape (d_out, d_in), as `nn.Linear` stores them. Here x stands on the left of
+        a plain product, so rows belong to d_in.""",
+    ),
+    mistake(
+        "the matrices start at zero",
+        swap(V1_QUERY, "self.W_query = nn.Parameter(torch.zeros(d_in, d_out))"),
+        swap(V1_KEY, "self.W_key = nn.Parameter(torch.zeros(d_in, d_out))"),
+        swap(V1_VALUE, "self.W_value = nn.Parameter(torch.zeros(d_in, d_out))"),
+        caught_by="test_v1_starts_random",
+        explanation="""Every entry starts at 0. The gradient of W_query is made of keys and that of W_key of queries, so
+        both stay at 0 for ever, and every token gets the plain average.""",
+    ),
+    mistake(
+        "the matrices start at one",
+        swap(V1_QUERY, "self.W_query = nn.Parameter(torch.ones(d_in, d_out))"),
+        swap(V1_KEY, "self.W_key = nn.Parameter(torch.ones(d_in, d_out))"),
+        swap(V1_VALUE, "self.W_value = nn.Parameter(torch.ones(d_in, d_out))"),
+        caught_by="test_v1_starts_random",
+        explanation="""Every entry starts at 1. All channels of query and key are then equal, get equal gradients and stay
+        equal: many channels do the work of one.""",
+    ),
+    mistake(
+        "the matrices start equal",
+        swap(V1_KEY, "self.W_key = nn.Parameter(self.W_query.detach().clone())"),
+        swap(V1_VALUE, "self.W_value = nn.Parameter(self.W_query.detach().clone())"),
+        caught_by="test_v1_starts_random",
+        explanation="""The three matrices start from the same random numbers. Query, key and value are then one and the
+        same vector, and each token scores highest with those that resemble it.""",
+    ),
+    mistake(
+        "V1 has one matrix under three names",
+        swap(V1_KEY, "self.W_key = self.W_query"),
+        swap(V1_VALUE, "self.W_value = self.W_query"),
+        caught_by="test_v1_has_three_matrices",
+        explanation="""All three names mean the same parameter, so what is asked, found and handed over is one vector.
+        Training one of them trains all.""",
+    ),
+    mistake(
+        "V1 cannot be trained",
+        swap(V1_QUERY, "self.W_query = nn.Parameter(torch.rand(d_in, d_out), requires_grad=False)"),
+        swap(V1_KEY, "self.W_key = nn.Parameter(torch.rand(d_in, d_out), requires_grad=False)"),
+        swap(V1_VALUE, "self.W_value = nn.Parameter(torch.rand(d_in, d_out), requires_grad=False)"),
+        caught_by="test_v1_has_three_matrices",
+        explanation="""The parameters ask for no gradient. Training would leave the random numbers as they are.""",
+    ),
+    mistake(
+        "V1 scales by the input width",
+        swap(
+            V1_FORWARD,
+            "context, _ = attention(x @ self.W_query * (self.W_query.shape[1] / x.shape[-1]) ** 0.5, "
+            "x @ self.W_key, x @ self.W_value)",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the root of d_in, the width of the embedding. What is summed in a score
+        is one product for each channel of query and key, and those have d_out channels.""",
+    ),
+    mistake(
+        "V1 mixes x itself",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query, x @ self.W_key, x)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights are applied to x, not to the values. W_value decides what a token hands over, and here
+        nothing passes through it.""",
+    ),
+    mistake(
+        "V1 mixes the keys",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query, x @ self.W_key, x @ self.W_key)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights are applied to the keys. A key is made for being found; what a token hands over is its
+        value.""",
+    ),
+    mistake(
+        "V1 swaps query and key",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_key, x @ self.W_query, x @ self.W_value)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The keys ask and the queries are found. The module could learn so too, but then W_query and W_key
+        carry the wrong names for everybody else.""",
+    ),
+    mistake(
+        "V1 returns a pair",
+        swap(V1_FORWARD + "\n        return context", "return attention(x @ self.W_query, x @ self.W_key, x @ self.W_value)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
+        context.""",
+    ),
+    # Step 4
+    mistake(
+        "always with a bias",
+        swap(V2_QUERY, "self.W_query = nn.Linear(d_in, d_out)"),
+        swap(V2_KEY, "self.W_key = nn.Linear(d_in, d_out)"),
+        swap(V2_VALUE, "self.W_value = nn.Linear(d_in, d_out)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""The layers have a bias whether it was asked for or not, since `nn.Linear` makes one unless told
+        otherwise. `qkv_bias` decides that here.""",
+    ),
+    mistake(
+        "never with a bias",
+        swap(V2_QUERY, "self.W_query = nn.Linear(d_in, d_out, bias=False)"),
+        swap(V2_KEY, "self.W_key = nn.Linear(d_in, d_out, bias=False)"),
+        swap(V2_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""The layers have no bias, also when `qkv_bias` asks for one. The argument is accepted and then
+        forgotten.""",
+    ),
+    mistake(
+        "with a bias unless told otherwise",
+        swap("d_out: int, qkv_bias: bool = False)", "d_out: int, qkv_bias: bool = True)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""The argument `qkv_bias` is True where nobody says anything. The three layers then have a bias that
+        was not asked for.""",
+    ),
+    mistake(
+        "the value has no bias",
+        swap(V2_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""`qkv_bias` reaches the query and the key only. Its v stands for the value, which gets a bias on
+        the same terms.""",
+    ),
+    mistake(
+        "the bias is left out of the product",
+        swap(
+            V2_FORWARD,
+            "context, _ = attention(x @ self.W_query.weight.T, x @ self.W_key.weight.T, x @ self.W_value.weight.T)",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""x is multiplied by the weights of the layers, and their bias is left out. A layer that is called
+        like a function does both.""",
+    ),
+    mistake(
+        "V2 has one layer under three names",
+        swap(V2_KEY, "self.W_key = self.W_query"),
+        swap(V2_VALUE, "self.W_value = self.W_query"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""All three names mean the same layer, so what is asked, found and handed over is one vector.
+        Training one of them trains all.""",
+    ),
+    mistake(
+        "V2 scales by the input width",
+        swap(
+            V2_FORWARD,
+            "context, _ = attention(self.W_query(x) * (self.W_query.out_features / x.shape[-1]) ** 0.5, "
+            "self.W_key(x), self.W_value(x))",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the root of d_in, the width of the embedding. What is summed in a score
+        is one product for each channel of query and key, and those have d_out channels.""",
+    ),
+    mistake(
+        "V2 mixes x itself",
+        swap(V2_FORWARD, "context, _ = attention(self.W_query(x), self.W_key(x), x)"),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights are applied to x, not to the values. W_value decides what a token hands over, and here
+        nothing passes through it.""",
+    ),
+    mistake(
+        "V2 mixes the keys",
+        swap(V2_FORWARD, "context, _ = attention(self.W_query(x), self.W_key(x), self.W_key(x))"),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights are applied to the keys. A key is made for being found; what a token hands over is its
+        value.""",
+    ),
+    mistake(
+        "V2 swaps query and key",
+        swap(V2_FORWARD, "context, _ = attention(self.W_key(x), self.W_query(x), self.W_value(x))"),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The keys ask and the queries are found. The module could learn so too, but then W_query and W_key
+        carry the wrong names for everybody else.""",
+    ),
+    mistake(
+        "V2 returns a pair",
+        swap(V2_FORWARD + "\n        return context", "return attention(self.W_query(x), self.W_key(x), self.W_value(x))"),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
+        context.""",
+    ),
+    # Step 5
+    mistake(
+        "copied without transposing",
+        swap(COPY_QUERY, "v2.W_query.weight.copy_(v1.W_query)"),
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_key)"),
+        swap(COPY_VALUE, "v2.W_value.weight.copy_(v1.W_value)"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The matrices are copied as they stand. `nn.Linear` keeps its matrix the other way round, so rows
+        and columns change places on the way.""",
+    ),
+    mistake(
+        "reshaped instead of transposed",
+        swap(COPY_QUERY, "v2.W_query.weight.copy_(v1.W_query.reshape(d_out, d_in))"),
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_key.reshape(d_out, d_in))"),
+        swap(COPY_VALUE, "v2.W_value.weight.copy_(v1.W_value.reshape(d_out, d_in))"),
+        caught_by="test_v2_computes_what_v1_computes",
+        explanation="""The numbers are poured into the other shape in reading order. Rows do not become columns that way:
+        the shape fits, and the numbers stand in the wrong places.""",
+    ),
+    mistake(
+        "nothing is copied",
+        swap(COPY_QUERY, "pass"),
+        swap(COPY_KEY, "pass"),
+        swap(COPY_VALUE, "pass"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The new module keeps the random numbers that it was made with. It has the right shapes and computes
+        something else.""",
+    ),
+    mistake(
+        "the value is not copied",
+        swap(COPY_VALUE, "pass"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""W_query and W_key are copied, W_value keeps the random numbers that it was made with. Attention is
+        then paid to the right tokens, which hand over something else.""",
+    ),
+    mistake(
+        "all three are copied from the query",
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_query.T)"),
+        swap(COPY_VALUE, "v2.W_value.weight.copy_(v1.W_query.T)"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""W_query goes to all three layers. W_key and W_value of V1 are left behind.""",
+    ),
+    mistake(
+        "only the query is copied",
+        swap(COPY_KEY, "pass"),
+        swap(COPY_VALUE, "pass"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""W_query is copied, the other two keep the random numbers that they were made with. All three take
+        part in the result.""",
+    ),
+    mistake(
+        "query and key are crossed in the copy",
+        swap(COPY_QUERY, "v2.W_query.weight.copy_(v1.W_key.T)"),
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_query.T)"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The query's matrix goes to the key and the key's to the query. Both have one shape, so nothing
+        complains.""",
+    ),
+    mistake(
+        "the new module has a bias of its own",
+        swap("v2 = SelfAttentionV2(d_in, d_out).to(v1.W_query)", "v2 = SelfAttentionV2(d_in, d_out, True).to(v1.W_query)"),
+        caught_by="test_v2_computes_what_v1_computes",
+        explanation="""The new module is made with a bias, which starts at random. V1 has none, so the two do not compute
+        the same.""",
+    ),
+    mistake(
+        "both modules share their numbers",
+        swap(COPY_QUERY, "v2.W_query.weight = nn.Parameter(v1.W_query.T)"),
+        swap(COPY_KEY, "v2.W_key.weight = nn.Parameter(v1.W_key.T)"),
+        swap(COPY_VALUE, "v2.W_value.weight = nn.Parameter(v1.W_value.T)"),
+        caught_by="test_v2_owns_its_weights",
+        explanation="""A transpose is another view of the same memory, and so is a parameter made of it. Training one
+        module would change the other.""",
+    ),
+    mistake(
+        "V1 is turned round on the way",
+        swap(COPY_QUERY, "v2.W_query.weight.copy_(v1.W_query.t_())"),
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_key.t_())"),
+        swap(COPY_VALUE, "v2.W_value.weight.copy_(v1.W_value.t_())"),
+        caught_by="test_v1_stays_as_it_was",
+        explanation="""The transpose is made in place, in V1 itself. V1 is somebody else's, and its matrices now have the
+        wrong shape.""",
+    ),
+    mistake(
+        "the new module is frozen",
+        swap("return v2\n", "return v2.requires_grad_(False)\n"),
+        caught_by="test_v2_can_be_trained",
+        explanation="""The weights of the new module ask for no gradient. The numbers are right, but no training will
+        change them.""",
+    ),
+]

@@ -1,0 +1,550 @@
+"""k06: what people get wrong about multi-head attention."""
+
+from dojo.mistakes import mistake, swap
+
+MAKE_HEADS = """self.heads = nn.ModuleList(
+            CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias) for _ in range(num_heads)
+        )"""
+HEADS = "self.heads = nn.ModuleList(\n            {} for _ in range(num_heads)\n        )"
+JOIN = "return torch.cat([head(x) for head in self.heads], dim=-1)"
+CUT = "x = x.reshape(B, T, num_heads, width // num_heads)  # (B, T, h, d)"
+SPLIT = "return x.transpose(1, 2)  # (B, h, T, d)"
+MERGE = "return x.transpose(1, 2).reshape(B, T, num_heads * d)  # (B, T, h, d), then (B, T, h·d)"
+CHECK = "if d_out % num_heads != 0:"
+REFUSE = 'raise ValueError(f"d_out = {d_out} cannot be split evenly into {num_heads} heads")'
+MAKE_QUERY = "self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)"
+MAKE_KEY = "self.W_key = nn.Linear(d_in, d_out, bias=qkv_bias)"
+MAKE_VALUE = "self.W_value = nn.Linear(d_in, d_out, bias=qkv_bias)"
+MAKE_OUT = "self.out_proj = nn.Linear(d_out, d_out)"
+MAKE_DROPOUT = "self.dropout = nn.Dropout(dropout)"
+MAKE_MASK = 'self.register_buffer("mask", causal_mask(context_length))'
+QUERY = "query = split_heads(self.W_query(x), self.num_heads)"
+KEY = "key = split_heads(self.W_key(x), self.num_heads)"
+VALUE = "value = split_heads(self.W_value(x), self.num_heads)"
+SCORES = "scores = query @ key.transpose(2, 3) / key.shape[-1] ** 0.5"
+WEIGHTS = "weights = masked_softmax(scores, self.mask[:T, :T])"
+MIX = "context = self.dropout(weights) @ value"
+RESULT = "return self.out_proj(merge_heads(context))  # (B, T, d_out)"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "a plain list of heads",
+        swap(
+            MAKE_HEADS,
+            "self.heads = [\n            CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias)"
+            " for _ in range(num_heads)\n        ]",
+        ),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""The heads stand in a Python list, into which the module does not look. Their parameters are not
+        trained, moved or saved with it.""",
+    ),
+    mistake(
+        "one head, used several times",
+        swap(
+            MAKE_HEADS,
+            "self.heads = nn.ModuleList([CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias)] * num_heads)",
+        ),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""One head is made, and the list names it again and again. All heads share their weights and find
+        the same thing.""",
+    ),
+    mistake(
+        "a single head",
+        swap(
+            MAKE_HEADS,
+            "self.heads = nn.ModuleList([CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias)])",
+        ),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""Only one head is made, whatever `num_heads` says. The result is as wide as one head.""",
+    ),
+    mistake(
+        "each head is as wide as all together",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim * num_heads, context_length, dropout, qkv_bias)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""Every head gets the width h·d. `head_dim` is the width of one head, and the results of all heads
+        make h·d when they stand side by side.""",
+    ),
+    mistake(
+        "the width is shared out among the heads",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim // num_heads, context_length, dropout, qkv_bias)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""`head_dim` is divided by the number of heads. It is the width of one head already.""",
+    ),
+    mistake(
+        "the heads are not told about the bias",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, dropout)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""`qkv_bias` is accepted and not handed on. The heads then never have a bias.""",
+    ),
+    mistake(
+        "the heads are not told about dropout",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, qkv_bias=qkv_bias)")),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""The rate is accepted and not handed on. The heads drop nothing, in training either.""",
+    ),
+    mistake(
+        "bias and dropout change places",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, qkv_bias, dropout)")),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The last two arguments of a head are handed over in the wrong order. A rate of 0.5 is then read as
+        "with a bias", and a bias as a rate of 1.""",
+    ),
+    mistake(
+        "the heads are added up",
+        swap(JOIN, "return sum(head(x) for head in self.heads)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The contexts of the heads are summed, so the result is one head wide. What each head has found can
+        no longer be told apart.""",
+    ),
+    mistake(
+        "the heads are averaged",
+        swap(JOIN, "return sum(head(x) for head in self.heads) / len(self.heads)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The result is the mean of the heads and one head wide. What each head has found can no longer be
+        told apart.""",
+    ),
+    mistake(
+        "the heads are joined along the tokens",
+        swap(JOIN, "return torch.cat([head(x) for head in self.heads], dim=1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The contexts are put one after the other, as if they were more tokens. The heads tell of the same
+        tokens, so it is the channels that grow.""",
+    ),
+    mistake(
+        "the heads are stacked",
+        swap(JOIN, "return torch.stack([head(x) for head in self.heads], dim=1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""`stack` makes a new dimension for the heads. The layer behind expects one row of channels for each
+        token.""",
+    ),
+    mistake(
+        "the channels of the heads alternate",
+        swap(JOIN, "return torch.stack([head(x) for head in self.heads], dim=-1).flatten(2)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""Channel 0 of all heads comes first, then channel 1 of all heads. Here the channels of a head stay
+        together.""",
+    ),
+    mistake(
+        "the last head comes first",
+        swap(JOIN, "return torch.cat([head(x) for head in reversed(self.heads)], dim=-1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The heads are joined from the last to the first. Head 0 owns the first channels.""",
+    ),
+    mistake(
+        "each head reads what the one before made",
+        swap(
+            JOIN,
+            "contexts = [self.heads[0](x)]\n        for head in self.heads[1:]:\n"
+            "            contexts.append(head(nn.functional.pad(contexts[-1], (0, x.shape[-1]))[..., : x.shape[-1]]))\n"
+            "        return torch.cat(contexts, dim=-1)",
+        ),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The heads run in a chain, each on the context of the one before. They stand side by side: all of
+        them read the same x.""",
+    ),
+    # Step 2
+    mistake(
+        "view straight to (B, h, T, d)",
+        swap(CUT, "return x.reshape(B, num_heads, T, width // num_heads)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The tensor is given its final shape at once. That moves no number: it cuts the row of numbers anew,
+        and a head gets all the channels of some tokens where it should get some channels of all tokens.""",
+    ),
+    mistake(
+        "the heads are not brought to the front",
+        swap(SPLIT, "return x"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The channels are cut into heads, and tokens still come before heads. A product over the last two
+        dimensions would compare the heads of one token.""",
+    ),
+    mistake(
+        "heads are folded into the batch",
+        swap(SPLIT, "return x.transpose(1, 2).reshape(B * num_heads, T, width // num_heads)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Batch and heads become one dimension. The four dimensions are asked for one by one, so that
+        whoever comes next can tell heads from rows of the batch.""",
+    ),
+    mistake(
+        "folded straight into the batch",
+        swap(CUT, "return x.reshape(B * num_heads, T, width // num_heads)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Batch and heads become one dimension, and no number has moved. A head then holds all the channels
+        of some tokens.""",
+    ),
+    mistake(
+        "heads take turns in the channels",
+        swap(CUT, "x = x.reshape(B, T, width // num_heads, num_heads).transpose(2, 3)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The channels are dealt out like cards, one to each head in turn. Here each head owns a block of
+        neighbouring channels.""",
+    ),
+    mistake(
+        "the last two dimensions are swapped",
+        swap(SPLIT, "return x.permute(0, 2, 3, 1)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The result has channels before tokens, as a transposed key would. It is split here and
+        transposed later, where the scores are made.""",
+    ),
+    mistake(
+        "merged without swapping back",
+        swap(MERGE, "return x.reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The heads are joined while they still stand before the tokens. The shape is right, and each token
+        gets channels of other tokens.""",
+    ),
+    mistake(
+        "merged with the heads interleaved",
+        swap(MERGE, "return x.permute(0, 2, 3, 1).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Channel 0 of all heads comes first, then channel 1 of all heads. The channels of a head belong
+        together.""",
+    ),
+    mistake(
+        "`view` after a transpose",
+        swap(MERGE, "return x.transpose(1, 2).view(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""After the swap the numbers no longer lie in memory in the order in which they are read, and `view`
+        never moves any. So it refuses to join the two dimensions.""",
+    ),
+    mistake(
+        "heads are averaged in the merge",
+        swap(MERGE, "return x.mean(dim=1)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The heads are averaged into one. They should stand side by side, each with its own channels.""",
+    ),
+    mistake(
+        "the caller's tensor is turned round",
+        swap(MERGE, "return x.transpose_(1, 2).reshape(B, T, num_heads * d)"),
+        caught_by="test_split_and_merge_leave_their_arguments_alone",
+        explanation="""The function with a trailing underscore swaps the dimensions of the tensor that was handed over.
+        Whoever called still holds it, and finds another shape.""",
+    ),
+    # Step 3
+    mistake(
+        "any width is accepted",
+        swap(CHECK, "if False:"),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""Nothing is checked. A width that does not divide shows up much later, as a shape that does not fit
+        or as channels that nobody reads.""",
+    ),
+    mistake(
+        "the error does not say the numbers",
+        swap(REFUSE, 'raise ValueError("d_out must be divisible by num_heads")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The message names the rule and not the numbers that break it. Whoever reads it has to search for
+        them.""",
+    ),
+    mistake(
+        "an assertion instead of a ValueError",
+        swap(REFUSE, 'raise AssertionError(f"{d_out} cannot be split evenly into {num_heads} heads")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The numbers are checked by an assertion. Assertions vanish when Python runs with -O, and
+        callers who expect a ValueError do not catch them.""",
+    ),
+    mistake(
+        "the input width is checked",
+        swap(CHECK, "if d_in % num_heads != 0:"),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""It is d_in that is tested for being divisible. x may be of any width: it is the projected channels
+        that are shared out among the heads.""",
+    ),
+    mistake(
+        "projections for one head only",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out // num_heads, bias=qkv_bias)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out // num_heads, bias=qkv_bias)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out // num_heads, bias=qkv_bias)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The projections are as wide as one head. One projection serves all heads at once, so it has to
+        hold the channels of all of them.""",
+    ),
+    mistake(
+        "each head is as wide as the output",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out * num_heads, bias=qkv_bias)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out * num_heads, bias=qkv_bias)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out * num_heads, bias=qkv_bias)"),
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out * num_heads, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The projections are h times as wide as the output. The heads share d_out among them, so that many
+        small heads cost as much as one wide one.""",
+    ),
+    mistake(
+        "always with a bias",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The projections have a bias whether it was asked for or not, since `nn.Linear` makes one unless
+        told otherwise. `qkv_bias` decides that here.""",
+    ),
+    mistake(
+        "never with a bias",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out, bias=False)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out, bias=False)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The projections have no bias, also when `qkv_bias` asks for one. The argument is accepted and then
+        forgotten.""",
+    ),
+    mistake(
+        "out_proj without a bias",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out, d_out, bias=False)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""out_proj has no bias. Its bias has nothing to do with `qkv_bias`, which speaks of query, key and
+        value.""",
+    ),
+    mistake(
+        "out_proj follows qkv_bias",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out, d_out, bias=qkv_bias)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""out_proj has a bias only where `qkv_bias` asks for one. That argument speaks of query, key and
+        value.""",
+    ),
+    mistake(
+        "no out_proj",
+        swap(MAKE_OUT, "self.out_proj = nn.Identity()"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""Nothing stands behind the heads. What one head has found stays in its own channels, and no layer
+        brings the heads together.""",
+    ),
+    mistake(
+        "query, key and value share one layer",
+        swap(MAKE_KEY, "self.W_key = self.W_query"),
+        swap(MAKE_VALUE, "self.W_value = self.W_query"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""All three names mean the same layer, so what is asked, found and handed over is one vector.
+        Training one of them trains all.""",
+    ),
+    mistake(
+        "the mask is a plain attribute",
+        swap(MAKE_MASK, "self.mask = causal_mask(context_length)"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The mask is an ordinary attribute, which the module does not know about. When the module moves to
+        another device the mask stays behind.""",
+    ),
+    mistake(
+        "the mask is a parameter",
+        swap(MAKE_MASK, "self.mask = nn.Parameter(causal_mask(context_length), requires_grad=False)"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The mask is counted among the parameters. Parameters are what training changes, and the mask is
+        fixed.""",
+    ),
+    mistake(
+        "dropout is kept as a number",
+        swap(MAKE_DROPOUT, "self.dropout = dropout"),
+        swap(MIX, "context = nn.functional.dropout(weights, self.dropout, self.training) @ value"),
+        caught_by="test_dropout_is_a_module",
+        explanation="""`self.dropout` is the rate. A module there hears of training and eval mode, and lets others
+        look at the weights that pass through it.""",
+    ),
+    # Step 4
+    mistake(
+        "split by a direct view",
+        swap(QUERY, "query = self.W_query(x).view(len(x), self.num_heads, T, -1)"),
+        swap(KEY, "key = self.W_key(x).view(len(x), self.num_heads, T, -1)"),
+        swap(VALUE, "value = self.W_value(x).view(len(x), self.num_heads, T, -1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The projections are given the shape (B, h, T, d) at once, which moves no number. Position t of a
+        head is then not token t, and the mask guards the wrong tokens.""",
+    ),
+    mistake(
+        "merged by a direct view",
+        swap(RESULT, "return self.out_proj(context.reshape(len(x), T, -1))"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The contexts are joined while the heads still stand before the tokens. The shape is right, and each
+        token gets contexts of other tokens, later ones too.""",
+    ),
+    mistake(
+        "split and merged by a direct view",
+        swap(QUERY, "query = self.W_query(x).view(len(x), self.num_heads, T, -1)"),
+        swap(KEY, "key = self.W_key(x).view(len(x), self.num_heads, T, -1)"),
+        swap(VALUE, "value = self.W_value(x).view(len(x), self.num_heads, T, -1)"),
+        swap(RESULT, "return self.out_proj(context.reshape(len(x), T, -1))"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""No number moves on the way there, and none on the way back. Nothing of the future leaks, but a head
+        is now a stretch of the sequence instead of a share of the channels.""",
+    ),
+    mistake(
+        "heads take turns, there and back",
+        swap(QUERY, "query = self.W_query(x).view(len(x), T, -1, self.num_heads).permute(0, 3, 1, 2)"),
+        swap(KEY, "key = self.W_key(x).view(len(x), T, -1, self.num_heads).permute(0, 3, 1, 2)"),
+        swap(VALUE, "value = self.W_value(x).view(len(x), T, -1, self.num_heads).permute(0, 3, 1, 2)"),
+        swap(RESULT, "return self.out_proj(context.permute(0, 2, 3, 1).flatten(2))"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The channels are dealt out to the heads in turn, and collected in the same way. It would train,
+        but head i does not own the channels that the weights of the wrapper's head i belong to.""",
+    ),
+    mistake(
+        "one wide head",
+        swap(QUERY, "query = split_heads(self.W_query(x), 1)"),
+        swap(KEY, "key = split_heads(self.W_key(x), 1)"),
+        swap(VALUE, "value = split_heads(self.W_value(x), 1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The channels are never cut into heads. Every token has one set of weights, so one mix, as in the
+        kata before.""",
+    ),
+    mistake(
+        "every head uses the weights of the first",
+        swap(QUERY, "query = split_heads(self.W_query(x), self.num_heads)[:, :1]"),
+        swap(KEY, "key = split_heads(self.W_key(x), self.num_heads)[:, :1]"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The queries and keys of head 0 decide for all heads. They all look at the same tokens, and differ
+        only in what they take home.""",
+    ),
+    mistake(
+        "no scale",
+        swap(SCORES, "scores = query @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores go into the softmax as they are. Their spread grows with the width of the head, and a
+        wide head would look at one token only.""",
+    ),
+    mistake(
+        "scaled by d_out",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / self.out_proj.in_features ** 0.5"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores are divided by the root of the width of all heads together. A score adds up the channels
+        of one head, so the weights come out too flat.""",
+    ),
+    mistake(
+        "scaled by the input width",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / x.shape[-1] ** 0.5"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores are divided by the root of d_in, the width of the embedding. What is summed in a score
+        is one product for each channel of a head.""",
+    ),
+    mistake(
+        "scaled by the number of heads",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / self.num_heads ** 0.5"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The divisor comes from how many heads there are. A score is made in one head and knows nothing of
+        the others.""",
+    ),
+    mistake(
+        "divided by the width, not its root",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / key.shape[-1]"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores are divided by the head's width itself. Their variance grows like the width, so their
+        typical size grows more slowly than that.""",
+    ),
+    mistake(
+        "query and key are swapped",
+        swap(SCORES, "scores = key @ query.transpose(2, 3) / key.shape[-1] ** 0.5"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Row i holds the key of token i against all queries. Rows are for the one who asks: the query of
+        token i against all keys.""",
+    ),
+    mistake(
+        "the wrong pair of the key is transposed",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Dimensions 1 and 2 of the key are heads and tokens now. The scores compare channels of one token
+        with channels of another, so those of the last two dimensions have to change places.""",
+    ),
+    mistake(
+        "no mask",
+        swap(WEIGHTS, "weights = scores.softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights come from all scores, and the mask is not used. Every token sees the tokens that it is
+        meant to predict.""",
+    ),
+    mistake(
+        "the mask is not cut to the sequence",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask has the size of the context length, the scores that of the sequence. As soon as a sequence
+        is shorter the two do not fit.""",
+    ),
+    mistake(
+        "the last rows of the mask are used",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[-T:, :T])"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""For a sequence shorter than the context length, the rows are cut from the bottom of the mask, where
+        nearly everything is visible. Token 0 stands in row 0.""",
+    ),
+    mistake(
+        "the mask lies across the heads",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, None, :T])"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask gets a dimension in its middle, so its queries meet the heads of the scores. A mask of
+        shape (T, T) fits the last two dimensions by itself, whatever stands before them.""",
+    ),
+    mistake(
+        "the mask is transposed",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, :T].T)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Rows and columns of the mask have changed places, so each token sees itself and what comes after
+        it. Rows are queries, and a query looks back.""",
+    ),
+    mistake(
+        "softmax over the heads",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Dimension 1 was the tokens in the kata before, and is the heads now. The heads compete for each
+        pair of tokens, and where a pair is hidden all of them lose: 0/0.""",
+    ),
+    mistake(
+        "softmax over the queries",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=2)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights sum to 1 down each column, over the queries. Each query shares its attention out among
+        the keys, along its own row.""",
+    ),
+    mistake(
+        "out_proj is made and never called",
+        swap(RESULT, "return merge_heads(context)  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The module has an out_proj, but forward does not use it. It stays at its first random numbers, and
+        the heads never meet.""",
+    ),
+    mistake(
+        "the bias of out_proj is left out",
+        swap(RESULT, "return merge_heads(context) @ self.out_proj.weight.T  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The contexts are multiplied by the weight of out_proj, and its bias is left out. A layer that is
+        called like a function does both.""",
+    ),
+    mistake(
+        "the contexts are added to the result",
+        swap(RESULT, "return merge_heads(context) + self.out_proj(merge_heads(context))  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""What goes into out_proj is added to what comes out of it. Such a shortcut belongs to the block
+        around the attention, in a later kata.""",
+    ),
+    mistake(
+        "dropout on the scores",
+        swap(WEIGHTS, "weights = masked_softmax(self.dropout(scores), self.mask[:T, :T])"),
+        swap(MIX, "context = weights @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Scores are dropped, so some become 0 before the softmax. A score of 0 is an ordinary score, and the
+        weight that should be gone is not.""",
+    ),
+    mistake(
+        "dropout on the context",
+        swap(MIX, "context = self.dropout(weights @ value)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels of the contexts are dropped. In this module it is whole looks from one token to
+        another that are dropped: the weights.""",
+    ),
+    mistake(
+        "dropout on the result",
+        swap(MIX, "context = weights @ value"),
+        swap(RESULT, "return self.dropout(self.out_proj(merge_heads(context)))  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels of the result are dropped, after out_proj. In this module it is whole looks from
+        one token to another that are dropped: the weights.""",
+    ),
+    mistake(
+        "dropout is never used",
+        swap(MIX, "context = weights @ value"),
+        caught_by="test_dropout_is_on_in_training_only",
+        explanation="""The module has a dropout layer, but forward never calls it. Training is then the same at every
+        dropout rate.""",
+    ),
+    mistake(
+        "dropout past its module",
+        swap(MIX, "context = nn.functional.dropout(weights, self.dropout.p, self.training) @ value"),
+        caught_by="test_weights_pass_through_the_dropout_module",
+        explanation="""The weights are dropped by a function, and the module `dropout` only lends its rate. Whoever looks
+        at the weights through that module sees nothing.""",
+    ),
+]

@@ -1,0 +1,276 @@
+"""k07: what people get wrong about layer norm."""
+
+from dojo.mistakes import mistake, swap
+
+WEIGHT = "self.weight = nn.Parameter(torch.ones(emb_dim))"
+BIAS = "self.bias = nn.Parameter(torch.zeros(emb_dim))"
+EPS = "self.eps = eps"
+MEAN = "mean = x.mean(dim=-1, keepdim=True)"
+VARIANCE = "variance = x.var(dim=-1, keepdim=True, unbiased=False)"
+NORMALISED = "normalised = (x - mean) / torch.sqrt(variance + self.eps)"
+OUTPUT = "return self.weight * normalised + self.bias"
+
+NORMALISES = "test_each_token_has_mean_0_and_variance_1"
+OUTPUTS = "test_output_is_the_layer_norm_of_each_token"
+
+
+def over(axes):
+    """The swaps that take mean and variance over other axes."""
+    return (
+        swap(MEAN, f"mean = x.mean(dim={axes}, keepdim=True)"),
+        swap(VARIANCE, f"variance = x.var(dim={axes}, keepdim=True, unbiased=False)"),
+    )
+
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "the weight is a plain tensor",
+        swap(WEIGHT, "self.weight = torch.ones(emb_dim)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`weight` is a tensor that the module does not know about. No optimizer is told of it, so it is
+        never learned.""",
+    ),
+    mistake(
+        "the bias is a plain tensor",
+        swap(BIAS, "self.bias = torch.zeros(emb_dim)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`bias` is a tensor that the module does not know about. No optimizer is told of it, so it is
+        never learned.""",
+    ),
+    mistake(
+        "weight and bias are buffers",
+        swap(WEIGHT, 'self.register_buffer("weight", torch.ones(emb_dim))'),
+        swap(BIAS, 'self.register_buffer("bias", torch.zeros(emb_dim))'),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""Both are registered as buffers. Buffers move and are saved with the module, but training does
+        not change them.""",
+    ),
+    mistake(
+        "one weight for all features",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.ones(1))"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`weight` is a single number. Each feature has a weight of its own, since the layer after it may
+        need some of them large and others small.""",
+    ),
+    mistake(
+        "one bias for all features",
+        swap(BIAS, "self.bias = nn.Parameter(torch.zeros(1))"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`bias` is a single number. Each feature has a bias of its own, or all of them could only be
+        shifted together.""",
+    ),
+    mistake(
+        "eps is trained",
+        swap(EPS, "self.eps = nn.Parameter(torch.tensor(eps))"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`eps` is a parameter too. It is there to keep a division safe, and training could push it below
+        0.""",
+    ),
+    mistake(
+        "the weight starts at 0",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.zeros(emb_dim))"),
+        caught_by="test_a_fresh_layer_changes_nothing_after_normalising",
+        explanation="""A fresh layer multiplies every feature by 0. Whatever comes in, nothing goes out, and no
+        gradient comes back through it.""",
+    ),
+    mistake(
+        "the bias starts at 1",
+        swap(BIAS, "self.bias = nn.Parameter(torch.ones(emb_dim))"),
+        caught_by="test_a_fresh_layer_changes_nothing_after_normalising",
+        explanation="""A fresh layer shifts every feature by 1. It should leave the normalised token as it is until
+        training says otherwise.""",
+    ),
+    mistake(
+        "the weight starts at random",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.randn(emb_dim))"),
+        caught_by="test_a_fresh_layer_changes_nothing_after_normalising",
+        explanation="""The weight is drawn at random, as in a linear layer. Here there is no symmetry to break, and random
+        weights undo the common size that the layer has just made.""",
+    ),
+    # Step 2
+    mistake(
+        "x is centred in place",
+        swap(NORMALISED, "x -= mean\n        normalised = x / torch.sqrt(variance + self.eps)"),
+        caught_by="test_x_is_left_alone",
+        explanation="""The mean is subtracted from the very tensor that was handed over. Whoever called still needs it as it
+        was: a residual block adds it to the result.""",
+    ),
+    mistake(
+        "x is normalised in place",
+        swap(NORMALISED, "x -= mean\n        x /= torch.sqrt(variance + self.eps)\n        normalised = x"),
+        caught_by="test_x_is_left_alone",
+        explanation="""Centring and dividing write into the very tensor that was handed over. Whoever called still needs it
+        as it was: a residual block adds it to the result.""",
+    ),
+    mistake(
+        "divided by n - 1",
+        swap(VARIANCE, "variance = x.var(dim=-1, keepdim=True)"),
+        caught_by=NORMALISES,
+        explanation="""The squared distances are summed and divided by n - 1, which is what `var` and `std` do unless told
+        otherwise. That estimates the variance of a population from a sample, and the features of a token are no
+        sample.""",
+    ),
+    mistake(
+        "eps outside the root",
+        swap(NORMALISED, "normalised = (x - mean) / (torch.sqrt(variance) + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""`eps` is added to the standard deviation, after the root. The output is a little off, and for a
+        constant token the gradient of the root is infinite.""",
+    ),
+    mistake(
+        "no eps",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance)"),
+        caught_by="test_a_constant_token_stays_finite",
+        explanation="""The distance from the mean is divided by the standard deviation alone. A token whose features are
+        all equal has none, and 0/0 is not a number.""",
+    ),
+    mistake(
+        "eps is ignored",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + 1e-5)"),
+        caught_by=NORMALISES,
+        explanation="""The number added to the variance is always 1e-5. The layer takes an `eps`, and whoever gives one
+        means it.""",
+    ),
+    mistake(
+        "another eps by default",
+        swap("eps: float = 1e-5", "eps: float = 1e-6"),
+        caught_by="test_eps_is_a_hundred_thousandth_by_default",
+        explanation="""Where nobody says otherwise `eps` is not 1e-5. The weights of GPT-2 were trained with that number,
+        and for small inputs another one gives other outputs.""",
+    ),
+    mistake(
+        "eps is a lower limit",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance.clamp(min=self.eps))"),
+        caught_by=NORMALISES,
+        explanation="""The variance is raised to `eps` where it is smaller and left alone elsewhere. That is safe, but it
+        is not the sum of the two.""",
+    ),
+    mistake(
+        "no root",
+        swap(NORMALISED, "normalised = (x - mean) / (variance + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by its variance. Variance is measured in squares, so a token stretched by 10
+        would come out 10 times smaller.""",
+    ),
+    mistake(
+        "the mean is not subtracted",
+        swap(NORMALISED, "normalised = x / torch.sqrt(variance + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by its spread but not centred. Where all its features are large, they stay
+        large.""",
+    ),
+    mistake(
+        "RMS norm",
+        swap(MEAN, "mean = 0.0"),
+        swap(VARIANCE, "variance = x.pow(2).mean(dim=-1, keepdim=True)"),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by the root of its mean square, and its mean stays. That is RMS norm, a good
+        layer in newer models, but not the one in GPT-2.""",
+    ),
+    mistake(
+        "the mean square instead of the variance",
+        swap(VARIANCE, "variance = x.pow(2).mean(dim=-1, keepdim=True)"),
+        caught_by=NORMALISES,
+        explanation="""The token is centred, but what it is divided by is the mean of its squares before that. Distance
+        from 0 is not spread: it grows when the token is shifted.""",
+    ),
+    mistake(
+        "the mean distance instead of the root of the mean square",
+        swap(VARIANCE, "variance = (x - mean).abs().mean(dim=-1, keepdim=True).pow(2)"),
+        caught_by=NORMALISES,
+        explanation="""The spread is measured by the mean absolute distance from the mean. The standard deviation squares
+        the distances before it averages them, so far features count for more.""",
+    ),
+    mistake(
+        "mean of squares minus square of the mean",
+        swap(VARIANCE, "variance = x.pow(2).mean(dim=-1, keepdim=True) - mean.pow(2)"),
+        caught_by="test_a_large_mean_costs_no_precision",
+        explanation="""The variance is computed as the mean of the squares minus the square of the mean. On paper that is
+        right, but when the mean is large it subtracts two huge rounded numbers, and the small one between them is
+        lost.""",
+    ),
+    mistake(
+        "over the tokens",
+        *over(1),
+        caught_by=NORMALISES,
+        explanation="""Mean and variance run along the tokens of a text, for each feature. A token then depends on its
+        neighbours, later ones included.""",
+    ),
+    mistake(
+        "over the batch",
+        *over(0),
+        caught_by=NORMALISES,
+        explanation="""Mean and variance run along the batch, for each place and feature. What comes out for one text
+        then depends on which others happen to be beside it.""",
+    ),
+    mistake(
+        "batch norm",
+        *over((0, 1)),
+        caught_by=NORMALISES,
+        explanation="""Mean and variance are those of a feature over all tokens of all texts. That is batch norm: a token
+        depends on the rest of the batch.""",
+    ),
+    mistake(
+        "over tokens and features",
+        *over((1, 2)),
+        caught_by=NORMALISES,
+        explanation="""One mean and one variance serve a whole text, over its tokens as well as its features. A token
+        then depends on its neighbours, later ones included.""",
+    ),
+    mistake(
+        "over everything",
+        swap(MEAN, "mean = x.mean()"),
+        swap(VARIANCE, "variance = x.var(unbiased=False)"),
+        caught_by=NORMALISES,
+        explanation="""One mean and one variance serve the whole batch, because no axis was named. Every token then
+        depends on every other.""",
+    ),
+    mistake(
+        "the mean loses its axis",
+        swap(MEAN, "mean = x.mean(dim=-1)"),
+        caught_by=NORMALISES,
+        explanation="""The mean has shape (B, T), with nothing in place of the features, and so it is lined up with the wrong
+        axes of x. Mostly that raises; where two sizes happen to agree it broadcasts in silence.""",
+    ),
+    mistake(
+        "the variance loses its axis",
+        swap(VARIANCE, "variance = x.var(dim=-1, unbiased=False)"),
+        caught_by=NORMALISES,
+        explanation="""The variance has shape (B, T), with nothing in place of the features, and so it is lined up with the
+        wrong axes of x. Mostly that raises; where two sizes happen to agree it broadcasts in silence.""",
+    ),
+    mistake(
+        "the bias comes before the weight",
+        swap(OUTPUT, "return self.weight * (normalised + self.bias)"),
+        caught_by=OUTPUTS,
+        explanation="""The bias is added first and then multiplied by the weight. How far a feature is shifted then
+        depends on how much it is stretched.""",
+    ),
+    mistake(
+        "the bias is not used",
+        swap(OUTPUT, "return self.weight * normalised"),
+        caught_by=OUTPUTS,
+        explanation="""The layer has a bias, but forward does not add it. It would never move from 0.""",
+    ),
+    mistake(
+        "the weight is not used",
+        swap(OUTPUT, "return normalised + self.bias"),
+        caught_by=OUTPUTS,
+        explanation="""The layer has a weight, but forward does not multiply by it. It would never move from 1.""",
+    ),
+    mistake(
+        "weight and bias are not used",
+        swap(OUTPUT, "return normalised"),
+        caught_by=OUTPUTS,
+        explanation="""The normalised token is returned as it is. The next layer may need some features larger than
+        others, and the weight and the bias are there to learn which.""",
+    ),
+    mistake(
+        "mean and variance are cut off from the gradient",
+        swap(NORMALISED, "normalised = (x - mean.detach()) / torch.sqrt(variance.detach() + self.eps)"),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The output is right, but mean and variance are treated as constants on the way back. They depend
+        on x too, and their part of the gradient is missing.""",
+    ),
+]

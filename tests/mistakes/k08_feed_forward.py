@@ -1,0 +1,337 @@
+"""k08: what people get wrong about the feed-forward."""
+
+from dojo.mistakes import mistake, swap
+
+INNER = "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)"
+VALUE = "return 0.5 * x * (1 + torch.tanh(inner))"
+LAYER = "return gelu(x)"
+UP = "self.up = nn.Linear(emb_dim, expansion * emb_dim)"
+DOWN = "self.down = nn.Linear(expansion * emb_dim, emb_dim)"
+HIDDEN = "hidden = self.activation(self.up(x))"
+OUTPUT = "return self.down(hidden)  # (B, T, D)"
+
+CURVE = "test_gelu_is_the_tanh_form"
+SHAPES = "test_up_widens_and_down_brings_back"
+OUTPUTS = "test_output_is_down_of_gelu_of_up"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "ReLU",
+        swap(VALUE, "return torch.relu(x)"),
+        caught_by=CURVE,
+        explanation="""Negative numbers become 0 and the others stay. That is ReLU, which has a corner at 0 and no slope at
+        all to the left of it.""",
+    ),
+    mistake(
+        "SiLU",
+        swap(VALUE, "return x * torch.sigmoid(x)"),
+        caught_by=CURVE,
+        explanation="""x is multiplied by sigmoid(x). That is SiLU: it looks much the same, but its dip lies further out
+        and is deeper.""",
+    ),
+    mistake(
+        "the sigmoid approximation",
+        swap(VALUE, "return x * torch.sigmoid(1.702 * x)"),
+        caught_by=CURVE,
+        explanation="""x is multiplied by sigmoid(1.702 · x), the cruder of the two approximations in the paper. It is off by
+        up to 0.02, and GPT-2 was trained with the other one.""",
+    ),
+    mistake(
+        "the exact form",
+        swap(VALUE, "return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))"),
+        caught_by=CURVE,
+        explanation="""x is multiplied by the normal distribution itself, by way of erf. It differs from the tanh form by up
+        to 0.0005, and the tanh form is the one that GPT-2 was trained with.""",
+    ),
+    mistake(
+        "x² for x³",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**2)"),
+        caught_by=CURVE,
+        explanation="""x is squared inside the tanh. A square forgets the sign, so far to the left the curve comes
+        back up.""",
+    ),
+    mistake(
+        "0.44715 for 0.044715",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.44715 * x**3)"),
+        caught_by=CURVE,
+        explanation="""The factor of the cube is ten times too large: a zero is missing. The curve bends too sharply.""",
+    ),
+    mistake(
+        "0.04715 for 0.044715",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.04715 * x**3)"),
+        caught_by=CURVE,
+        explanation="""The factor of the cube has lost a digit. The curve looks right and is off from the third decimal
+        on.""",
+    ),
+    mistake(
+        "π/2 for 2/π",
+        swap(INNER, "inner = math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)"),
+        caught_by=CURVE,
+        explanation="""The fraction under the root is upside down. The curve is too steep around 0.""",
+    ),
+    mistake(
+        "no root of 2/π",
+        swap(INNER, "inner = 2 / math.pi * (x + 0.044715 * x**3)"),
+        caught_by=CURVE,
+        explanation="""The factor inside the tanh is 2/π itself, not its root. The curve is too flat around 0.""",
+    ),
+    mistake(
+        "no factor inside the tanh",
+        swap(INNER, "inner = x + 0.044715 * x**3"),
+        caught_by=CURVE,
+        explanation="""The factor in front of the bracket is missing. Without it the tanh does not follow the normal
+        distribution.""",
+    ),
+    mistake(
+        "the factor reaches x only",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * x + 0.044715 * x**3"),
+        caught_by=CURVE,
+        explanation="""The factor √(2/π) multiplies x and not the cube: a bracket is missing. It belongs in front of their
+        sum.""",
+    ),
+    mistake(
+        "no cube",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * x"),
+        caught_by=CURVE,
+        explanation="""The tanh gets x alone. The cube is a correction that brings the curve to the normal distribution
+        further out.""",
+    ),
+    mistake(
+        "the cube of the bracket",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x) ** 3"),
+        caught_by=CURVE,
+        explanation="""The power stands outside the bracket, so the whole sum is cubed. Only the second x is.""",
+    ),
+    mistake(
+        "the cube is subtracted",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x - 0.044715 * x**3)"),
+        caught_by=CURVE,
+        explanation="""The cube is taken away from x. Far out the tanh then runs to the wrong side.""",
+    ),
+    mistake(
+        "no half",
+        swap(VALUE, "return x * (1 + torch.tanh(inner))"),
+        caught_by=CURVE,
+        explanation="""The factor ½ is missing. One plus a tanh goes up to 2, so large inputs come out doubled.""",
+    ),
+    mistake(
+        "no one",
+        swap(VALUE, "return 0.5 * x * torch.tanh(inner)"),
+        caught_by=CURVE,
+        explanation="""The tanh is not shifted up by 1. It then runs from −1 to 1, and very negative inputs come out
+        positive.""",
+    ),
+    mistake(
+        "the one stands inside the tanh",
+        swap(VALUE, "return 0.5 * x * torch.tanh(1 + inner)"),
+        caught_by=CURVE,
+        explanation="""The 1 is added before the tanh is taken. It belongs outside, where it lifts the tanh above 0.""",
+    ),
+    mistake(
+        "the sign is wrong",
+        swap(VALUE, "return 0.5 * x * (1 - torch.tanh(inner))"),
+        caught_by=CURVE,
+        explanation="""The tanh is subtracted from 1. That mirrors the gate: negative numbers pass and positive ones are
+        stopped.""",
+    ),
+    mistake(
+        "x is not multiplied",
+        swap(VALUE, "return 0.5 * (1 + torch.tanh(inner))"),
+        caught_by=CURVE,
+        explanation="""What comes out is the gate, a number between 0 and 1. GELU multiplies x by it.""",
+    ),
+    mistake(
+        "sigmoid for tanh",
+        swap(VALUE, "return 0.5 * x * (1 + torch.sigmoid(inner))"),
+        caught_by=CURVE,
+        explanation="""A sigmoid stands where the tanh should. It never goes below 0, so very negative inputs keep half
+        their size.""",
+    ),
+    mistake(
+        "tanh from exponentials",
+        swap(
+            VALUE,
+            "up, down = torch.exp(inner), torch.exp(-inner)\n    return 0.5 * x * (1 + (up - down) / (up + down))",
+        ),
+        caught_by="test_gelu_far_out",
+        explanation="""The tanh is put together from exponentials. For large inputs they overflow, and infinity over infinity
+        is not a number.""",
+    ),
+    mistake(
+        "tanh from one exponential",
+        swap(VALUE, "up = torch.exp(2 * inner)\n    return 0.5 * x * (1 + (up - 1) / (up + 1))"),
+        caught_by="test_gelu_far_out",
+        explanation="""The tanh is computed as (e²ᶻ − 1)/(e²ᶻ + 1). For large inputs the exponential overflows, and
+        infinity over infinity is not a number.""",
+    ),
+    mistake(
+        "the gradient is cut off",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3).detach()"),
+        caught_by="test_slope_of_gelu",
+        explanation="""The values are right, but the gate is a constant on the way back. The gate depends on x too, and its
+        part of the slope is missing.""",
+    ),
+    mistake(
+        "x is changed in place",
+        swap(VALUE, "return x.mul_(0.5 * (1 + torch.tanh(inner)))"),
+        caught_by="test_gelu_leaves_x_alone",
+        explanation="""The result is written into the tensor that was handed over. Whoever called still holds that tensor,
+        and finds it changed.""",
+    ),
+    # Step 2
+    mistake(
+        "the layer does nothing",
+        swap(LAYER, "return x"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The layer hands x on as it is. It should apply the activation.""",
+    ),
+    mistake(
+        "the layer is a ReLU",
+        swap(LAYER, "return torch.relu(x)"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""`gelu` is right, but the layer computes a ReLU. It should call the function of the first step.""",
+    ),
+    mistake(
+        "the layer applies gelu twice",
+        swap(LAYER, "return gelu(gelu(x))"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The activation is applied to its own result. Once is enough.""",
+    ),
+    mistake(
+        "the layer returns nothing",
+        swap(LAYER, "gelu(x)"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The activation is computed and not handed back. A function without `return` gives None.""",
+    ),
+    # Step 3
+    mistake(
+        "the expansion is ignored",
+        swap(UP, "self.up = nn.Linear(emb_dim, 4 * emb_dim)"),
+        swap(DOWN, "self.down = nn.Linear(4 * emb_dim, emb_dim)"),
+        caught_by=SHAPES,
+        explanation="""The layers are 4 times as wide, whatever `expansion` says. A 4 written into the code works until
+        somebody asks for 2.""",
+    ),
+    mistake(
+        "the expansion is a width",
+        swap(UP, "self.up = nn.Linear(emb_dim, expansion)"),
+        swap(DOWN, "self.down = nn.Linear(expansion, emb_dim)"),
+        caught_by=SHAPES,
+        explanation="""A token has `expansion` numbers between the layers. It is a factor: `expansion` times as many as
+        before.""",
+    ),
+    mistake(
+        "no expansion",
+        swap(UP, "self.up = nn.Linear(emb_dim, emb_dim)"),
+        swap(DOWN, "self.down = nn.Linear(emb_dim, emb_dim)"),
+        caught_by=SHAPES,
+        explanation="""Both layers keep the width of the token. Between them it should be `expansion` times as wide, with
+        room to think.""",
+    ),
+    mistake(
+        "another expansion by default",
+        swap("emb_dim: int, expansion: int = 4", "emb_dim: int, expansion: int = 2"),
+        caught_by="test_expansion_is_4_by_default",
+        explanation="""Where nobody says otherwise the token is not made 4 times as wide. That is the width of GPT-2, and
+        its weights fit no other.""",
+    ),
+    mistake(
+        "up without a bias",
+        swap(UP, "self.up = nn.Linear(emb_dim, expansion * emb_dim, bias=False)"),
+        caught_by=SHAPES,
+        explanation="""`up` has no bias, so every bend of the activation stays at 0. The bias is what moves it to where it
+        is of use.""",
+    ),
+    mistake(
+        "down without a bias",
+        swap(DOWN, "self.down = nn.Linear(expansion * emb_dim, emb_dim, bias=False)"),
+        caught_by=SHAPES,
+        explanation="""`down` has no bias. Both layers have one, and GPT-2's weights come with it.""",
+    ),
+    mistake(
+        "no biases",
+        swap(UP, "self.up = nn.Linear(emb_dim, expansion * emb_dim, bias=False)"),
+        swap(DOWN, "self.down = nn.Linear(expansion * emb_dim, emb_dim, bias=False)"),
+        caught_by=SHAPES,
+        explanation="""Neither layer has a bias. It is the projections of attention that may go without; these two have
+        one each.""",
+    ),
+    mistake(
+        "a layer more",
+        swap(UP, f"{UP}\n        self.middle = nn.Linear(expansion * emb_dim, expansion * emb_dim)"),
+        swap(OUTPUT, "return self.down(self.activation(self.middle(hidden)))  # (B, T, D)"),
+        caught_by=SHAPES,
+        explanation="""There is a third linear layer between `up` and `down`. Two are enough, and this one is the largest of
+        all.""",
+    ),
+    mistake(
+        "no activation",
+        swap(HIDDEN, "hidden = self.up(x)"),
+        caught_by=OUTPUTS,
+        explanation="""Nothing stands between `up` and `down`. Two linear layers in a row are one linear layer.""",
+    ),
+    mistake(
+        "the activation comes after down",
+        swap(HIDDEN, "hidden = self.up(x)"),
+        swap(OUTPUT, "return self.activation(self.down(hidden))  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""`up` and `down` follow each other, and the activation comes last. Two linear layers in a row are one,
+        and what comes out can hardly be negative.""",
+    ),
+    mistake(
+        "an activation after down, too",
+        swap(OUTPUT, "return self.activation(self.down(hidden))  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""The output goes through the activation once more. What a token makes of itself could then hardly be
+        negative, so nothing could be taken away from it.""",
+    ),
+    mistake(
+        "the activation comes before up",
+        swap(HIDDEN, "hidden = self.up(self.activation(x))"),
+        caught_by=OUTPUTS,
+        explanation="""The activation is applied to x, and nothing stands between `up` and `down`. Those two are then one
+        linear layer.""",
+    ),
+    mistake(
+        "another activation in between",
+        swap(HIDDEN, "hidden = torch.relu(self.up(x))"),
+        caught_by=OUTPUTS,
+        explanation="""A ReLU stands between `up` and `down`. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "x is added",
+        swap(OUTPUT, "return x + self.down(hidden)  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""The result is added to x. That is the work of the residual block around it, and x would be added
+        twice.""",
+    ),
+    mistake(
+        "dropout that nobody asked for",
+        swap(OUTPUT, "return nn.functional.dropout(self.down(hidden), 0.1, self.training)  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""In training a part of the output is dropped. The block around it does that, at a rate that this layer
+        does not know.""",
+    ),
+    mistake(
+        "tokens are mixed",
+        swap(HIDDEN, "hidden = self.activation(self.up(x.mean(dim=1, keepdim=True).expand_as(x)))"),
+        caught_by=OUTPUTS,
+        explanation="""Each token is replaced by the mean of its text. Moving information between tokens is the work of
+        attention; here each of them thinks alone.""",
+    ),
+    mistake(
+        "the tokens are reshaped in the wrong order",
+        swap(OUTPUT, "return self.down(hidden).transpose(0, 1).reshape(x.shape)  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""Batch and tokens are exchanged, and the result is cut to the old shape again. The shape is right, but
+        tokens end up in other texts.""",
+    ),
+    mistake(
+        "x is added, in place",
+        swap(OUTPUT, "x += self.down(hidden)\n        return x  # (B, T, D)"),
+        caught_by="test_feed_forward_leaves_x_alone",
+        explanation="""The result is added to the very tensor that was handed over. Adding is the work of the block around
+        it, and that block needs its tensor as it was.""",
+    ),
+]

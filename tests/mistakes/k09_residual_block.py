@@ -1,0 +1,527 @@
+"""k09: what people get wrong about residual blocks."""
+
+from dojo.mistakes import mistake, swap
+
+LAYERS = "self.layers = nn.ModuleList(nn.Linear(d_in, d_out) for d_in, d_out in pairwise(layer_sizes))"
+LAYER = "out = gelu(layer(x))"
+WHERE = "if self.shortcut and out.shape == x.shape:"
+SHORTCUT = "out = x + out"
+LOSS = "loss = model(x).pow(2).mean()"
+WEIGHTS = "weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear)]"
+GRADIENTS = "gradients = torch.autograd.grad(loss, weights)"
+NORMS = "return [gradient.abs().mean().item() for gradient in gradients]"
+ATTENTION = "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, num_heads, qkv_bias)"
+NORM1 = "self.norm1 = LayerNorm(emb_dim)"
+NORM2 = "self.norm2 = LayerNorm(emb_dim)"
+FEED_FORWARD = "self.feed_forward = FeedForward(emb_dim)"
+DROPOUT = "self.dropout = nn.Dropout(dropout)"
+FIRST = "x = x + self.dropout(self.attention(self.norm1(x)))"
+SECOND = "x = x + self.dropout(self.feed_forward(self.norm2(x)))"
+
+DEEP = "test_each_layer_is_linear_then_gelu"
+MEANS = "test_gradient_norms_are_mean_absolute_gradients"
+PARTS = "test_block_has_two_norms_one_attention_one_feed_forward"
+EARLIER = "test_parts_are_those_of_the_earlier_katas"
+SILENT = "test_silent_branches_leave_x_as_it_is"
+ALONE = "test_each_branch_alone"
+OUTPUT = "test_block_adds_attention_then_feed_forward"
+DROPPED = "test_dropout_acts_on_what_a_branch_adds"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "the layers are in a plain list",
+        swap(LAYERS, "self.layers = [nn.Linear(d_in, d_out) for d_in, d_out in pairwise(layer_sizes)]"),
+        caught_by="test_one_linear_layer_between_neighbours",
+        explanation="""The layers stand in a Python list, where the module does not see them. They are in nobody's
+        `parameters()` and would never be trained.""",
+    ),
+    mistake(
+        "one layer too few",
+        swap(LAYERS, LAYERS.replace("pairwise(layer_sizes)", "pairwise(layer_sizes[:-1])")),
+        caught_by="test_one_linear_layer_between_neighbours",
+        explanation="""The last size is never reached. n sizes have n - 1 pairs of neighbours, and each gets a layer.""",
+    ),
+    mistake(
+        "in and out are exchanged",
+        swap(LAYERS, LAYERS.replace("nn.Linear(d_in, d_out)", "nn.Linear(d_out, d_in)")),
+        caught_by="test_one_linear_layer_between_neighbours",
+        explanation="""Each layer goes from the later size to the earlier. `nn.Linear` takes the width of its input
+        first.""",
+    ),
+    mistake(
+        "the shortcut is added in place",
+        swap(SHORTCUT, "x += out\n                out = x"),
+        caught_by="test_deep_net_leaves_x_alone",
+        explanation="""The output of a layer is added to the very tensor that was handed over. Whoever called still holds
+        it, and finds it changed.""",
+    ),
+    mistake(
+        "no activation",
+        swap(LAYER, "out = layer(x)"),
+        caught_by=DEEP,
+        explanation="""Nothing stands between the linear layers. However many there are, together they are one.""",
+    ),
+    mistake(
+        "ReLU for GELU",
+        swap(LAYER, "out = layer(x).relu()"),
+        caught_by=DEEP,
+        explanation="""A ReLU follows each layer. Its slope is 0 for every negative number, so other gradients come
+        back.""",
+    ),
+    mistake(
+        "no activation after the last layer",
+        swap(LAYER, "out = layer(x) if layer is self.layers[-1] else gelu(layer(x))"),
+        caught_by=DEEP,
+        explanation="""The last layer is left linear, as one would in a classifier. In this net each layer is followed by
+        GELU, the last one too.""",
+    ),
+    mistake(
+        "the activation comes before the layer",
+        swap(LAYER, "out = layer(gelu(x))"),
+        caught_by=DEEP,
+        explanation="""Each layer reads gelu(x) and its own output stays linear. The activation follows the layer.""",
+    ),
+    mistake(
+        "the shortcut comes before the activation",
+        swap(LAYER, "out = layer(x)"),
+        swap("x = out\n", "x = gelu(out)\n"),
+        caught_by=DEEP,
+        explanation="""x is added to the layer's output, and their sum goes through the activation. The stream then passes a
+        bend at every layer, when it should run straight through.""",
+    ),
+    mistake(
+        "no shortcut at all",
+        swap(WHERE, "if False:"),
+        caught_by=DEEP,
+        explanation="""Nothing is ever added, whatever `shortcut` says. The gradient then has to come back through every
+        layer.""",
+    ),
+    mistake(
+        "always a shortcut",
+        swap(WHERE, "if out.shape == x.shape:"),
+        caught_by=DEEP,
+        explanation="""The input is added also where `shortcut` is False. There would be nothing to compare with.""",
+    ),
+    mistake(
+        "the shortcut does not look at shapes",
+        swap(WHERE, "if self.shortcut:"),
+        caught_by=DEEP,
+        explanation="""The input is added also where its shape is another. Mostly that raises, and next to a width of 1 it
+        broadcasts in silence.""",
+    ),
+    mistake(
+        "the shortcut starts at the first input",
+        swap("for layer in self.layers:", "start = x\n        for layer in self.layers:"),
+        swap(WHERE, "if self.shortcut and out.shape == start.shape:"),
+        swap(SHORTCUT, "out = start + out"),
+        caught_by=DEEP,
+        explanation="""Every layer gets the input of the net added, not its own input. What earlier layers have added is
+        lost.""",
+    ),
+    mistake(
+        "the last layer has no shortcut",
+        swap(WHERE, "if self.shortcut and out.shape == x.shape and layer is not self.layers[-1]:"),
+        caught_by=DEEP,
+        explanation="""The last layer's input is not added, though the shapes agree. Every layer that keeps the shape has a
+        shortcut.""",
+    ),
+    mistake(
+        "the shortcut carries no gradient",
+        swap(SHORTCUT, "out = x.detach() + out"),
+        caught_by="test_shortcuts_keep_the_gradient_alive",
+        explanation="""The values are right, but what is added is cut off from the graph. The gradient cannot come home that
+        way, which is what a shortcut is for.""",
+    ),
+    # Step 2
+    mistake(
+        "the mean loses its sign too late",
+        swap(NORMS, "return [gradient.mean().abs().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The mean is taken first and its absolute value after. Positive and negative entries cancel, and a
+        large gradient can look like none.""",
+    ),
+    mistake(
+        "mean without absolute value",
+        swap(NORMS, "return [gradient.mean().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The entries are averaged with their signs. Positive and negative ones cancel, and a large gradient
+        can look like none.""",
+    ),
+    mistake(
+        "the Euclidean norm",
+        swap(NORMS, "return [gradient.norm().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The root of the sum of squares is returned. It grows with the number of entries, so layers of
+        different size cannot be compared.""",
+    ),
+    mistake(
+        "the root mean square",
+        swap(NORMS, "return [gradient.pow(2).mean().sqrt().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The entries are squared before they are averaged. Asked for is the mean of their absolute
+        values.""",
+    ),
+    mistake(
+        "the mean square",
+        swap(NORMS, "return [gradient.pow(2).mean().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The mean of the squared gradients is returned. Squares make small gradients look far smaller than they
+        are.""",
+    ),
+    mistake(
+        "sum instead of mean",
+        swap(NORMS, "return [gradient.abs().sum().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The absolute values are added up. The sum grows with the number of entries, so layers of different
+        size cannot be compared.""",
+    ),
+    mistake(
+        "the largest entry",
+        swap(NORMS, "return [gradient.abs().max().item() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The largest absolute value stands for the whole layer. Asked for is their mean.""",
+    ),
+    mistake(
+        "last layer first",
+        swap(NORMS, "return [gradient.abs().mean().item() for gradient in reversed(gradients)]"),
+        caught_by=MEANS,
+        explanation="""The numbers run from the last layer to the first, as the gradient does. They should stand in the order
+        of the layers.""",
+    ),
+    mistake(
+        "the biases count too",
+        swap(WEIGHTS, "weights = list(model.parameters())"),
+        caught_by=MEANS,
+        explanation="""Every parameter gets a number, so biases stand between the weights. Asked for is one number a layer,
+        that of its weight.""",
+    ),
+    mistake(
+        "the weights instead of their gradients",
+        swap(NORMS, "return [weight.abs().mean().item() for weight in weights]"),
+        caught_by=MEANS,
+        explanation="""What is measured is the size of the weights. It says nothing of how much the loss would change with
+        them.""",
+    ),
+    mistake(
+        "the loss is the mean output",
+        swap(LOSS, "loss = model(x).mean()"),
+        caught_by=MEANS,
+        explanation="""The output is averaged without being squared. The gradient is then another one: it no longer depends
+        on how large the output is.""",
+    ),
+    mistake(
+        "the loss is a sum",
+        swap(LOSS, "loss = model(x).pow(2).sum()"),
+        caught_by=MEANS,
+        explanation="""The squared outputs are added up. The gradient then grows with the batch and with the width of the
+        output.""",
+    ),
+    mistake(
+        "half the mean square",
+        swap(LOSS, "loss = model(x).pow(2).mean() / 2"),
+        caught_by=MEANS,
+        explanation="""The loss is halved, as textbooks do to save a factor in the derivative. All gradients are half as
+        large.""",
+    ),
+    mistake(
+        "the loss is the distance from 1",
+        swap(LOSS, "loss = (model(x) - 1).pow(2).mean()"),
+        caught_by=MEANS,
+        explanation="""The output is compared with ones. The loss is the mean of the squared output itself, which is its
+        distance from 0.""",
+    ),
+    mistake(
+        "tensors instead of floats",
+        swap(NORMS, "return [gradient.abs().mean() for gradient in gradients]"),
+        caught_by=MEANS,
+        explanation="""The numbers are still tensors. A plain float is easier to print and to plot.""",
+    ),
+    mistake(
+        "gradients from before are counted",
+        swap(GRADIENTS, "loss.backward()\n    gradients = [weight.grad for weight in weights]"),
+        caught_by="test_gradient_norms_does_not_count_old_gradients",
+        explanation="""`backward` adds to whatever `.grad` holds already, and nothing was cleared. Ask twice and the numbers
+        double.""",
+    ),
+    mistake(
+        "the model is trained on the way",
+        swap(
+            GRADIENTS,
+            f"{GRADIENTS}\n    with torch.no_grad():\n"
+            "        for weight, gradient in zip(weights, gradients):\n            weight -= 0.1 * gradient",
+        ),
+        caught_by="test_gradient_norms_does_not_count_old_gradients",
+        explanation="""The weights are changed after the gradients were taken. Measuring should leave the model as it
+        was.""",
+    ),
+    # Step 3
+    mistake(
+        "one norm for both branches",
+        swap(NORM2, "self.norm2 = self.norm1"),
+        caught_by=PARTS,
+        explanation="""Both names stand for the same layer. The branches read different things, and each needs a weight and a
+        bias of its own.""",
+    ),
+    mistake(
+        "qkv_bias is not handed on",
+        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, num_heads)"),
+        caught_by=PARTS,
+        explanation="""The block takes `qkv_bias` and forgets to tell its attention. The projections never have a bias.""",
+    ),
+    mistake(
+        "always with a bias",
+        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, num_heads, True)"),
+        caught_by=PARTS,
+        explanation="""The projections have a bias whatever `qkv_bias` says. It is False unless somebody asks for one.""",
+    ),
+    mistake(
+        "the feed-forward is not 4 times as wide",
+        swap(FEED_FORWARD, "self.feed_forward = FeedForward(emb_dim, 2)"),
+        caught_by=PARTS,
+        explanation="""The feed-forward is built with another expansion than its own default. GPT-2 makes each token 4 times
+        as wide there.""",
+    ),
+    mistake(
+        "one head",
+        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, 1, qkv_bias)"),
+        caught_by=EARLIER,
+        explanation="""The attention has a single head, whatever `num_heads` says. Its parameters look the same, but each
+        token can look one way only.""",
+    ),
+    mistake(
+        "another eps in the norms",
+        swap(NORM1, "self.norm1 = LayerNorm(emb_dim, eps=1e-3)"),
+        swap(NORM2, "self.norm2 = LayerNorm(emb_dim, eps=1e-3)"),
+        caught_by=EARLIER,
+        explanation="""The norms are built with an eps of their own. Weights that were trained with the default would not
+        fit.""",
+    ),
+    mistake(
+        "attention without dropout",
+        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, 0.0, num_heads, qkv_bias)"),
+        caught_by="test_attention_gets_the_dropout",
+        explanation="""The attention is built with a rate of 0. In a block the dropout acts in three places, and the weights of
+        the attention are one of them.""",
+    ),
+    # Step 4
+    mistake(
+        "x is changed in place",
+        swap(FIRST, "x += self.dropout(self.attention(self.norm1(x)))"),
+        caught_by="test_block_leaves_x_alone",
+        explanation="""`x += …` writes into the very tensor that was handed over. Whoever called still holds it, and finds it
+        changed.""",
+    ),
+    mistake(
+        "x is changed in place, twice",
+        swap(FIRST, "x += self.dropout(self.attention(self.norm1(x)))"),
+        swap(SECOND, "x += self.dropout(self.feed_forward(self.norm2(x)))"),
+        caught_by="test_block_leaves_x_alone",
+        explanation="""Both sums are written with `+=`, into the very tensor that was handed over. Whoever called still holds
+        it, and finds the output in its place.""",
+    ),
+    mistake(
+        "post-norm",
+        swap(FIRST, "x = self.norm1(x + self.dropout(self.attention(x)))"),
+        swap(SECOND, "x = self.norm2(x + self.dropout(self.feed_forward(x)))"),
+        caught_by=SILENT,
+        explanation="""Each norm stands on the stream, after the sum, as in the paper of 2017. In GPT-2 it stands on the branch,
+        so that nothing lies in the way of the stream.""",
+    ),
+    mistake(
+        "the first shortcut starts after the norm",
+        swap(FIRST, "x = self.norm1(x)\n        x = x + self.dropout(self.attention(x))"),
+        caught_by=SILENT,
+        explanation="""What the attention adds to is the normalised x. The shortcut starts before the norm, otherwise the stream
+        is replaced after all.""",
+    ),
+    mistake(
+        "the second shortcut starts after the norm",
+        swap(SECOND, "x = self.norm2(x)\n        x = x + self.dropout(self.feed_forward(x))"),
+        caught_by=SILENT,
+        explanation="""What the feed-forward adds to is the normalised x. The shortcut starts before the norm, otherwise the
+        stream is replaced after all.""",
+    ),
+    mistake(
+        "both shortcuts start after the norm",
+        swap(FIRST, "x = self.norm1(x)\n        x = x + self.dropout(self.attention(x))"),
+        swap(SECOND, "x = self.norm2(x)\n        x = x + self.dropout(self.feed_forward(x))"),
+        caught_by=SILENT,
+        explanation="""Each branch adds to the normalised x. A shortcut starts before the norm, otherwise the stream is
+        replaced after all.""",
+    ),
+    mistake(
+        "no first shortcut",
+        swap(FIRST, "x = self.dropout(self.attention(self.norm1(x)))"),
+        caught_by=SILENT,
+        explanation="""The result of the attention replaces x. It should be added: a block with nothing to say would wipe the
+        stream out.""",
+    ),
+    mistake(
+        "no second shortcut",
+        swap(SECOND, "x = self.dropout(self.feed_forward(self.norm2(x)))"),
+        caught_by=SILENT,
+        explanation="""The result of the feed-forward replaces x. It should be added: a block with nothing to say would wipe
+        the stream out.""",
+    ),
+    mistake(
+        "no shortcuts",
+        swap(FIRST, "x = self.dropout(self.attention(self.norm1(x)))"),
+        swap(SECOND, "x = self.dropout(self.feed_forward(self.norm2(x)))"),
+        caught_by=SILENT,
+        explanation="""Both branches replace x and neither adds to it. The stream ends at every layer, and so does the
+        gradient.""",
+    ),
+    mistake(
+        "dropout on the sums",
+        swap(FIRST, "x = self.dropout(x + self.attention(self.norm1(x)))"),
+        swap(SECOND, "x = self.dropout(x + self.feed_forward(self.norm2(x)))"),
+        caught_by=SILENT,
+        explanation="""Dropout is applied after the addition, to the stream itself. It belongs on the branch: what was there
+        before passes unharmed.""",
+    ),
+    mistake(
+        "dropout on the first sum",
+        swap(FIRST, "x = self.dropout(x + self.attention(self.norm1(x)))"),
+        caught_by=SILENT,
+        explanation="""Dropout is applied after the attention was added, to the stream itself. It belongs on the branch: what
+        was there before passes unharmed.""",
+    ),
+    mistake(
+        "dropout on the second sum",
+        swap(SECOND, "x = self.dropout(x + self.feed_forward(self.norm2(x)))"),
+        caught_by=SILENT,
+        explanation="""Dropout is applied after the feed-forward was added, to the stream itself. It belongs on the branch: what
+        was there before passes unharmed.""",
+    ),
+    mistake(
+        "a norm at the end",
+        swap(SECOND, "x = self.norm2(x + self.dropout(self.feed_forward(self.norm2(x))))"),
+        caught_by=SILENT,
+        explanation="""The stream is normalised once more before it leaves the block. The next block has a norm on each of its
+        branches, and the stream itself runs on untouched.""",
+    ),
+    mistake(
+        "no first norm",
+        swap(FIRST, "x = x + self.dropout(self.attention(x))"),
+        caught_by=ALONE,
+        explanation="""The attention reads the stream as it is. The stream grows with every block, and the norm gives the branch
+        numbers of a size it knows.""",
+    ),
+    mistake(
+        "no second norm",
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(x))"),
+        caught_by=ALONE,
+        explanation="""The feed-forward reads the stream as it is. The stream grows with every block, and the norm gives the
+        branch numbers of a size it knows.""",
+    ),
+    mistake(
+        "no norms",
+        swap(FIRST, "x = x + self.dropout(self.attention(x))"),
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(x))"),
+        caught_by=ALONE,
+        explanation="""Both branches read the stream as it is. The stream grows with every block, and the norms give the
+        branches numbers of a size they know.""",
+    ),
+    mistake(
+        "the norm follows the branch",
+        swap(FIRST, "x = x + self.dropout(self.norm1(self.attention(x)))"),
+        swap(SECOND, "x = x + self.dropout(self.norm2(self.feed_forward(x)))"),
+        caught_by=SILENT,
+        explanation="""Each norm is applied to what its branch gives, and the branch reads the stream as it is. A norm belongs in
+        front of its branch; behind it, every block has to add equally much.""",
+    ),
+    mistake(
+        "norm1 serves both branches",
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(self.norm1(x)))"),
+        caught_by=ALONE,
+        explanation="""The feed-forward reads through `norm1`, and `norm2` is never used. The branches read different things,
+        and each has a norm of its own.""",
+    ),
+    mistake(
+        "the norms are exchanged",
+        swap(FIRST, "x = x + self.dropout(self.attention(self.norm2(x)))"),
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(self.norm1(x)))"),
+        caught_by=ALONE,
+        explanation="""The attention reads through `norm2` and the feed-forward through `norm1`. Trained here that makes no
+        difference, but weights from elsewhere end up in the wrong place.""",
+    ),
+    mistake(
+        "the feed-forward comes first",
+        swap(f"{FIRST}\n        {SECOND}", f"{SECOND}\n        {FIRST}"),
+        caught_by=OUTPUT,
+        explanation="""The tokens think before they have talked. First the attention brings news from other tokens, then the
+        feed-forward works on it.""",
+    ),
+    mistake(
+        "the branches run side by side",
+        swap(FIRST, "start = x\n        x = x + self.dropout(self.attention(self.norm1(x)))"),
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(self.norm2(start)))"),
+        caught_by=OUTPUT,
+        explanation="""The feed-forward reads what came into the block, as the attention does. It should hear what the attention
+        has just added.""",
+    ),
+    mistake(
+        "the second shortcut starts at the block's input",
+        swap(FIRST, "start = x\n        x = x + self.dropout(self.attention(self.norm1(x)))"),
+        swap(SECOND, "x = start + self.dropout(self.feed_forward(self.norm2(x)))"),
+        caught_by=ALONE,
+        explanation="""The feed-forward's result is added to what came into the block. What the attention has added to the stream
+        is lost.""",
+    ),
+    mistake(
+        "no attention",
+        swap(FIRST, "x = x + 0 * self.attention(self.norm1(x))"),
+        caught_by=ALONE,
+        explanation="""Only the feed-forward adds to the stream. Without attention no token learns anything of another.""",
+    ),
+    mistake(
+        "no feed-forward",
+        swap(SECOND, "x = x + 0 * self.feed_forward(self.norm2(x))"),
+        caught_by=ALONE,
+        explanation="""Only the attention adds to the stream. The tokens exchange news and nobody thinks it over.""",
+    ),
+    mistake(
+        "the skip path carries no gradient",
+        swap(FIRST, "x = x.detach() + self.dropout(self.attention(self.norm1(x)))"),
+        caught_by="test_gradient_passes_skip_and_branches",
+        explanation="""The values are right, but x is cut off from the graph before it is added. The gradient cannot come home
+        along the skip path.""",
+    ),
+    mistake(
+        "the attention's result is not dropped",
+        swap(FIRST, "x = x + self.attention(self.norm1(x))"),
+        caught_by=DROPPED,
+        explanation="""What the attention adds passes whole in training. Dropout acts on what each branch adds, on this one
+        too.""",
+    ),
+    mistake(
+        "the feed-forward's result is not dropped",
+        swap(SECOND, "x = x + self.feed_forward(self.norm2(x))"),
+        caught_by=DROPPED,
+        explanation="""What the feed-forward adds passes whole in training. Dropout acts on what each branch adds, on this one
+        too.""",
+    ),
+    mistake(
+        "dropout is never used",
+        swap(FIRST, "x = x + self.attention(self.norm1(x))"),
+        swap(SECOND, "x = x + self.feed_forward(self.norm2(x))"),
+        caught_by=DROPPED,
+        explanation="""The block has a dropout layer, but forward never calls it. What both branches add passes whole in
+        training.""",
+    ),
+    mistake(
+        "dropout in front of the branch",
+        swap(FIRST, "x = x + self.attention(self.dropout(self.norm1(x)))"),
+        swap(SECOND, "x = x + self.feed_forward(self.dropout(self.norm2(x)))"),
+        caught_by=DROPPED,
+        explanation="""What is dropped is what a branch reads. Dropout acts on what it adds.""",
+    ),
+    mistake(
+        "another rate",
+        swap(DROPOUT, "self.dropout = nn.Dropout(0.1)"),
+        caught_by=DROPPED,
+        explanation="""The rate is a number written into the code. The block takes `dropout`, and whoever gives one means
+        it.""",
+    ),
+]

@@ -1,0 +1,546 @@
+"""k11: what people get wrong about cross-entropy and perplexity."""
+
+from dojo.mistakes import mistake, swap
+
+SHIFTED = "shifted = logits - logits.amax(dim=-1, keepdim=True)  # the largest is 0, so exp never overflows"
+DIFFERENCE = "return shifted - shifted.exp().sum(dim=-1, keepdim=True).log()"
+LOG_PROBS = "log_probs = log_softmax(logits)  # (B, T, V)"
+PICKED = "picked = log_probs.gather(-1, targets.unsqueeze(-1))  # (B, T, 1)"
+MEAN = "return -picked.mean()"
+PERPLEXITY = "return loss.exp() if isinstance(loss, Tensor) else math.exp(loss)"
+EVAL = "model.eval()\n    total"
+NO_GRAD = "with torch.no_grad():"
+ADD = "total += cross_entropy(model(x), y).item() * y.numel()"
+COUNT = "                tokens += y.numel()"
+RESTORE = "    finally:\n        model.train(was_training)"
+RESULT = "return total / tokens"
+
+LOG = "log_softmax_is_the_logarithm_of_softmax"
+LOSS = "loss_is_the_mean_of_minus_ln_p"
+FLOAT = "perplexity_of_a_float_is_a_float"
+TENSOR = "perplexity_of_a_tensor_is_a_tensor"
+CORPUS = "corpus_loss_is_the_mean_over_all_tokens"
+
+
+def one(name, old, new, caught_by, explanation):
+    """A mistake of one swap."""
+    return mistake(name, swap(old, new), caught_by=f"test_{caught_by}", explanation=explanation)
+
+
+MISTAKES = [
+    # Step 1
+    one(
+        "the logarithm of a finished softmax",
+        DIFFERENCE,
+        "return torch.softmax(logits, dim=-1).log()",
+        "huge_logits_give_finite_results",
+        """The probabilities are made first and then their logarithm. A probability that is too small for a float is 0, and
+        its logarithm is -inf.""",
+    ),
+    one(
+        "a small number saves the logarithm",
+        DIFFERENCE,
+        "return (torch.softmax(logits, dim=-1) + 1e-9).log()",
+        "huge_logits_give_finite_results",
+        """A small number is added to the probabilities before the logarithm. The result is finite and wrong: nothing can be
+        less likely than that number.""",
+    ),
+    one(
+        "exp overflows",
+        SHIFTED,
+        "shifted = logits",
+        "huge_logits_give_finite_results",
+        """The exponentials are taken of the logits as they are. From 89 on a float32 has no place for the result.""",
+    ),
+    one(
+        "large logits are cut off",
+        SHIFTED,
+        "shifted = logits.clamp(-80.0, 80.0)",
+        "huge_logits_give_finite_results",
+        """Logits beyond a limit are set to the limit, so that `exp` does not overflow. All of those then look equally
+        likely.""",
+    ),
+    one(
+        "one maximum for all tokens",
+        SHIFTED,
+        "shifted = logits - logits.max()",
+        "rows_far_apart_do_not_disturb_each_other",
+        """The largest logit of the whole tensor is taken off everywhere. Where a token's logits are far below it, all its
+        exponentials round to 0.""",
+    ),
+    one(
+        "the mean is taken off, not the maximum",
+        SHIFTED,
+        "shifted = logits - logits.mean(dim=-1, keepdim=True)",
+        "huge_logits_give_finite_results",
+        """The logits are shifted by their mean. Those above it may still be far too large for `exp`.""",
+    ),
+    one(
+        "no logarithm",
+        DIFFERENCE,
+        "return torch.softmax(logits, dim=-1)",
+        LOG,
+        """What comes back are the probabilities. Their logarithms are asked for, none of which is above 0.""",
+    ),
+    one(
+        "the sign is turned round",
+        DIFFERENCE,
+        "return shifted.exp().sum(dim=-1, keepdim=True).log() - shifted",
+        LOG,
+        """The result is the negative of what is asked for. A logarithm of a probability is never above 0; the minus comes
+        with the loss.""",
+    ),
+    one(
+        "no logarithm of the sum",
+        DIFFERENCE,
+        "return shifted - shifted.exp().sum(dim=-1, keepdim=True)",
+        LOG,
+        """The sum of the exponentials is subtracted as it is. Dividing by a sum becomes subtracting its logarithm.""",
+    ),
+    one(
+        "the shift is undone on one side",
+        DIFFERENCE,
+        DIFFERENCE.replace("return shifted -", "return logits -"),
+        LOG,
+        """The logarithm of the shifted sum is subtracted from logits that are not shifted. Both sides have to be shifted, or
+        the maximum added again.""",
+    ),
+    one(
+        "the mean of the exponentials",
+        DIFFERENCE,
+        DIFFERENCE.replace(".sum(", ".mean("),
+        LOG,
+        """The exponentials are averaged where they have to be summed. The probabilities then sum to V.""",
+    ),
+    one(
+        "base 2 (log_softmax)",
+        DIFFERENCE,
+        "return torch.softmax(logits, dim=-1).log2()",
+        LOG,
+        """The logarithm is the one to base 2. That counts in bits; here everything is in nats, to base e.""",
+    ),
+    mistake(
+        "over the first dimension",
+        swap(SHIFTED, SHIFTED.replace("dim=-1", "dim=0")),
+        swap(DIFFERENCE, DIFFERENCE.replace("dim=-1", "dim=0")),
+        caught_by="test_log_softmax_is_the_logarithm_of_softmax",
+        explanation="""The probabilities sum to 1 along the first dimension, over the batch. It is the tokens of the
+        vocabulary that compete, along the last one.""",
+    ),
+    mistake(
+        "over the second dimension",
+        swap(SHIFTED, SHIFTED.replace("dim=-1", "dim=min(1, logits.ndim - 1)")),
+        swap(DIFFERENCE, DIFFERENCE.replace("dim=-1", "dim=min(1, logits.ndim - 1)")),
+        caught_by="test_log_softmax_is_the_logarithm_of_softmax",
+        explanation="""The probabilities sum to 1 along dimension 1, which with three dimensions is that of the positions. It
+        is the tokens of the vocabulary that compete, along the last one.""",
+    ),
+    one(
+        "one sum for all tokens",
+        DIFFERENCE,
+        DIFFERENCE.replace("sum(dim=-1, keepdim=True)", "sum()"),
+        LOG,
+        """The exponentials of all tokens are summed together. Each token has probabilities of its own that sum to 1.""",
+    ),
+    one(
+        "the reduced dimension is lost",
+        DIFFERENCE,
+        DIFFERENCE.replace(", keepdim=True", ""),
+        LOG,
+        """The sum loses its last dimension, and is then subtracted along another one, if it fits at all. `keepdim=True` leaves
+        a dimension of size 1.""",
+    ),
+    one(
+        "the logits are shifted in place",
+        SHIFTED,
+        "shifted = logits.detach().sub_(logits.detach().amax(dim=-1, keepdim=True)) + (logits - logits.detach())",
+        "log_softmax_leaves_the_logits_alone",
+        """The maximum is taken off the tensor that was handed over. Whoever called still holds that tensor, and finds it
+        changed.""",
+    ),
+    # Step 2
+    one(
+        "softmax before the loss",
+        LOG_PROBS,
+        "log_probs = log_softmax(torch.softmax(logits, dim=-1))",
+        LOSS,
+        """The logits go through a softmax before the log-softmax, which contains one already. However sure a model is, its
+        loss cannot come near 0 any more.""",
+    ),
+    one(
+        "a sum instead of a mean",
+        MEAN,
+        "return -picked.sum()",
+        LOSS,
+        """The losses of all tokens are added up. A batch twice as big would have twice the loss, and gradients twice as
+        large.""",
+    ),
+    one(
+        "a mean over the batch only",
+        MEAN,
+        "return -picked.sum() / len(targets)",
+        "uniform_logits_give_ln_V",
+        """The sum is divided by the number of sequences. Each sequence has T tokens, and every one of them counts.""",
+    ),
+    one(
+        "a mean over the vocabulary too",
+        MEAN,
+        "return -picked.sum() / log_probs.numel()",
+        LOSS,
+        """The sum is divided by B·T·V, as if each logit had a loss. There is one number for each token: that of its
+        target.""",
+    ),
+    one(
+        "a loss for each token",
+        MEAN,
+        "return -picked.squeeze(-1)",
+        LOSS,
+        """Each token's loss comes back by itself. Training needs one number: their mean.""",
+    ),
+    one(
+        "the minus is missing",
+        MEAN,
+        "return picked.mean()",
+        LOSS,
+        """The mean of the logarithms is handed back as it is, and is never above 0. A loss is what gets smaller as the model
+        gets better.""",
+    ),
+    one(
+        "the logarithm of the mean",
+        MEAN,
+        "return -picked.exp().mean().log()",
+        LOSS,
+        """The probabilities are averaged and then the logarithm is taken. It is the logarithms that are averaged, so that one
+        token that was thought impossible costs a lot.""",
+    ),
+    one(
+        "no logarithm in the loss",
+        MEAN,
+        "return (1 - picked.exp()).mean()",
+        LOSS,
+        """The loss is what the probabilities lack to 1. Such a loss hardly minds a target that was thought impossible.""",
+    ),
+    one(
+        "base 2 (cross_entropy)",
+        MEAN,
+        "return -picked.mean() / math.log(2)",
+        LOSS,
+        """The loss is counted in bits, to base 2. Bits are a fair unit, but here everything is in nats.""",
+    ),
+    one(
+        "the targets are shifted again",
+        LOG_PROBS,
+        "logits, targets = logits[..., :-1, :], targets[..., 1:]\n    " + LOG_PROBS,
+        LOSS,
+        """Each logit is compared with the target of the next position. The targets are the next tokens already: they were
+        moved when the batch was made.""",
+    ),
+    one(
+        "reshaped where a transpose is meant",
+        LOG_PROBS,
+        """if logits.ndim == 3:
+        B, T, V = logits.shape
+        logits = logits.reshape(B, V, T).transpose(1, 2)
+    log_probs = log_softmax(logits)""",
+        LOSS,
+        """The logits (B, T, V) are reshaped to (B, V, T). The shape is right and the contents are shuffled: only a transpose
+        turns axes round.""",
+    ),
+    mistake(
+        "view on a non-contiguous tensor",
+        swap(LOG_PROBS, "log_probs = log_softmax(logits.view(-1, logits.shape[-1]))"),
+        swap(PICKED, PICKED.replace("targets.", "targets.view(-1).")),
+        caught_by="test_loss_is_the_mean_of_minus_ln_p",
+        explanation="""`view` needs numbers that lie in memory in the order of the tensor, and a transposed tensor's do not.
+        It raises an error on those, where `reshape` copies.""",
+    ),
+    one(
+        "three dimensions are taken for granted",
+        LOG_PROBS,
+        "_, _, _ = logits.shape\n    " + LOG_PROBS,
+        LOSS,
+        """The shape is unpacked into three numbers. Logits of shape (N, V) have two.""",
+    ),
+    one(
+        "targets one too low",
+        PICKED,
+        PICKED.replace("targets", "((targets - 1) % logits.shape[-1])"),
+        LOSS,
+        """The logarithm before the target's is picked. Ids are counted from 0, as places are.""",
+    ),
+    one(
+        "the likeliest token is picked",
+        PICKED,
+        "picked = log_probs.amax(dim=-1, keepdim=True)",
+        LOSS,
+        """The logarithm of the largest probability is picked. What counts is the token that the text shows, likely or
+        not.""",
+    ),
+    one(
+        "every target is picked for every token",
+        PICKED,
+        "picked = log_probs[..., targets]",
+        LOSS,
+        """Indexing with all targets picks each of them at each position. Every position has one target, its own.""",
+    ),
+    one(
+        "the last token is left out",
+        MEAN,
+        "return -picked.flatten()[:-1].mean()",
+        LOSS,
+        """One token is missing from the mean: the last. A range or a slice ended one too early.""",
+    ),
+    one(
+        "the first token is left out",
+        MEAN,
+        "return -picked.flatten()[1:].mean()",
+        LOSS,
+        """One token is missing from the mean: the first. A range or a slice began one too late.""",
+    ),
+    one(
+        "only the last position counts",
+        MEAN,
+        "return -(picked[:, -1] if picked.ndim == 3 else picked).mean()",
+        LOSS,
+        """Only the last position of each sequence enters the mean. A GPT predicts at every position, and learns from
+        each.""",
+    ),
+    one(
+        "id 0 is taken for padding",
+        MEAN,
+        "return -picked[targets != 0].mean()",
+        "uniform_logits_give_ln_V",
+        """Tokens whose target is id 0 are left out, as if they were padding. In this vocabulary id 0 is a token like all
+        others.""",
+    ),
+    one(
+        "the loss is a float",
+        MEAN,
+        "return -picked.mean().item()",
+        LOSS,
+        """The loss leaves torch as a plain number. A number remembers no computation, so nothing can be learnt from it.""",
+    ),
+    one(
+        "the loss cannot be learnt from",
+        LOG_PROBS,
+        "log_probs = log_softmax(logits.detach())",
+        "gradient_is_softmax_minus_one_hot",
+        """The logits are detached on the way. The number is right, and no gradient reaches the model.""",
+    ),
+    one(
+        "the gradient misses the sum",
+        DIFFERENCE,
+        DIFFERENCE.replace("shifted.exp()", "shifted.detach().exp()"),
+        "gradient_is_softmax_minus_one_hot",
+        """The sum of the exponentials is cut off from the gradient. The target is then pulled up, and nothing is pushed down
+        for it.""",
+    ),
+    # Step 3
+    one(
+        "a tensor for a float",
+        PERPLEXITY,
+        "return torch.as_tensor(loss).exp()",
+        FLOAT,
+        """A float comes back as a tensor. What kind goes in comes out.""",
+    ),
+    one(
+        "perplexity takes tensors only",
+        PERPLEXITY,
+        "return torch.exp(loss)",
+        FLOAT,
+        """`torch.exp` takes tensors and no floats. `corpus_loss` gives a float.""",
+    ),
+    one(
+        "perplexity asks a float for exp",
+        PERPLEXITY,
+        "return loss.exp()",
+        FLOAT,
+        """A float has no method `exp`, only a tensor has. `corpus_loss` gives a float.""",
+    ),
+    one(
+        "a float for a tensor",
+        PERPLEXITY,
+        "return math.exp(loss)",
+        TENSOR,
+        """A tensor comes back as a plain float. What kind goes in comes out.""",
+    ),
+    one(
+        "2 to the loss",
+        PERPLEXITY,
+        "return 2**loss",
+        FLOAT,
+        """2 is raised to the loss. That undoes a logarithm to base 2, and the loss is one to base e.""",
+    ),
+    one(
+        "a perplexity below 1",
+        PERPLEXITY,
+        "return (-loss).exp() if isinstance(loss, Tensor) else math.exp(-loss)",
+        FLOAT,
+        """The exponential of minus the loss is a mean probability. The perplexity is the number of choices, one over
+        that.""",
+    ),
+    one(
+        "the perplexity is the loss",
+        PERPLEXITY,
+        "return loss",
+        FLOAT,
+        """The loss is handed back unchanged. The perplexity undoes the logarithm in it.""",
+    ),
+    one(
+        "the loss is changed in place",
+        PERPLEXITY,
+        "return loss.exp_() if isinstance(loss, Tensor) else math.exp(loss)",
+        TENSOR,
+        """The function with a trailing underscore writes into the tensor that it was given. The loss is then gone.""",
+    ),
+    # Step 4
+    one(
+        "batches are averaged without their sizes",
+        ADD + "\n" + COUNT,
+        "total += cross_entropy(model(x), y).item()\n                tokens += 1",
+        CORPUS,
+        """The mean losses of the batches are averaged as if all were of one size. A token in a small batch then counts more
+        than one in a large batch.""",
+    ),
+    one(
+        "batches are weighted by their rows",
+        ADD + "\n" + COUNT,
+        "total += cross_entropy(model(x), y).item() * len(y)\n                tokens += len(y)",
+        CORPUS,
+        """Each batch counts as often as it has sequences. Sequences may differ in length from batch to batch; it is tokens
+        that count.""",
+    ),
+    one(
+        "the sum over all tokens",
+        RESULT,
+        "return total",
+        CORPUS,
+        """The losses of all tokens are added up and not divided by their number. A corpus twice as long would have twice the
+        loss.""",
+    ),
+    one(
+        "only the last batch counts",
+        ADD + "\n" + COUNT,
+        "total = cross_entropy(model(x), y).item()\n                tokens = 1",
+        CORPUS,
+        """Each batch replaces the one before. They have to be added up.""",
+    ),
+    one(
+        "only the first batch counts",
+        COUNT,
+        COUNT + "\n                break",
+        CORPUS,
+        """The loop ends after one batch. The corpus is all of them.""",
+    ),
+    one(
+        "a mean of exponentials",
+        ADD,
+        ADD.replace("cross_entropy(model(x), y).item()", "math.exp(cross_entropy(model(x), y).item())"),
+        CORPUS,
+        """Each batch's perplexity is averaged. A mean of exponentials is larger than the exponential of the mean: first
+        average, then raise.""",
+    ),
+    one(
+        "inputs and targets are exchanged",
+        ADD,
+        ADD.replace("model(x), y)", "model(y), x)"),
+        CORPUS,
+        """The model reads the targets and is examined on the inputs. A batch is a pair: first what it reads, then what comes
+        next.""",
+    ),
+    one(
+        "a tensor, not a float",
+        ADD,
+        ADD.replace(".item()", ""),
+        CORPUS,
+        """The result is a tensor. A float was promised, which holds nothing but the number.""",
+    ),
+    one(
+        "the batches are gone through twice",
+        "total, tokens = 0.0, 0",
+        "total, tokens = 0.0, sum(y.numel() for _, y in batches)",
+        "batches_may_come_from_a_generator",
+        """The batches are looped over once to count and once to compute. A generator is empty the second time.""",
+    ),
+    one(
+        "the batches must have a length",
+        RESULT,
+        "return total / tokens if len(batches) else 0.0",
+        "batches_may_come_from_a_generator",
+        """`len` is asked of the batches. A generator has none: it can only be looped over.""",
+    ),
+    one(
+        "dropout stays on",
+        EVAL,
+        "total",
+        "model_is_in_eval_mode_meanwhile",
+        """The model is not put into eval mode. Dropout then makes the loss larger, and another one each time.""",
+    ),
+    one(
+        "only the model itself is told of eval mode",
+        EVAL,
+        "model.training = False\n    total",
+        CORPUS,
+        """`training` is set on the model alone, and its layers do not hear of it. `eval()` tells them all.""",
+    ),
+    one(
+        "the model stays in eval mode",
+        RESTORE,
+        "    finally:\n        pass",
+        "mode_is_as_before_afterwards",
+        """Eval mode is never left. The rest of the training would run without dropout.""",
+    ),
+    one(
+        "the model is put into training mode",
+        RESTORE,
+        "    finally:\n        model.train()",
+        "mode_is_as_before_afterwards",
+        """The model is in training mode afterwards, whatever it was in before. Who was measuring goes on with dropout.""",
+    ),
+    one(
+        "only the model itself gets its mode back",
+        RESTORE,
+        "    finally:\n        model.training = was_training",
+        "mode_is_as_before_afterwards",
+        """`training` is set back on the model alone, and its layers stay in eval mode. `train(mode)` tells them all.""",
+    ),
+    one(
+        "an error leaves the model in eval mode",
+        RESTORE,
+        "    except ZeroDivisionError:\n        pass\n    model.train(was_training)",
+        "mode_is_as_before_when_the_model_raises",
+        """The mode is set back after the loop, and an error in the model jumps over that line. `finally` runs in any
+        case.""",
+    ),
+    one(
+        "errors of the model are swallowed",
+        RESTORE,
+        "    except Exception:\n        tokens = tokens or 1\n" + RESTORE,
+        "mode_is_as_before_when_the_model_raises",
+        """An error in the model is caught and forgotten. What comes back is then the loss of a part of the corpus, and nobody
+        knows.""",
+    ),
+    one(
+        "a graph is built for the gradient",
+        NO_GRAD,
+        "with torch.enable_grad():",
+        "no_gradient_is_computed",
+        """The computation is recorded for a gradient that nobody asks for. `eval()` does not turn that off, and it costs
+        memory and time.""",
+    ),
+    one(
+        "gradients stay off",
+        NO_GRAD,
+        "if torch.set_grad_enabled(False):",
+        "no_gradient_is_computed",
+        """Gradients are turned off for good. Whoever trains on afterwards finds nothing to train with.""",
+    ),
+    one(
+        "the parameters stay frozen",
+        NO_GRAD,
+        "if model.requires_grad_(False):",
+        "no_gradient_is_computed",
+        """The parameters are told to ask for no gradient, and stay like that. Whoever trains on afterwards finds nothing to
+        train.""",
+    ),
+]

@@ -1,0 +1,679 @@
+"""k12: what people get wrong about the training loop."""
+
+from dojo.mistakes import mistake, swap
+
+ZERO = "    optimizer.zero_grad()\n"
+LOSS = "loss = cross_entropy(model(x), y)"
+BACKWARD = "    loss.backward()\n"
+CLIP = "nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)"
+WHETHER = "    if max_grad_norm is not None:\n        nn.utils"
+STEP = "    optimizer.step()\n"
+RETURN = "return loss.item()"  # and a comment
+WINDOWS = "inputs, targets = windows(data, context_length, stride=context_length)"
+MEASURE = "return corpus_loss(model, zip(inputs.split(batch_size), targets.split(batch_size)))"
+BATCHES = "zip(inputs.split(batch_size), targets.split(batch_size))"
+RISE = "return peak * (step + 1) / warmup"
+RISING = "if step < warmup:"
+END = "    if step >= total:\n        return floor\n"
+PROGRESS = "progress = (step - warmup) / (total - warmup)"
+FALL = "return floor + (peak - floor) / 2 * (1 + math.cos(math.pi * progress))"
+TRAIN_MODE = "    model.train()\n"
+RATES = """        if schedule is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = schedule(step)
+"""
+GROUPS = "for group in optimizer.param_groups:"
+BATCH = "x, y = get_batch(data, batch_size, context_length, generator)"
+ONE_STEP = "loss = train_step(model, optimizer, x, y)"
+TOLD = """        if on_step is not None:
+            on_step(step, loss)
+"""
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "old gradients are never cleared",
+        swap(ZERO, ""),
+        caught_by="test_gradients_left_from_before_play_no_part",
+        explanation="""`backward` adds to the gradients that are there, and nothing takes the old ones away. Each step
+        then follows the sum of all batches so far.""",
+    ),
+    mistake(
+        "gradients are cleared after the step only",
+        swap(ZERO, ""),
+        swap(STEP, STEP + ZERO),
+        caught_by="test_gradients_left_from_before_play_no_part",
+        explanation="""Each step tidies up behind itself, and trusts that everyone else did. Gradients that another
+        `backward` left are added to those of the first batch.""",
+    ),
+    mistake(
+        "gradients are cleared before they are used",
+        swap(ZERO, ""),
+        swap(BACKWARD, BACKWARD + ZERO),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The gradients are computed and then cleared at once, before the optimizer sees them. It has
+        nothing to step along, and the model never learns.""",
+    ),
+    mistake(
+        "the step comes before the gradients",
+        swap(STEP, ""),
+        swap(BACKWARD, STEP + BACKWARD),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The optimizer steps before `backward` has computed anything to step along. What `backward` finds
+        comes too late, and is cleared in the next step.""",
+    ),
+    mistake(
+        "gradients are never computed",
+        swap(BACKWARD, ""),
+        caught_by="test_one_step_of_sgd",
+        explanation="""Nothing runs backward from the loss to the weights. The optimizer finds no gradients and leaves
+        every weight as it is.""",
+    ),
+    mistake(
+        "the optimizer never steps",
+        swap(STEP, ""),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The gradients are computed and left lying. Only the optimizer changes weights, and nobody asks
+        it to.""",
+    ),
+    mistake(
+        "uphill instead of downhill",
+        swap(BACKWARD, "    (-loss).backward()\n"),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The weights follow the gradient of the negative loss. The optimizer already walks against the
+        gradient it is given, so this makes the loss grow.""",
+    ),
+    mistake(
+        "half a step",
+        swap(BACKWARD, "    (loss / 2).backward()\n"),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The loss is scaled before its gradients are taken. Every step then has another length than the
+        learning rate says.""",
+    ),
+    mistake(
+        "the loss is a sum over the tokens",
+        swap(LOSS, "loss = cross_entropy(model(x), y) * y.numel()"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The losses of all tokens are added up. Loss and step then grow with the size of the batch; their
+        mean does not.""",
+    ),
+    mistake(
+        "only the last position learns",
+        swap(LOSS, "loss = cross_entropy(model(x)[:, -1], y[:, -1])"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The loss looks at the last token of each row and drops the others. A window of T tokens holds T
+        exercises, and all of them count.""",
+    ),
+    mistake(
+        "the targets are shifted twice",
+        swap(LOSS, "loss = cross_entropy(model(x)[:, :-1], y[:, 1:])"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""Logits and targets are moved against each other by one. `y` already holds the token after each
+        one in `x`, so this asks for the one after next.""",
+    ),
+    mistake(
+        "the inputs are the targets",
+        swap(LOSS, "loss = cross_entropy(model(x), x)"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The model is asked for the token that it has just been shown. It learns to repeat, and nothing
+        about what comes next.""",
+    ),
+    mistake(
+        "the loss is returned with its graph",
+        swap(RETURN, "return loss"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The loss comes back as a tensor, and behind it hangs the graph that computed it. Whoever keeps
+        the losses of a run keeps all of these graphs.""",
+    ),
+    mistake(
+        "the loss is returned as a tensor",
+        swap(RETURN, "return loss.detach()"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The loss comes back cut off from its graph, but it is still a tensor. Callers were promised a
+        plain number, to print, to average and to write to a file.""",
+    ),
+    mistake(
+        "the loss after the update is returned",
+        swap(RETURN, "return cross_entropy(model(x), y).item()"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The loss is computed once more with the new weights. That costs a second forward pass and flatters:
+        the model has just been shown this very batch.""",
+    ),
+    mistake(
+        "clipped after the step",
+        swap(CLIP, "pass"),
+        swap(STEP, STEP + f"    if max_grad_norm is not None:\n        {CLIP}\n"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The gradients are cut down when the optimizer has already used them. The long step that clipping
+        is there to prevent has been taken.""",
+    ),
+    mistake(
+        "each parameter is clipped by itself",
+        swap(CLIP, "for weights in model.parameters():\n            nn.utils.clip_grad_norm_(weights, max_grad_norm)"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""Every tensor of weights is cut to the norm on its own. The whole is then longer than asked for,
+        and points another way.""",
+    ),
+    mistake(
+        "each parameter group is clipped by itself",
+        swap(
+            CLIP,
+            'for group in optimizer.param_groups:\n            nn.utils.clip_grad_norm_(group["params"], max_grad_norm)',
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The optimizer's groups are cut to the norm one by one. The norm is that of the whole gradient, all
+        parameters together.""",
+    ),
+    mistake(
+        "each entry is clipped",
+        swap(CLIP, "nn.utils.clip_grad_value_(model.parameters(), max_grad_norm)"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""Every single number is cut to ±max_grad_norm. That bends the gradient into another direction; a
+        norm is a length, and cutting it keeps the direction.""",
+    ),
+    mistake(
+        "the norm is the largest entry",
+        swap(CLIP, "nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm, norm_type=math.inf)"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The gradient is scaled by its largest entry. Its length is the root of the sum of all squares.""",
+    ),
+    mistake(
+        "the norm is the sum of all entries",
+        swap(CLIP, "nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm, norm_type=1)"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The gradient is scaled by the sum of its absolute entries. Its length is the root of the sum of
+        all squares, which is less.""",
+    ),
+    mistake(
+        "the norm is left squared",
+        swap(
+            CLIP,
+            "square = sum((weights.grad**2).sum() for weights in model.parameters())\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= torch.clamp(max_grad_norm / square, max=1.0)",
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The limit is compared with the sum of all squares. The norm is the root of that sum.""",
+    ),
+    mistake(
+        "nothing is clipped",
+        swap(CLIP, "pass"),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""`max_grad_norm` changes nothing: it is not used, or clipping runs before `backward` and finds no
+        gradients. A batch with a huge gradient makes a huge step.""",
+    ),
+    mistake(
+        "a short gradient is made longer",
+        swap(
+            CLIP,
+            "norm = nn.utils.get_total_norm([weights.grad for weights in model.parameters()])\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= max_grad_norm / norm",
+        ),
+        caught_by="test_a_short_gradient_is_left_alone",
+        explanation="""Every gradient is scaled to the norm, the short ones too. `max_grad_norm` is an upper limit, and
+        what lies below it stays as it is.""",
+    ),
+    mistake(
+        "clipped unasked",
+        swap(WHETHER, "    max_grad_norm = max_grad_norm or 1.0\n    if max_grad_norm:\n        nn.utils"),
+        caught_by="test_one_step_of_sgd",
+        explanation="""Gradients are cut to norm 1 although no max_grad_norm was given. None means that they keep their
+        length.""",
+    ),
+    mistake(
+        "the step is taken in eval mode",
+        swap(LOSS, "model.eval()\n    loss = cross_entropy(model(x), y)"),
+        caught_by="test_step_keeps_dropout_on",
+        explanation="""The model is put into eval mode before the forward pass. Dropout is then off in training, where
+        it belongs.""",
+    ),
+    mistake(
+        "eval mode is left on after the step",
+        swap(RETURN, "model.eval()\n    return loss.item()"),
+        caught_by="test_step_keeps_dropout_on",
+        explanation="""The model is put into eval mode when the step is done. The next step, and all after it, train
+        without dropout.""",
+    ),
+    # Step 2
+    mistake(
+        "measured in train mode",
+        swap(
+            MEASURE,
+            "losses = [(cross_entropy(model(x), y).item(), len(x)) for x, y in " + BATCHES + "]\n"
+            "    return sum(loss * rows for loss, rows in losses) / len(inputs)",
+        ),
+        swap(WINDOWS, "torch.set_grad_enabled(False)\n    " + WINDOWS),
+        swap("    return sum(loss", "    torch.set_grad_enabled(True)\n    return sum(loss"),
+        caught_by="test_evaluate_measures_without_dropout",
+        explanation="""Dropout is on while the loss is measured. The number is too high, and another one each time.""",
+    ),
+    mistake(
+        "eval mode is never left",
+        swap(MEASURE, "model.eval()\n    " + MEASURE),
+        caught_by="test_evaluate_leaves_the_mode_as_it_was",
+        explanation="""The model is put into eval mode to be measured, and stays in it. All training after the first
+        measurement runs without dropout.""",
+    ),
+    mistake(
+        "train mode is always switched on afterwards",
+        swap(MEASURE, "loss = " + MEASURE.removeprefix("return ") + "\n    model.train()\n    return loss"),
+        caught_by="test_evaluate_leaves_the_mode_as_it_was",
+        explanation="""After measuring, the model is put into train mode, whatever mode it came in. Someone who measures
+        a finished model gets it back with dropout on.""",
+    ),
+    mistake(
+        "measuring builds graphs",
+        swap(
+            MEASURE,
+            "was_training = model.training\n    model.eval()\n"
+            "    losses = [(cross_entropy(model(x), y).item(), len(x)) for x, y in " + BATCHES + "]\n"
+            "    model.train(was_training)\n"
+            "    return sum(loss * rows for loss, rows in losses) / len(inputs)",
+        ),
+        caught_by="test_evaluate_builds_no_graph",
+        explanation="""The model is in eval mode, which turns dropout off, but gradients are still prepared. A graph is
+        built for each batch, for nobody.""",
+    ),
+    mistake(
+        "windows overlap",
+        swap(WINDOWS, "inputs, targets = windows(data, context_length, stride=1)"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""A new window starts at every token, so most tokens are measured many times. Windows that touch
+        measure each token once.""",
+    ),
+    mistake(
+        "a token is skipped between windows",
+        swap(WINDOWS, "inputs, targets = windows(data, context_length, stride=context_length + 1)"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The next window starts one token too late. The target of the last token of a window is the first
+        input of the next, not a token that is used up.""",
+    ),
+    mistake(
+        "the last batch is dropped",
+        swap(MEASURE, "inputs = inputs[: max(1, len(inputs) // batch_size) * batch_size]\n"
+             "    targets = targets[: len(inputs)]\n    " + MEASURE),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""What does not fill a whole batch is left out. The windows of the last, smaller batch count like
+        all others.""",
+    ),
+    mistake(
+        "only the first batch is measured",
+        swap(MEASURE, "return corpus_loss(model, [(inputs[:batch_size], targets[:batch_size])])"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The loss is that of the first batch. The rest of the data is never looked at.""",
+    ),
+    mistake(
+        "a mean of means",
+        swap(
+            MEASURE,
+            "losses = [corpus_loss(model, [batch]) for batch in " + BATCHES + "]\n    return sum(losses) / len(losses)",
+        ),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""Every batch gets the same say, however few windows it has. The tokens of a small last batch then
+        count for more than the others.""",
+    ),
+    mistake(
+        "a sum of the batches",
+        swap(MEASURE, "return sum(corpus_loss(model, [batch]) for batch in " + BATCHES + ")"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The losses of the batches are added up and never divided. The number then says how long the text
+        is rather than how good the model.""",
+    ),
+    mistake(
+        "random batches are measured",
+        swap(WINDOWS, "inputs, targets = get_batch(data, max(1, len(data) // context_length), context_length)"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The windows are drawn at random, so that some count twice and others not at all. Two measurements
+        of the same model differ, and the random state of the run moves on.""",
+    ),
+    mistake(
+        "the perplexity is returned",
+        swap(MEASURE, "return math.exp(" + MEASURE.removeprefix("return ") + ")"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""What comes back is the exponential of the loss. That is the perplexity; the loss was asked for.""",
+    ),
+    mistake(
+        "measured against the inputs",
+        swap(MEASURE, MEASURE.replace("targets.split", "inputs.split")),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The model is measured at naming the token that it sees. It has to name the next one.""",
+    ),
+    mistake(
+        "the measured loss is a tensor",
+        swap(MEASURE, "return torch.tensor(" + MEASURE.removeprefix("return ") + ")"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The loss comes back as a tensor. A plain number was promised.""",
+    ),
+    mistake(
+        "measuring clears gradients",
+        swap(MEASURE, "model.zero_grad()\n    " + MEASURE),
+        caught_by="test_evaluate_leaves_weights_and_gradients_as_they_were",
+        explanation="""The model's gradients are cleared before measuring. They belong to the training that may be going
+        on around it.""",
+    ),
+    mistake(
+        "measuring seeds the random numbers",
+        swap(MEASURE, "torch.manual_seed(0)\n    " + MEASURE),
+        caught_by="test_evaluate_leaves_the_random_state_as_it_was",
+        explanation="""The random state is set anew before measuring. All dropout after it then repeats itself, from one
+        measurement to the next.""",
+    ),
+    mistake(
+        "the batch size is ignored",
+        swap(MEASURE, "return corpus_loss(model, [(inputs, targets)])"),
+        caught_by="test_evaluate_takes_no_more_than_batch_size_windows_at_a_time",
+        explanation="""All windows go through the model at once. The result is right, and the memory that it takes grows
+        with the length of the text.""",
+    ),
+    # Step 3
+    mistake(
+        "the first step has rate 0",
+        swap(RISE, "return peak * step / warmup"),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""The rise is one step late and begins at 0. The first batch is computed and nothing is learned from
+        it.""",
+    ),
+    mistake(
+        "the rise ends before the peak",
+        swap(RISE, "return peak * (step + 1) / (warmup + 1)"),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""The rise is spread over one step more than there are. It stays below the peak that its last step
+        should have.""",
+    ),
+    mistake(
+        "the rise begins at the floor",
+        swap(RISE, "return floor + (peak - floor) * (step + 1) / warmup"),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""The floor is where the rise starts from. It is where the fall ends; the rise comes from 0.""",
+    ),
+    mistake(
+        "there is no warm-up",
+        swap(RISE, "return peak"),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""The first steps already have the full rate. The first gradients are wild, and that is when the
+        steps are largest.""",
+    ),
+    mistake(
+        "the warm-up is one step too long",
+        swap(RISING, "if step <= warmup and warmup:"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""Step number `warmup` still belongs to the rise, which takes it above the peak. With steps counted
+        from 0, `warmup` steps end one earlier.""",
+    ),
+    mistake(
+        "the cosine starts at step 0",
+        swap(PROGRESS, "progress = step / total"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The fall counts from the beginning of the run. The warm-up has used up part of it, so the rate jumps
+        down right after the peak.""",
+    ),
+    mistake(
+        "the cosine is stretched by the warm-up",
+        swap(PROGRESS, "progress = (step - warmup) / total"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The steps since the peak are divided by the length of the whole run. The fall is then not over
+        when the run is.""",
+    ),
+    mistake(
+        "the fall is one step ahead",
+        swap(PROGRESS, "progress = (step - warmup + 1) / (total - warmup)"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The fall starts one step early, so that the rate at step `warmup` is below the peak. Progress is
+        0 there.""",
+    ),
+    mistake(
+        "the floor is reached one step early",
+        swap(PROGRESS, "progress = (step - warmup) / max(1, total - warmup - 1)"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The fall is one step short: its last step is at the floor already. The floor belongs to step
+        `total`.""",
+    ),
+    mistake(
+        "a straight fall",
+        swap(FALL, "return floor + (peak - floor) * (1 - progress)"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The rate falls in a straight line. Half a cosine stays long near the peak and long near the
+        floor.""",
+    ),
+    mistake(
+        "a whole cosine",
+        swap(FALL, "return floor + (peak - floor) / 2 * (1 + math.cos(2 * math.pi * progress))"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The cosine goes round once, so that the rate falls and rises again to the peak. From peak to floor
+        is half a turn.""",
+    ),
+    mistake(
+        "a quarter of a cosine",
+        swap(FALL, "return floor + (peak - floor) * math.cos(math.pi / 2 * progress)"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The cosine is followed from 1 to 0 only. It comes down steeply at the end, where the fall should
+        be gentle.""",
+    ),
+    mistake(
+        "the floor is added on top",
+        swap(FALL, "return floor + peak / 2 * (1 + math.cos(math.pi * progress))"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The whole peak is put on top of the floor, so the fall begins above the peak. What falls is the
+        part between the two.""",
+    ),
+    mistake(
+        "the floor cuts the curve",
+        swap(FALL, "return max(floor, peak / 2 * (1 + math.cos(math.pi * progress)))"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The curve runs to 0 and is cut off at the floor. It should be a gentle curve that ends there.""",
+    ),
+    mistake(
+        "the floor is ignored",
+        swap(END, "    if step >= total:\n        return 0.0\n"),
+        swap(FALL, "return peak / 2 * (1 + math.cos(math.pi * progress))"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The rate falls to 0, whatever floor is given. Then nothing is learned in the last steps.""",
+    ),
+    mistake(
+        "the cosine goes on after the end",
+        swap(END, ""),
+        caught_by="test_the_rate_stays_at_the_floor",
+        explanation="""After step `total` the cosine is followed further, and it rises again. A run that goes on a little
+        longer is shaken out of what it had found.""",
+    ),
+    mistake(
+        "the schedule starts again",
+        swap(RISING, "step %= total\n    if step < warmup:"),
+        caught_by="test_the_rate_stays_at_the_floor",
+        explanation="""After step `total` the warm-up comes again. The rate is to stay at the floor.""",
+    ),
+    mistake(
+        "the rate is 0 after the end",
+        swap(END, "    if step >= total:\n        return 0.0\n"),
+        caught_by="test_the_rate_stays_at_the_floor",
+        explanation="""From step `total` on the rate is 0, below the floor. The floor is what the rate never goes
+        below.""",
+    ),
+    # Step 4
+    mistake(
+        "trained in the mode the model comes in",
+        swap(TRAIN_MODE, ""),
+        caught_by="test_train_switches_train_mode_on",
+        explanation="""Nobody switches train mode on. A model that was measured before is then trained without
+        dropout.""",
+    ),
+    mistake(
+        "trained in eval mode",
+        swap(TRAIN_MODE, "    model.eval()\n"),
+        caught_by="test_train_switches_train_mode_on",
+        explanation="""The model is put into eval mode for training. Dropout is off just where it is needed.""",
+    ),
+    mistake(
+        "trained on the validation part",
+        swap(BATCH, "x, y = get_batch(data[len(data) * 9 // 10 :], batch_size, context_length, generator)"),
+        caught_by="test_every_part_of_the_data_is_used",
+        explanation="""Batches come from the last tenth of the data, the part that is kept for measuring. What has been
+        trained on can no longer tell how good the model is.""",
+    ),
+    mistake(
+        "a tenth of the data is left out",
+        swap(BATCH, "x, y = get_batch(data[: len(data) * 9 // 10], batch_size, context_length, generator)"),
+        caught_by="test_every_part_of_the_data_is_used",
+        explanation="""The data is split once more, and its end is never trained on. Whoever calls `train` has split it
+        already.""",
+    ),
+    mistake(
+        "the inputs are trained on as targets",
+        swap(ONE_STEP, "loss = train_step(model, optimizer, x, x)"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Each step gets the inputs as its targets. The model learns to say again what it has just read.""",
+    ),
+    mistake(
+        "batch size and context length are swapped",
+        swap(BATCH, "x, y = get_batch(data, context_length, batch_size, generator)"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""`get_batch` is told the two sizes the wrong way round. Rows are as long as a batch is meant to be
+        high.""",
+    ),
+    mistake(
+        "the generator is ignored",
+        swap(BATCH, "x, y = get_batch(data, batch_size, context_length)"),
+        caught_by="test_equal_generators_give_equal_batches",
+        explanation="""Batches are drawn with torch's global random numbers. The run cannot be repeated by giving it an
+        equal generator.""",
+    ),
+    mistake(
+        "the run is always seeded the same",
+        swap(TRAIN_MODE, TRAIN_MODE + "    generator = torch.Generator().manual_seed(0)\n"),
+        caught_by="test_equal_generators_give_equal_batches",
+        explanation="""The run makes a generator of its own, with a fixed seed, and drops the one it was given. Every
+        run sees the same batches.""",
+    ),
+    mistake(
+        "every step starts the generator anew",
+        swap(BATCH, "seed = generator.initial_seed() if generator else 0\n        "
+             "x, y = get_batch(data, batch_size, context_length, torch.Generator().manual_seed(seed))"),
+        caught_by="test_every_step_draws_a_new_batch",
+        explanation="""Each step begins with a fresh generator of the same seed, and so draws the same batch. A generator
+        moves on by itself; that is how the next batch differs.""",
+    ),
+    mistake(
+        "one batch for the whole run",
+        swap(BATCH, ""),
+        swap("    losses = []\n", "    losses = []\n    x, y = get_batch(data, batch_size, context_length, generator)\n"),
+        caught_by="test_every_step_draws_a_new_batch",
+        explanation="""The batch is drawn before the loop, and every step uses it. The model learns these few windows by
+        heart and sees nothing else.""",
+    ),
+    mistake(
+        "the schedule is ignored",
+        swap(RATES, ""),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""The rate is never set. All steps have the one that the optimizer was made with.""",
+    ),
+    mistake(
+        "the schedule is one step ahead",
+        swap(RATES, RATES.replace("schedule(step)", "schedule(step + 1)")),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""Step 0 gets the rate of step 1, and so on. The first rate of the schedule is never used.""",
+    ),
+    mistake(
+        "the rate is set after the step",
+        swap(RATES, ""),
+        swap(TOLD, RATES + TOLD),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""Each step runs with the rate of the one before it, and the first with the optimizer's own. The
+        rate has to be there before the step.""",
+    ),
+    mistake(
+        "only the first parameter group gets the rate",
+        swap(GROUPS, "for group in optimizer.param_groups[:1]:"),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""The schedule reaches one group of parameters. The others go on at the rate that they began
+        with.""",
+    ),
+    mistake(
+        "the rate is set once",
+        swap(RATES, RATES.replace("is not None", "is not None and step == 0")),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""The schedule is asked before the first step only. It has a rate for every step.""",
+    ),
+    mistake(
+        "the rates are multiplied together",
+        swap(RATES, RATES.replace('group["lr"] =', 'group["lr"] *=')),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""The schedule's value is multiplied with the rate of the step before. `schedule(step)` is the rate
+        itself, not a factor.""",
+    ),
+    mistake(
+        "on_step is never called",
+        swap(TOLD, ""),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""`on_step` is taken and not used. Whoever waits for news of the run gets none.""",
+    ),
+    mistake(
+        "on_step counts from 1",
+        swap(TOLD, TOLD.replace("(step, loss)", "(step + 1, loss)")),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""The first step is reported as step 1. Steps are counted from 0, as the schedule does.""",
+    ),
+    mistake(
+        "on_step is called when all is over",
+        swap(TOLD, ""),
+        swap(
+            "    return losses\n",
+            "    for step, loss in enumerate(losses):\n        if on_step is not None:\n"
+            "            on_step(step, loss)\n    return losses\n",
+        ),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""All reports come at the end of the run. They are meant to be heard while it goes on, after each
+        step.""",
+    ),
+    mistake(
+        "on_step is called before the step",
+        swap(TOLD, ""),
+        swap(
+            ONE_STEP,
+            "if on_step is not None:\n            on_step(step, cross_entropy(model(x), y).item())\n        " + ONE_STEP,
+        ),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""`on_step` hears of a step that has not been taken, and the loss is computed twice for it. It is
+        called after the step, with the loss that the step gave.""",
+    ),
+    mistake(
+        "only the last loss is returned",
+        swap("    return losses\n", "    return losses[-1]\n"),
+        caught_by="test_train_returns_a_loss_for_each_step",
+        explanation="""The run returns one number, its last loss. A list with the loss of each step was asked for.""",
+    ),
+    mistake(
+        "the mean loss is returned",
+        swap("    return losses\n", "    return sum(losses) / len(losses)\n"),
+        caught_by="test_train_returns_a_loss_for_each_step",
+        explanation="""The losses of all steps are averaged into one number. Nobody can see from it whether the loss
+        fell.""",
+    ),
+    mistake(
+        "losses are summed up on the way",
+        swap("losses.append(loss)", "losses.append(loss + sum(losses[-1:]))"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Each entry holds the sum of all losses so far. It should be the loss of its own step.""",
+    ),
+    mistake(
+        "one step too few",
+        swap("for step in range(steps):", "for step in range(1, steps):"),
+        caught_by="test_train_returns_a_loss_for_each_step",
+        explanation="""The loop starts at 1 and ends before `steps`. That is one step less than was asked for, and step 0
+        never happens.""",
+    ),
+    mistake(
+        "one step too many",
+        swap("for step in range(steps):", "for step in range(steps + 1):"),
+        caught_by="test_train_returns_a_loss_for_each_step",
+        explanation="""The loop takes one step more than was asked for. Counted from 0, the last one is
+        `steps` - 1.""",
+    ),
+    mistake(
+        "gradients are clipped unasked in every step",
+        swap(ONE_STEP, "loss = train_step(model, optimizer, x, y, 1.0)"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Every step is taken with gradients cut to norm 1. Nobody asked for that, and nobody can turn it
+        off.""",
+    ),
+]

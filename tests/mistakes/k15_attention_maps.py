@@ -1,0 +1,347 @@
+"""k15: what people get wrong about attention maps."""
+
+from dojo.mistakes import mistake, swap
+
+EVAL = "    model.eval()  # dropout passes the weights on as they are\n"
+HOOK = "block.attention.dropout.register_forward_hook(catch)"
+NO_GRAD = "with torch.no_grad():"
+FINALLY = "    finally:\n"
+REMOVE = "        for hook in hooks:\n            hook.remove()\n"
+MODES = "        for module, training in modes:\n            module.training = training\n"
+STACK = "return torch.stack(caught)  # (layers, B, h, T, T)"
+RECEIVED = "received = weights.mean(dim=(0, 2)).sum(dim=1)  # (B, T, T), then (B, T)"
+VIEWERS = "viewers = torch.arange(T, 0, -1, device=weights.device)  # (T,): token j is seen by T − j tokens"
+RESULT = "return received / viewers"
+AXES = "if ax is None:"
+IMAGE = "image = ax.imshow(weights.detach().cpu(), vmin=0)"
+X_TICKS = "ax.set_xticks(range(len(tokens)), labels, rotation=90)"
+Y_TICKS = "ax.set_yticks(range(len(tokens)), labels)"
+RETURN = "    return ax\n"
+
+MISTAKES = [
+    # Step 1
+    mistake(
+        "caught while training",
+        swap(EVAL, ""),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The model runs in the mode it happens to be in. In train mode dropout knocks holes into the weights
+        and scales up the rest, so the rows no longer sum to 1.""",
+    ),
+    mistake(
+        "the weights are caught before dropout, in train mode",
+        swap(EVAL, ""),
+        swap("caught.append(output)", "caught.append(inputs[0])"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The weights are taken before their dropout, and the model still runs in train mode. The other
+        dropouts of the model then change what the later layers look at.""",
+    ),
+    mistake(
+        "layers and heads are swapped",
+        swap(STACK, "return torch.stack(caught).transpose(0, 2)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The heads come first and the layers third. Both are small numbers, so that nobody notices until a
+        map is read under the wrong name.""",
+    ),
+    mistake(
+        "layers come after the texts",
+        swap(STACK, "return torch.stack(caught, dim=1)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The layers are stacked as the second dimension. They come first, before the texts of the batch.""",
+    ),
+    mistake(
+        "layers come after the heads",
+        swap(STACK, "return torch.stack(caught, dim=2)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The layers are stacked as the third dimension. They come first, before the texts and their
+        heads.""",
+    ),
+    mistake(
+        "the layers are glued to the batch",
+        swap(STACK, "return torch.cat(caught)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The layers are put one after the other along the batch, without a dimension of their own. Which map
+        belongs to which layer can no longer be seen.""",
+    ),
+    mistake(
+        "only the last layer",
+        swap(STACK, "return torch.stack(caught[-1:])"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""Only the last layer's weights come back. Every layer has maps of its own, and the early ones look
+        different.""",
+    ),
+    mistake(
+        "only the last layer, without a dimension for layers",
+        swap(STACK, "return caught[-1]"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""Each layer's weights take the place of those before, and the last one's come back alone. What is
+        asked for is all of them, layers first.""",
+    ),
+    mistake(
+        "the last layer comes first",
+        swap(STACK, "return torch.stack(caught[::-1])"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The layers come in reverse order. Layer 0 is the first block of the model.""",
+    ),
+    mistake(
+        "the heads are averaged",
+        swap(STACK, "return torch.stack(caught).mean(dim=2)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The mean over the heads comes back. Heads look for different things, and in their mean that cannot
+        be seen.""",
+    ),
+    mistake(
+        "only the first text",
+        swap(STACK, "return torch.stack(caught)[:, :1]"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The maps of the first text of the batch come back. Each text has maps of its own.""",
+    ),
+    mistake(
+        "rows and columns are swapped",
+        swap(STACK, "return torch.stack(caught).transpose(-1, -2)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""Each map is turned over, so that its columns sum to 1. A row belongs to the token that looks, a column
+        to the one that is looked at.""",
+    ),
+    mistake(
+        "the mixed values are caught, not the weights",
+        swap(HOOK, "block.attention.register_forward_hook(catch)"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The hook hangs on the attention as a whole, or behind it, and catches what it hands on. By then the
+        weights have been used and thrown away.""",
+    ),
+    mistake(
+        "the maps need gradients",
+        swap(NO_GRAD, "with torch.enable_grad():"),
+        caught_by="test_maps_hold_no_gradients",
+        explanation="""The model runs with gradients on, and each map holds on to the whole graph behind it. Maps are for
+        looking at: that memory is wasted, and matplotlib refuses such tensors.""",
+    ),
+    mistake(
+        "hooks stay",
+        swap(REMOVE, ""),
+        caught_by="test_no_hook_stays",
+        explanation="""The hooks are never removed. They go on catching in every later run, and memory fills up.""",
+    ),
+    mistake(
+        "other people's hooks are removed too",
+        swap(
+            REMOVE,
+            "        for block in model.blocks:\n            block.attention.dropout._forward_hooks.clear()\n",
+        ),
+        caught_by="test_no_hook_stays",
+        explanation="""Every hook on the module is removed, whoever hung it there. Only one's own are one's own to
+        remove.""",
+    ),
+    mistake(
+        "the model stays in eval mode",
+        swap(MODES, ""),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""The model is put into eval mode and left there. If it was in the middle of training, it goes on
+        without dropout.""",
+    ),
+    mistake(
+        "the model ends in train mode",
+        swap(MODES, "        model.train()\n"),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""The model is put into train mode at the end, whatever it was in before. A model that was in use would
+        answer with dropout from now on.""",
+    ),
+    mistake(
+        "an error leaves hooks and mode behind",
+        swap(FINALLY, "    except KeyError:\n        raise\n    else:\n"),
+        caught_by="test_no_hook_stays_after_an_error",
+        explanation="""Tidying up comes after the run, and an error in the run skips it. The hooks stay on the model and it
+        stays in eval mode.""",
+    ),
+    mistake(
+        "an error leaves its hooks behind",
+        swap(REMOVE, ""),
+        swap(STACK, "[hook.remove() for hook in hooks]\n    return torch.stack(caught)"),
+        caught_by="test_no_hook_stays_after_an_error",
+        explanation="""The hooks are removed after the run, and an error in the run skips that. They stay on the model and
+        catch in every later run.""",
+    ),
+    mistake(
+        "an error leaves eval mode behind",
+        swap(MODES, ""),
+        swap(STACK, "model.train(modes[0][1])\n    return torch.stack(caught)"),
+        caught_by="test_the_mode_is_as_before_after_an_error",
+        explanation="""The mode is set back after the run, and an error in the run skips that. The model stays in eval
+        mode.""",
+    ),
+    mistake(
+        "the model's error is swallowed",
+        swap(FINALLY, "    except Exception:\n        pass\n    if True:\n"),
+        caught_by="test_no_hook_stays_after_an_error",
+        explanation="""What the model raises is caught and kept quiet. Whoever asked gets half the maps, or another error
+        further on, and does not hear why.""",
+    ),
+    # Step 2
+    mistake(
+        "everyone counts as a viewer",
+        swap(VIEWERS, "viewers = T"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The weights on a token are averaged over all tokens, also those that cannot see it. The last token,
+        which only itself can see, then hardly ever matters.""",
+    ),
+    mistake(
+        "a sum instead of a mean",
+        swap(RESULT, "return received"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The weights on a token are added up and not averaged. Early tokens are seen by more tokens, so they
+        collect more.""",
+    ),
+    mistake(
+        "summed over layers and heads too",
+        swap(RECEIVED, "received = weights.sum(dim=(0, 2)).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Layers and heads are added up and not averaged. The result then grows with the size of the
+        model.""",
+    ),
+    mistake(
+        "how much a token looks, not how much it is looked at",
+        swap(RECEIVED, "received = weights.mean(dim=(0, 2)).sum(dim=2)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Each row is added up, and rows sum to 1 whatever the token. What others have on a token stands in its
+        column.""",
+    ),
+    mistake(
+        "the viewers are counted from the wrong end",
+        swap(VIEWERS, "viewers = torch.arange(1, T + 1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Each token is divided by how many tokens it can see. What counts is how many can see it.""",
+    ),
+    mistake(
+        "one viewer too many",
+        swap(VIEWERS, "viewers = torch.arange(T, 0, -1) + 1"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The number of tokens that can see a token is one too high. The last one is seen by one token,
+        itself.""",
+    ),
+    mistake(
+        "a look at oneself does not count",
+        swap(RECEIVED, "received = weights.tril(-1).mean(dim=(0, 2)).sum(dim=1)"),
+        swap(VIEWERS, "viewers = (torch.arange(T, 0, -1) - 1).clamp(min=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The diagonal is left out. A token can see itself, so it is one of those over whom the mean is
+        taken.""",
+    ),
+    mistake(
+        "importance of the last layer",
+        swap(RECEIVED, "received = weights[-1].mean(dim=1).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Only the last layer is looked at. The mean is over all layers.""",
+    ),
+    mistake(
+        "importance of the first head",
+        swap(RECEIVED, "received = weights[:, :, 0].mean(dim=0).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Only the first head of each layer is looked at. The mean is over all heads.""",
+    ),
+    mistake(
+        "the strongest head decides",
+        swap(RECEIVED, "received = weights.amax(dim=2).mean(dim=0).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The largest weight among the heads is taken for each look. The mean is over all heads.""",
+    ),
+    mistake(
+        "importance is made to sum to 1",
+        swap(RESULT, "return received / viewers / (received / viewers).sum(dim=-1, keepdim=True)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The result is scaled so that it sums to 1. It is then no longer a mean weight, and texts of different
+        lengths cannot be compared.""",
+    ),
+    mistake(
+        "the texts are averaged",
+        swap(RECEIVED, "received = weights.mean(dim=(0, 1, 2)).sum(dim=0)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The mean runs over the batch too. Each text has tokens of its own, and so its own importances.""",
+    ),
+    mistake(
+        "layers or heads are kept apart",
+        swap(RECEIVED, "received = weights.mean(dim=0).sum(dim=2)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""There is a number for each head. The mean is over layers and heads alike, one number a token.""",
+    ),
+    # Step 3
+    mistake(
+        "x and y are swapped",
+        swap(IMAGE, "image = ax.imshow(weights.T.detach().cpu(), vmin=0)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""The image is turned over: the tokens that look are on x. In `imshow` a row of the matrix is a row of
+        the picture, and columns run along x.""",
+    ),
+    mistake(
+        "the image stands on its head",
+        swap(IMAGE, "image = ax.imshow(weights.flip(0).detach().cpu(), vmin=0)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""The rows of the image are reversed, and the labels beside them are not. Each row then stands beside
+        another token's name.""",
+    ),
+    mistake(
+        "colours are logarithms",
+        swap(IMAGE, "image = ax.imshow((weights + 1e-9).log().detach().cpu())"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""The colour is the logarithm of the weight. Weights that are as good as nothing then look
+        important.""",
+    ),
+    mistake(
+        "each row is stretched to 1",
+        swap(IMAGE, "image = ax.imshow((weights / weights.amax(dim=-1, keepdim=True)).detach().cpu(), vmin=0)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""Each row is divided by its largest weight. Rows that spread their attention then look as sharp as
+        those that do not.""",
+    ),
+    mistake(
+        "no tokens on x",
+        swap(X_TICKS, "ax.set_xticks(range(len(tokens)))"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The ticks on x carry numbers. Without the tokens' text nobody can tell what is looked at.""",
+    ),
+    mistake(
+        "no tokens on y",
+        swap(Y_TICKS, "ax.set_yticks(range(len(tokens)))"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The ticks on y carry numbers. Without the tokens' text nobody can tell who is looking.""",
+    ),
+    mistake(
+        "no tokens at all",
+        swap(X_TICKS, "ax.set_xticks(range(len(tokens)))"),
+        swap(Y_TICKS, "ax.set_yticks(range(len(tokens)))"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The ticks carry numbers on both axes. Without the tokens' text the map cannot be read.""",
+    ),
+    mistake(
+        "the tokens on y are in reverse",
+        swap(Y_TICKS, "ax.set_yticks(range(len(tokens)), labels[::-1])"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The labels on y run from the last token to the first. Row 0 of the image is the first token.""",
+    ),
+    mistake(
+        "the axes that were given are not used",
+        swap(AXES, "if True:"),
+        caught_by="test_the_axes_come_back",
+        explanation="""A new figure is made each time, and the axes that were handed over stay empty. Whoever lays several
+        maps side by side gets none of them.""",
+    ),
+    mistake(
+        "nothing is returned",
+        swap(RETURN, ""),
+        caught_by="test_the_axes_come_back",
+        explanation="""The picture is drawn and nothing comes back. Without the axes nobody can put a title to it or save
+        it.""",
+    ),
+    mistake(
+        "the figure is returned",
+        swap(RETURN, "    return ax.figure\n"),
+        caught_by="test_the_axes_come_back",
+        explanation="""The figure comes back, and not the axes in it. With several maps in a figure it would not be known
+        which is meant.""",
+    ),
+    mistake(
+        "the image is returned",
+        swap(RETURN, "    return image\n"),
+        caught_by="test_the_axes_come_back",
+        explanation="""What `imshow` gives comes back, and not the axes. The ticks and titles belong to the axes.""",
+    ),
+]
