@@ -157,16 +157,18 @@ class _Unusable(ModuleType):
 def _hidden(ban: Ban) -> Iterator[None]:
     """Put a module that refuses in the place of the real one. Tests imported the real one before."""
     loaded = {name: sys.modules.pop(name) for name in _parts(ban.module)}
-    for name in {ban.module, *loaded}:
+    hidden = {ban.module, *loaded}
+    for name in hidden:
         sys.modules[name] = _Unusable(name, ban)
     try:
         yield
     finally:
-        for name in _parts(ban.module):
-            del sys.modules[name]
+        for name in hidden:
+            sys.modules.pop(name, None)
         sys.modules.update(loaded)
 
 
 def _parts(module: str) -> list[str]:
-    """The loaded modules that belong to `module`; this runs for every example, past thousands of names."""
-    return [name for name in sys.modules if name.startswith(module) and name.split(".")[0] == module]
+    """The loaded modules that belong to `module`. Asked at every example, so thousands of names are not looked through
+    for nothing: without the package none of its parts is loaded."""
+    return [name for name in sys.modules if name.split(".")[0] == module] if module in sys.modules else []

@@ -115,11 +115,11 @@ class Catalog:
         wanted = text.strip().lower().replace("-", "_").removesuffix(".py")
         names = {name: kata for kata in self.katas for name in (kata.slug, kata.name, kata.code, str(kata.number))}
         digits = wanted.removeprefix("k")
-        if digits.isdigit():
+        if digits.isdecimal():
             wanted = str(int(digits))
         if wanted in names:
             return names[wanted]
-        if digits.isdigit():
+        if digits.isdecimal():
             last = self.katas[-1].number if self.katas else 0
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
         words = {word: kata for kata in self.katas for word in kata.name.split("_")}

@@ -41,13 +41,14 @@ class Mismatch(AssertionError):
         self.want = _frozen(want)
         self.given = {name: _frozen(value) for name, value in (given or {}).items()}
         self.example: dict[str, Any] = {}
+        self.tolerance: float | None = None  # the one it was found with, where that is not the usual one
 
     def differs(self) -> Tensor | None:
         """Which entries of `got` differ from `want`, when both are tensors of one shape."""
         got, want = self.got, self.want
         if not isinstance(got, Tensor) or not isinstance(want, Tensor) or got.shape != want.shape or got.is_meta:
             return None
-        return ~_close(got, want, _tolerance(got, want))
+        return ~_close(got, want, _tolerance(got, want) if self.tolerance is None else self.tolerance)
 
     def texts(self) -> tuple[str, str]:
         """Expected and got, ready to read, in as few digits as show the difference."""
@@ -73,7 +74,9 @@ def equal(got: Any, want: Any, what: str = "the result", tolerance: float | None
         if want.is_floating_point() and got.isnan().any() and not want.isnan().any():
             raise Mismatch(f"{what} holds NaN (not a number)", got, want, given)
         if not _close(got, want, bound).all():
-            raise Mismatch(f"{what} has wrong values", got, want, given)
+            wrong = Mismatch(f"{what} has wrong values", got, want, given)
+            wrong.tolerance = tolerance
+            raise wrong
         return
     present(got, what, want, given)
     if isinstance(want, float) and isinstance(got, (int, float)) and not isinstance(got, bool):

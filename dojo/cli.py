@@ -94,8 +94,9 @@ def solution(kata: str) -> None:
     wanted = school.find(kata)
     if school.progress.status(wanted) != "solved":
         warn(f"{wanted.code} is not solved yet; a hint may be enough: make hint KATA={wanted.number}")
-    text = wanted.solution.read_text(encoding="utf-8").splitlines()
-    console.print(Text("\n".join(line for line in text if not (stubs.OPEN.match(line) or stubs.CLOSE.match(line)))))
+    for line in wanted.solution.read_text(encoding="utf-8").splitlines():
+        if not (stubs.OPEN.match(line) or stubs.CLOSE.match(line)):
+            print(line)  # the console would break long lines
 
 
 @app.command()
@@ -108,7 +109,12 @@ def reset(kata: str) -> None:
         if stubs.read(wanted.file) == stubs.stub_of(wanted):
             console.print(f"{wanted.file.relative_to(school.root).as_posix()} is the untouched stub already.")
             return
-        console.print(f"Your file is kept as {_back_up(school.root, wanted).relative_to(school.root).as_posix()}")
+        try:
+            kept = _back_up(school.root, wanted)
+        except OSError as error:
+            warn(f"Your file could not be kept, so nothing was changed: {error}.")
+            raise SystemExit(1) from None
+        console.print(f"Your file is kept as {kept.relative_to(school.root).as_posix()}")
     stubs.write(wanted)
     console.print(f"{wanted.file.relative_to(school.root).as_posix()} is the stub again.")
 

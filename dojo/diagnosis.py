@@ -79,7 +79,7 @@ class Detective:
         fitting = self.consistent(pairs, first, richer)
         if whole := self.consistent(fitting, others):
             return _both(whole)
-        return _either(singles) if singles else _both(fitting)
+        return _either(self.likely(singles, others)) if singles else _both(self.likely(fitting, others))
 
     def trial(self, checks: Iterable[tuple[Claim, dict[str, Any]]]) -> Trial:
         """The learner's answers to some checks; steps that are not started say nothing."""
@@ -96,6 +96,18 @@ class Detective:
     def consistent(self, suspects: Sequence[Suspect], *trials: Trial) -> list[Suspect]:
         """The suspects that give the learner's answers in every trial."""
         return [suspect for suspect in suspects if all(self._gives(suspect, trial) for trial in trials)]
+
+    def likely(self, suspects: Sequence[Suspect], trial: Trial) -> list[Suspect]:
+        """Of suspects that explain a part only, those that fail nowhere where the learner's code is right (a mistake
+        that was made shows there too), and sooner those that give a wrong answer, or an error, where it does."""
+        learner = [answer[0] for answer in trial.answers]
+        kinds = {suspect: self._kinds(suspect, trial) for suspect in suspects}
+        left = [one for one in suspects if not any(a == "passed" != b for a, b in zip(learner, kinds[one]))]
+        return [one for one in left if kinds[one] == learner] or left
+
+    def _kinds(self, suspect: Suspect, trial: Trial) -> list[str]:
+        subject = self._subject(suspect)
+        return [claim.once(subject, self.reference, example).kind for claim, example in trial.checks]
 
     def _gives(self, suspect: Suspect, trial: Trial) -> bool:
         if time.monotonic() > self.deadline:  # before a text is composed and compiled in vain

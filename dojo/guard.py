@@ -37,5 +37,13 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if "solutions" not in name and "mistakes" not in name and "alternatives" not in name:
         return
     path = Path(name).resolve()
-    if any(path.is_relative_to(folder) for folder in _watched):
+    if any(path.is_relative_to(folder) for folder in _watched) and not _shows_a_line():
         raise Refused("Your file reads the reference solutions. They are for comparing, after you have passed.")
+
+
+def _shows_a_line() -> bool:
+    """Whether a traceback or a warning opens the file, to quote the line of code that it is about."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") in ("tokenize", "linecache"):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") in ("traceback", "warnings")

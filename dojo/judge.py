@@ -28,7 +28,7 @@ class Judge:
         """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
         process = self._start()
         request = {
-            "root": str(self.root),
+            "root": str(kata.root),
             "slug": kata.slug,
             "solved": sorted(solved),
             "path": str(path) if path else None,

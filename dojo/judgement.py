@@ -20,7 +20,7 @@ from .verdict import Verdict
 from .workspace import LoadError, Subject, Workspace
 
 LOADING = 5.0  # seconds of processor time that importing a learner's file may take
-Notify = Callable[[str], None]
+Notify = Callable[[dict[str, Any]], None]  # is told fields of the verdict as soon as they are known
 
 
 class Judgement:
@@ -37,7 +37,7 @@ class Judgement:
 
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
-        self.notify("your file is being imported")
+        self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
         self.reference = self.workspace.reference(self.kata)
         leaks: list[str] = []
         try:
@@ -62,6 +62,7 @@ class Judgement:
         started = time.perf_counter()
         if self.load():
             for step, claims in self.suite.steps.items():
+                self.notify({"steps": self._all_steps()})
                 outcomes = self.run_step(step, claims)
                 if self.verdict.verdict != "passed":
                     break
@@ -71,7 +72,7 @@ class Judgement:
                     failing.sort(key=lambda pair: pair[1].kind == "not_started")
                     self.fail(*failing[0])
                     break
-        self._fill_steps()
+        self.verdict.steps = self._all_steps()
         self.verdict.seconds = round(time.perf_counter() - started, 4)
         return self.verdict
 
@@ -99,7 +100,7 @@ class Judgement:
     def check(self, claim: Claim) -> Outcome:
         """Check one claim within its time; running out of time or memory ends the judgement."""
         assert self.subject is not None
-        self.notify(claim.sentence)
+        self.notify({"step": claim.step, "claim": claim.sentence, "property": claim.name})
         self.subject.called.clear()
         modes = (lambda: enforced(self.suite.bans, claim.step), self.workspace.watching)
         try:
@@ -155,7 +156,7 @@ class Judgement:
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
-        self.notify("looking for the mistake behind it")
+        self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._all_steps()}})
         try:
             with limit(10.0):
                 detective = Detective(self.kata, self.workspace, self.suite, self.subject)
@@ -212,14 +213,14 @@ class Judgement:
         except (OSError, IndexError):
             return ""
 
-    def _fill_steps(self) -> None:
-        done = {entry["step"] for entry in self.verdict.steps}
+    def _all_steps(self) -> list[dict[str, Any]]:
+        """The steps that were judged, and the others as not reached."""
+        found = {entry["step"]: entry for entry in self.verdict.steps}
         for step, claims in self.suite.steps.items():
-            if step not in done:
-                parts = [{"name": c.name, "claim": c.sentence, "status": "not_reached", "seconds": 0.0} for c in claims]
-                title = self.kata.steps.get(step, "")
-                entry = {"step": step, "title": title, "properties": parts, "status": "not_reached", "seconds": 0.0}
-                self.verdict.steps.append(entry)
+            parts = [{"name": c.name, "claim": c.sentence, "status": "not_reached", "seconds": 0.0} for c in claims]
+            entry = {"step": step, "title": self.kata.steps.get(step, ""), "properties": parts}
+            found.setdefault(step, entry | {"status": "not_reached", "seconds": 0.0})
+        return list(found.values())
 
 
 def _sentence(problem: str) -> str:

@@ -31,11 +31,11 @@ class Progress:
         try:
             data = json.loads(path.read_bytes())
             katas = data["katas"]
-            if not isinstance(katas, dict) or not all(isinstance(entry, dict) for entry in katas.values()):
+            if not isinstance(katas, dict) or not all(map(_sound, katas.values())):
                 raise ValueError("its form is unknown")
         except FileNotFoundError:
             return cls(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             aside = path.with_name(f"progress.damaged-{datetime.now():%Y%m%d-%H%M%S}.json")
             try:
                 path.replace(aside)
@@ -85,6 +85,14 @@ class Progress:
     def solved(self, catalog: Catalog) -> frozenset[str]:
         """The slugs of the katas that are solved with their file as it now stands."""
         return frozenset(kata.slug for kata in catalog.katas if self.status(kata) == "solved")
+
+
+def _sound(entry: Any) -> bool:
+    """Whether a kata's record is of the form that `note` and the hints write."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("hints", {}), dict):
+        return False
+    counts = [entry.get("attempts", 0), entry.get("step") or 0, *entry.get("hints", {}).values()]
+    return all(isinstance(count, int) for count in counts)
 
 
 def fingerprint(path: Path) -> str | None:

@@ -6,6 +6,7 @@ ones are skipped. What a failing test prints is the report, not the traceback of
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ class Session:
         self.failed_step: int | None = None
         if not self.judgement.load():
             self.failed_step = 0
+        self.loaded = self.judgement.verdict
 
     def run(self, name: str) -> None:
         """Check one claim: passes, skips (an earlier step failed) or raises NotPassed."""
@@ -44,11 +46,12 @@ class Session:
         if self.failed_step is not None and claim.step > self.failed_step:
             first = "the file cannot be run" if self.failed_step < 0 else f"step {self.failed_step} comes first"
             pytest.skip(first)
+        self.judgement.verdict = copy.deepcopy(self.loaded)  # each test has a verdict of its own
         outcome = self.judgement.check(claim)
         if outcome.kind == "passed":
             return
         self.failed_step = claim.step
-        if self.judgement.verdict.verdict == "passed" or outcome.kind != "raised":
+        if self.judgement.verdict.verdict == "passed":
             self.judgement.fail(claim, outcome)
         raise NotPassed(self.report())
 

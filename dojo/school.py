@@ -8,7 +8,7 @@ from rich.text import Text
 from .catalog import Catalog, Kata, UnknownKata, find_root
 from .progress import Progress
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 STATUS = {
     "solved": ("✓", "solved", "green"),
     "changed": ("~", "solved before, changed since", "yellow"),

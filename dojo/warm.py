@@ -82,11 +82,10 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         os.close(results)
         os.close(outputs)
     told = {kind: value for event in events for kind, value in event.items()}
-    verdict = told.get("verdict")
-    if trouble or verdict is None:
-        verdict = _without_verdict(request, events, trouble or told.get("trouble") or _how_it_ended(status))
-    verdict["output"] = output
-    return verdict
+    verdict = told.get("verdict") or told.get("undiagnosed")
+    if trouble and "undiagnosed" not in told or verdict is None:
+        verdict = _without_verdict(request, told, trouble or told.get("trouble") or _how_it_ended(status))
+    return verdict | {"output": output}
 
 
 def _be_the_child(request: dict[str, Any], give_result: int, give_output: int) -> None:
@@ -105,7 +104,7 @@ def _be_the_child(request: dict[str, Any], give_result: int, give_output: int) -
         os.dup2(give_output, 2)
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
         bound_resources()
-        answer = judge(request, lambda event: send({"doing": event}))
+        answer = judge(request, send)
         with contextlib.suppress(Exception):  # the learner's code may have closed them
             sys.stdout.flush()
             sys.stderr.flush()
@@ -169,14 +168,15 @@ def _events(told: bytes) -> list[dict[str, Any]]:
     return [event for event in found if isinstance(event, dict)]
 
 
-def _without_verdict(request: dict[str, Any], events: list[dict[str, Any]], trouble: str) -> dict[str, Any]:
-    doing = [event["doing"] for event in events if "doing" in event]
+def _without_verdict(request: dict[str, Any], told: dict[str, Any], trouble: str) -> dict[str, Any]:
     kata = Catalog(Path(request["root"])).by_slug(request["slug"])
-    verdict = Verdict(kata.code, "error", message=trouble)
-    importing = len(doing) <= 1
-    verdict.claim = "" if importing else doing[-1]
-    if importing:
+    known = {name: told[name] for name in ("step", "claim", "property", "steps", "stand_ins") if name in told}
+    verdict = Verdict(kata.code, "error", message=trouble, **known)
+    if verdict.step is None:
         verdict.message += " It happened while the file was imported."
+    for entry in verdict.steps:
+        if entry["step"] == verdict.step:
+            entry["status"] = "failed"
     return verdict.as_dict()
 
 
