@@ -82,8 +82,11 @@ class Claim:
     seconds: float
     slow: bool = False
 
-    def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = ()) -> Outcome:
-        """Check on many examples: the outcome on the smallest that fails, or a pass."""
+    def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
+        """Check on many examples: the outcome on the smallest that fails, or a pass.
+
+        Each example is checked within `modes`; the first few within the `costly` ones as well.
+        """
         last = Outcome("passed")
         leaks: set[str] = set()
         seen = 0
@@ -91,7 +94,7 @@ class Claim:
         def body(**example: Any) -> None:
             nonlocal last, seen
             seen += 1
-            outcome = self.once(kata, reference, example, modes if seen <= WATCHED else ())
+            outcome = self.once(kata, reference, example, (*modes, *costly) if seen <= WATCHED else modes)
             leaks.update(outcome.leaks)
             if outcome.kind == "passed":
                 return

@@ -195,7 +195,7 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
             except JudgeError as error:
                 warn(str(error))
                 raise SystemExit(1) from None
-            school.progress.note(kata, verdict["verdict"], verdict["step"])
+            school.progress.note(kata, verdict["verdict"], verdict["step"], verdict["fingerprint"])
             school.save()
             if as_json:
                 print(json.dumps(verdict, ensure_ascii=False))

@@ -14,6 +14,7 @@ from .check import Mismatch
 from .claims import Claim, Missing, Outcome, Refused, Stop, settled, unwritten_step
 from .diagnosis import Detective
 from .limits import TimeUp, limit, out_of_memory
+from .progress import fingerprint
 from .show import show
 from .suite import Suite, load_suite
 from .verdict import Verdict
@@ -39,6 +40,7 @@ class Judgement:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
         self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
         self.reference = self.workspace.reference(self.kata)
+        self.verdict.fingerprint = fingerprint(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
             with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
@@ -50,7 +52,7 @@ class Judgement:
         except TimeUp as error:
             self._stop("error", f"Importing your file {error}", error=error)
         except SystemExit as error:
-            self._stop("error", "Your file ends the program (sys.exit) while it is imported.", error=error)
+            self._stop("error", "Your file ends the program while it is imported (sys.exit?).", error=error)
         except (Exception, Stop) as error:
             said = "takes more memory than it may." if out_of_memory(error) else f"raises {_said(error)}"
             self._stop("error", f"Importing your file {said}", error=error)
@@ -102,10 +104,10 @@ class Judgement:
         assert self.subject is not None
         self.notify({"step": claim.step, "claim": claim.sentence, "property": claim.name})
         self.subject.called.clear()
-        modes = (lambda: enforced(self.suite.bans, claim.step), self.workspace.watching)
+        costly = (lambda: enforced(self.suite.bans, claim.step),)
         try:
             with limit(claim.seconds):
-                outcome = claim.check(self.subject, self.reference, modes)
+                outcome = claim.check(self.subject, self.reference, (self.workspace.watching,), costly)
         except TimeUp as error:
             self._stop("error", f"Your code {error}", claim=claim, error=error)
             return Outcome("raised", error)
@@ -132,7 +134,7 @@ class Judgement:
         elif out_of_memory(error):
             self._stop("error", "Your code asks for more memory than it may have.", claim=claim, error=error)
         elif isinstance(error, SystemExit):
-            self._stop("error", "Your code ends the program (sys.exit).", claim=claim, error=error)
+            self._stop("error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
         else:
             self._stop("failed", *self._what_is_wrong(error), claim=claim, error=error)
             if isinstance(error, Mismatch):

@@ -46,14 +46,14 @@ class Progress:
             return cls(path)
         return cls(path, katas)
 
-    def note(self, kata: Kata, verdict: str, step: int | None) -> None:
-        """Note an attempt; `save` writes it."""
+    def note(self, kata: Kata, verdict: str, step: int | None, judged: str | None = None) -> None:
+        """Note an attempt, on the file with the fingerprint `judged`; `save` writes it."""
         entry = self.katas.setdefault(kata.slug, {"attempts": 0})
         entry["attempts"] = int(entry.get("attempts", 0)) + 1
         entry["last"] = verdict
         entry["step"] = step
         if verdict == "passed":
-            entry["passed_with"] = fingerprint(kata.file)
+            entry["passed_with"] = judged or fingerprint(kata.file)
             entry["passed_at"] = datetime.now().isoformat(timespec="seconds")
 
     def save(self) -> None:

@@ -32,6 +32,7 @@ class Verdict:
     output: str = ""  # what the learner's code printed
     traceback: str = ""
     seconds: float = 0.0
+    fingerprint: str | None = None  # the hash of the file that was judged
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

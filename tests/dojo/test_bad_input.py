@@ -11,7 +11,7 @@ import pytest
 from dojo.judge import Judge
 from dojo.report import render
 
-from .learners import DROP, FILL, MASK, MIX, SOLUTION, STEP_1, STUB, WEIGHTS, Learner, body, line_of, swapped
+from .learners import DROP, FILL, MASK, SOLUTION, STEP_1, STUB, WEIGHTS, Learner, body, line_of, swapped
 from .trees import ROOT
 
 
@@ -197,7 +197,7 @@ def test_an_exception_that_ends_programs_is_no_pass(learner, kind):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("__import__('sys').exit(0)", "Your file ends the program (sys.exit) while it is imported."),
+        ("__import__('sys').exit(0)", "Your file ends the program while it is imported (sys.exit?)."),
         ("__import__('os')._exit(0)", "(os._exit?). It happened while the file was imported."),
     ],
 )
@@ -209,7 +209,7 @@ def test_ending_the_program_at_import_is_no_pass(learner, call, said):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("__import__('sys').exit(0)", "Your code ends the program (sys.exit)."),
+        ("__import__('sys').exit(0)", "Your code ends the program (sys.exit?)."),
         ("__import__('os')._exit(0)", "Your code ended the program before there was a verdict (os._exit?)."),
         ("__import__('os').kill(__import__('os').getpid(), 11)", "Your code crashed Python itself (SIGSEGV)."),
         ("__import__('os').closerange(3, 99)", "Your code ended the program before there was a verdict (os._exit?)."),
@@ -311,29 +311,20 @@ def test_waiting_for_input_is_told(learner):
 
 # What is not allowed.
 
-SDPA = "torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)"
-SWALLOW = f"""try:
-            return {SDPA}
-        except BaseException:
-            pass
-        return self.dropout(weights) @ value"""
-ALIAS = f"sdpa = getattr(torch.nn.functional, 'scaled_dot' + '_product_attention')\n        {MIX}"
+Q = "*[torch.ones(1, 1, 2)] * 3"
+BANNED = {
+    "plain": [f"nn.functional.scaled_dot_product_attention({Q})"],
+    "swallowed": [f"try: nn.functional.scaled_dot_product_attention({Q})", "except BaseException: pass"],
+    "alias": ["sdpa = getattr(nn.functional, 'scaled_dot' + '_product_attention')", f"sdpa({Q})"],
+    "operation": [f"torch.ops.aten.scaled_dot_product_attention({Q})"],
+    "module": [f"nn.MultiheadAttention(2, 1)({Q})"],
+}
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        f"return {SDPA}",
-        SWALLOW,
-        ALIAS.replace(MIX, "return sdpa(query, key, value, is_causal=True)"),
-        "return torch.ops.aten.scaled_dot_product_attention(query, key, value, is_causal=True)",
-        "return nn.MultiheadAttention(value.shape[-1], 1)(value, value, value)[0]",
-    ],
-    ids=["plain", "swallowed", "alias", "operation", "module"],
-)
-def test_a_banned_call_is_refused_with_the_reason(learner, code):
-    verdict = learner.saves(swapped(MIX, code))
-    assert (verdict["verdict"], verdict["step"]) == ("refused", 4)
+@pytest.mark.parametrize("lines", BANNED.values(), ids=BANNED.keys())
+def test_a_banned_call_is_refused_with_the_reason(learner, lines):
+    verdict = learner.saves(body("causal_mask", *lines))
+    assert (verdict["verdict"], verdict["step"]) == ("refused", 1)
     assert re.fullmatch(r"Your code calls `\w+attention\w*`, which this kata does not allow: .+", verdict["message"])
 
 

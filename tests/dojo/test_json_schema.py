@@ -9,7 +9,7 @@ from dojo.verdict import Verdict
 
 FIELDS = {
     *("kata", "verdict", "step", "message", "claim", "property", "example", "expected", "got", "where"),
-    *("diagnosis", "relation", "steps", "stand_ins", "notes", "output", "traceback", "seconds"),
+    *("diagnosis", "relation", "steps", "stand_ins", "notes", "output", "traceback", "seconds", "fingerprint"),
 }
 KINDS = {
     "passed": lambda text: text,

@@ -113,3 +113,13 @@ def test_a_record_that_cannot_be_replaced_stays_as_it_was(record, kata, tmp_path
     with pytest.raises(OSError, match="disk full"):
         progress.save()
     assert record.read_text() == before and [path.name for path in record.parent.iterdir()] == ["progress.json"]
+
+
+def test_a_file_saved_while_it_was_judged_is_not_solved(tmp_path, monkeypatch):
+    """What passed is what was judged, not what stands there by now."""
+    kata = Kata(tmp_path, "k05_causal_attention")
+    kata.file.parent.mkdir(parents=True)
+    kata.file.write_text("saved later")
+    progress = Progress.load(tmp_path)
+    progress.note(kata, "passed", None, judged="the hash of what was judged")
+    assert progress.status(kata) == "changed"

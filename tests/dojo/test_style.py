@@ -1,10 +1,9 @@
 """The budgets of the house: small files, small functions, and imports that point one way."""
 
 import ast
+import re
 
 import pytest
-
-from dojo.catalog import Catalog
 
 from .trees import ROOT
 
@@ -70,8 +69,7 @@ def test_the_lower_floors_name_no_single_kata(name):
     }
     texts = [node.value for node in ast.walk(TREES[name]) if isinstance(node, ast.Constant)]
     texts = [text for text in texts if isinstance(text, str) and text not in docstrings]
-    names = {word for kata in Catalog(ROOT).katas for word in (kata.slug, kata.name)}
-    assert not [text for text in texts if any(word in text for word in names)]
+    assert not [text for text in texts if re.search(r"\bk\d\d(_\w+)?\b", text)]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -80,7 +78,7 @@ def test_public_things_say_what_they_do(name):
         node.name
         for node in TREES[name].body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
-        if ast.get_docstring(node) is None
+        if ast.get_docstring(node) is None and not node.name.startswith("pytest_")
     ]
     assert public == [] or name == "cli" and public == ["app"]
     assert name == "__init__" or ast.get_docstring(TREES[name])

@@ -240,7 +240,13 @@ def test_dropout_acts_on_the_sum(kata, size, rate):
     got = module.train()(ids)
     check.tensor(whole, size.shape("B T D"), torch.float32, "the embedding in eval mode")
     check.tensor(got, whole.shape, torch.float32, "the embedding in training")
-    check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
+    try:
+        check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
+    except check.Mismatch as mismatch:
+        factors = [round(factor, 3) for factor in (got / whole).detach().unique().tolist()]
+        if len(set(factors)) <= 3:  # the same factors on other entries are the same mistake
+            mismatch.alike = sorted(set(factors))
+        raise
 
 
 @claim(step=4, examples=4, rate=rates, seed=st.integers(0, 99))
@@ -294,8 +300,8 @@ def test_positions_are_made_where_the_ids_are(kata, size, room):
             if str(error) == "step 4":
                 raise
         if devices.mixed:
-            problem = f"`{devices.mixed}` gets tensors of two devices"
-            raise check.Mismatch(problem, "one made on the CPU", "all on the device of the ids")
+            problem = "a tensor on the CPU meets one on the device of the ids"
+            raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of the ids", alike="")
         if got is not None:
             check.tensor(got, size.shape("B T D"), torch.float32, "the embedding on another device")
             check.equal(got.device.type, "meta", "the device of the embedding, for ids on the device meta")

@@ -322,6 +322,7 @@ def test_input_stays_as_it_was(kata, size):
 def test_mask_is_a_buffer(kata, size):
     """`mask` is a buffer: it moves with the module, and it is not trained."""
     module = attention(kata, size)
+    check.parameter(module, "mask")
     check.equal("mask" in dict(module.named_buffers()), True, "the presence of `mask` among the buffers")
     check.equal("mask" in dict(module.named_parameters()), False, "the presence of `mask` among the parameters")
     check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
@@ -332,6 +333,7 @@ def gradient_by_token(module, size):
     x = size.normal("B T d_in").requires_grad_()
     output = module(x)
     check.tensor(output, size.shape("B T d_out"), x.dtype, "the output")
+    passes_gradients(output)
     rows = []
     for t in range(size.T):
         weight = size.normal("B d_out", salt="probe")
@@ -340,13 +342,17 @@ def gradient_by_token(module, size):
     return torch.stack(rows)
 
 
+def passes_gradients(output):
+    if not output.requires_grad:
+        raise check.Mismatch("no gradient passes: the output is cut off from what it was made of", output)
+
+
 def gradients(module, size):
     """The gradient of each projection's weight, in the order of PROJECTIONS."""
     x, probe = size.normal("B T d_in", scale=0.3), size.normal("B T d_out", salt="probe")
     output = module(x)
     check.tensor(output, probe.shape, x.dtype, "the output")
-    if not output.requires_grad:
-        raise check.Mismatch("no gradient passes: the output is cut off from the parameters", output)
+    passes_gradients(output)
     weights = [check.parameter(module, f"{name}.weight") for name in PROJECTIONS]
     found = torch.autograd.grad((output * probe).sum(), weights, allow_unused=True)
     for name, gradient in zip(PROJECTIONS, found):

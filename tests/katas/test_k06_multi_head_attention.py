@@ -158,6 +158,7 @@ def test_layers_are_linear_and_serve_all_heads(kata, size, bias):
 def test_mask_is_a_buffer(kata, size):
     """`mask` is a buffer: it moves with the module, and it is not trained."""
     module = fused(kata, size)
+    check.parameter(module, "mask")
     check.equal("mask" in dict(module.named_buffers()), True, "the presence of `mask` among the buffers")
     check.equal("mask" in dict(module.named_parameters()), False, "the presence of `mask` among the parameters")
     check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
@@ -271,12 +272,22 @@ def test_extreme_inputs_do_not_break_the_mask(kata, reference, size):
 @claim(step=4, size=sizes("h T B", h=(2, 3), T=(2, 5)), rate=rates, examples=8, double=True)
 def test_dropout_acts_on_the_weights(kata, size, rate):
     """In training, attention weights are dropped (exactly 0) or scaled by 1 / (1 − rate), and nothing else is."""
-    T = size.T
-    module = kata.MultiHeadAttention(T, size.h * 2 * T, T, rate, size.h)
-    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
-    randomise(module, size)
-    values_that_show_the_weights(module, "W_value.weight", T, size.h)
-    drops_weights(with_plain_out_proj(module), size, rate)
+    module = that_shows_its_weights(kata, size, rate)
+    with torch.no_grad():
+        module.out_proj.bias.fill_(1)  # which no dropout may touch
+    drops_weights(module, size, rate, bias=1)
+
+
+@claim(step=4, size=sizes("h T B", h=(2, 3), T=(5, 5), B=(2, 4)), examples=2)
+def test_every_head_drops_weights_of_its_own(kata, size):
+    """In training, every head and every row of the batch drops weights of its own."""
+    module = that_shows_its_weights(kata, size, 0.5).train()
+    output = module(torch.eye(size.T).expand(size.B, size.T, size.T).clone())
+    check.tensor(output, size.shape("B T h*2*T"), output.dtype, "the output in training")
+    kept = output.unflatten(-1, (size.h, 2 * size.T)) != 0
+    for what, one, other in (("heads", kept[:, :, 0], kept[:, :, 1]), ("rows of the batch", kept[0], kept[1])):
+        if torch.equal(one, other):
+            raise check.Mismatch(f"two {what} drop the same weights", one)
 
 
 @claim(step=4, examples=4, seed=st.integers(0, 99))
@@ -379,8 +390,7 @@ def gradients(module, x, probe, names):
     """The gradient of each parameter under the sum of output times probe."""
     output = module(x)
     check.tensor(output, probe.shape, probe.dtype, "the output")
-    if not output.requires_grad:
-        raise check.Mismatch("no gradient passes: the output is cut off from the parameters", output)
+    passes_gradients(output)
     inputs = [check.parameter(module, name) for name in names]
     found = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True)
     for name, gradient in zip(names, found):
@@ -389,17 +399,32 @@ def gradients(module, x, probe, names):
     return found
 
 
+def passes_gradients(output):
+    if not output.requires_grad:
+        raise check.Mismatch("no gradient passes: the output is cut off from what it was made of", output)
+
+
 def gradient_by_token(module, size, channels=slice(None)):
     """How much output (row) depends on input (column): the largest absolute gradient over batch and channels."""
     x = size.normal("B T d_in").requires_grad_()
     output = module(x)
     check.tensor(output, size.shape("B T h*d"), x.dtype, "the output")
+    passes_gradients(output)
     probe = size.normal("B h*d", salt="probe")[:, channels]
     rows = []
     for t in range(size.T):
         (gradient,) = torch.autograd.grad((output[:, t, channels] * probe).sum(), x, retain_graph=True)
         rows.append(gradient.abs().amax(dim=(0, 2)))
     return torch.stack(rows)
+
+
+def that_shows_its_weights(kata, size, rate):
+    """A module of all heads at once from whose output, given the identity, the weights can be read."""
+    module = kata.MultiHeadAttention(size.T, size.h * 2 * size.T, size.T, rate, size.h)
+    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
+    randomise(module, size)
+    values_that_show_the_weights(module, "W_value.weight", size.T, size.h)
+    return with_plain_out_proj(module)
 
 
 def values_that_show_the_weights(module, name, T, heads):
@@ -410,13 +435,13 @@ def values_that_show_the_weights(module, name, T, heads):
         weight.copy_(torch.eye(T).repeat(2 * heads, 1))
 
 
-def drops_weights(module, size, rate):
+def drops_weights(module, size, rate, bias=0):
     """Demand that in training the weights, read off the output, are 0 or scaled, in both readings alike."""
     x = torch.eye(size.T).expand(size.B, size.T, size.T).clone()
-    weights = module.eval()(x)
+    weights, dropped = module.eval()(x), module.train()(x)
     check.tensor(weights, size.shape("B T h*2*T"), x.dtype, "the output in eval mode")
-    dropped = module.train()(x)
     check.tensor(dropped, weights.shape, x.dtype, "the output in training")
+    weights, dropped = weights - bias, dropped - bias
     want = torch.where(dropped == 0, 0.0, weights / (1 - rate))
     check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
     one, two = dropped.unflatten(-1, (size.h, 2, size.T)).unbind(-2)

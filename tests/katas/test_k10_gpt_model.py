@@ -218,7 +218,7 @@ def test_no_two_blocks_start_alike(kata, size):
 def test_gpt2_small_has_its_size(kata):
     """GPT-2 small has 163,009,536 parameters, and 124,412,160 when its weights are tied."""
     for tie, want in ((False, 163_009_536), (True, 124_412_160)):
-        model = without_numbers(lambda: fresh(kata, *PRESETS["GPT2_SMALL"], tie_weights=tie))  # noqa: B023
+        model = without_numbers(lambda: fresh(kata, *PRESETS["GPT2_SMALL"], tie_weights=tie))
         if model is not None:
             count = sum(parameter.numel() for parameter in model.parameters())
             check.equal(count, want, f"the number of parameters of GPT-2 small, tie_weights={tie},")

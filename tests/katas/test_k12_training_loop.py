@@ -265,7 +265,7 @@ def check_step_with_clipping(kata, size, share, scale):
         now = flat([torch.zeros(0) if tensor.grad is None else tensor.grad for tensor in model.parameters()]).norm()
         cut = "are cut" if 0 < now < 0.9 * norm else "are not cut"
         raise check.Mismatch(f"the step is as long as without clipping; the gradients {cut} when it is over")
-    what = f"max_grad_norm={share * norm:.3g}, the gradient's norm {norm:.3g}: the step divided by the rate (all weights)"
+    what = f"with max_grad_norm={share * norm:.3g} and a gradient of norm {norm:.3g}: step / rate of all weights"
     check.equal(moved, scale * gradient, what, tolerance=1e-4)
 
 

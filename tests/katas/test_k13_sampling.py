@@ -14,14 +14,19 @@ LOGITS = sizes("B V", V=(4, 8)) | SQUARES
 TEXTS = sizes("B T V", V=(6, 9)) | SQUARES.map(lambda size: Sizes({**size.dims, "T": 2}, size.seed, size.strided))
 shares = st.sampled_from([0.5, 0.8, 0.3, 0.95, 0.1])
 seeds = st.integers(0, 99)
+orders = st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)])  # temperature, k, p
+bad_options = st.sampled_from(
+    [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
+)
 PROBABILITIES = (0.4, 0.25, 0.2, 0.1, 0.05)
 DRAWS = 400  # a token of probability 0.05 stays out of all of them once in 800 million times
 
 
 def logits_of(size, gap=0.4):
-    """Logits in which no two of a row are close to each other, some above 0 and some below."""
+    """Logits in which no two of a row are close to each other; each row has a height and a steepness of its own."""
     places = torch.rand(size.shape("B V"), generator=size.generator("places")).argsort(dim=-1)
     logits = (places - 1 + torch.rand(size.shape("B V"), generator=size.generator("bits")) / 2) * gap
+    logits = logits * (torch.arange(size.B) % 3 + 1)[:, None] + size.normal("B 1", salt="height")
     return logits.t().contiguous().t() if size.strided else logits
 
 
@@ -410,7 +415,7 @@ def test_generate_draws_from_the_top_p(kata, seed, p):
     check_drawable(kata, dice(seed), keep_p(dice(seed), p), seed, top_p=p)
 
 
-@claim(step=4, seed=seeds, options=st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)]))
+@claim(step=4, seed=seeds, options=orders)
 def test_temperature_then_top_k_then_top_p(kata, seed, options):
     """The temperature comes first, then top-k, then top-p: each looks at what the one before has left."""
     temperature, k, p = options
@@ -449,6 +454,17 @@ def test_equal_generators_give_equal_texts(kata, seed):
         raise check.Mismatch("the texts are the same with another generator", other)
 
 
+@claim(step=4, seed=seeds, examples=3)
+def test_every_token_is_drawn_anew(kata, seed):
+    """With even chances, one token after another is drawn, and they are not all the same."""
+    ids = torch.zeros(4, 1, dtype=torch.int64)
+    generator = torch.Generator().manual_seed(seed)
+    texts = kata.generate(Dice(torch.ones(5)), ids, 20, context_length=4, generator=generator)
+    check.tensor(texts, (4, 21), torch.int64, "generate(…)")
+    if (texts[:, 2:] == texts[:, 1:2]).all():
+        raise check.Mismatch("every row repeats the first token that it drew", texts[:, 1:9])
+
+
 @claim(step=4, size=TEXTS, new=st.integers(1, 8), stop=st.integers(0, 2), temperature=st.sampled_from([1.0, 0.0]))
 def test_each_row_stops_by_itself(kata, size, new, stop, temperature):
     """A row that has drawn stop_id gets stop_id from then on, and the other rows go on as before."""
@@ -473,11 +489,9 @@ def check_stopping(kata, size, ids, new, stop, temperature):
     check.equal(got, want, f"generate(…, stop_id={stop})", prompts=ids)
 
 
-@claim(step=4, examples=8, option=st.sampled_from([
-    {"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5},
-]))
+@claim(step=4, examples=8, option=bad_options)
 def test_generate_refuses_bad_options(kata, option):
-    """generate raises a ValueError for a temperature below 0, a k below 1, and a p that is not above 0 and at most 1."""
+    """generate raises a ValueError for a temperature below 0, a k below 1, and a p of 0 or less or above 1."""
     ids = torch.zeros(2, 1, dtype=torch.int64)
     told = ", ".join(f"{name}={value}" for name, value in option.items())
     call = lambda: kata.generate(Dice(dice(0)), ids, 1, context_length=4, **option)  # noqa: E731

@@ -23,6 +23,7 @@ MAPS = "layers B h T"
 RANGES = {"layers": (1, 4), "B": (1, 4), "h": (2, 5), "T": (1, 6), "d": (1, 5)}
 LONGER = RANGES | {"T": (2, 6)}
 rates = st.sampled_from([0.5, 0.0])
+GLOBAL_HOOKS = (nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks)
 
 
 # --- A small model that remembers its own weights --------------------------------------------------------------
@@ -67,6 +68,8 @@ class Model(nn.Module):
         self.blocks = nn.ModuleList(Block(size.h, size.d, rate) for _ in range(size.layers))
         self.head = nn.Linear(width, 9)
         self.broken = False
+        for hooks in GLOBAL_HOOKS:  # what another run left behind is not this one's fault
+            hooks.clear()
         with torch.no_grad():
             for name, values in self.named_parameters():
                 values.copy_(torch.randn(values.shape, generator=size.generator(name)))
@@ -87,9 +90,8 @@ class Model(nn.Module):
 
 def hooks_of(model):
     """How many hooks hang on the model, and on all modules there are."""
-    everywhere = nn.modules.module
     found = [len(one._forward_hooks) + len(one._forward_pre_hooks) for one in model.modules()]
-    return sum(found) + len(everywhere._global_forward_hooks) + len(everywhere._global_forward_pre_hooks)
+    return sum(found) + sum(map(len, GLOBAL_HOOKS))
 
 
 def same_parameters(model, before, when):

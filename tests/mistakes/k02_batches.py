@@ -212,6 +212,16 @@ MISTAKES = [
         nobody wrote.""",
     ),
     of_windows(
+        "the last target comes from the front",
+        WALK + "\n    places = offsets[:, None] + torch.arange(context_length)  # (W, T)" + PICK,
+        """offsets = torch.arange(0, len(data) - context_length + 1, stride)
+    places = offsets[:, None] + torch.arange(context_length)
+    return data[places], data.roll(-1)[places]""",
+        "data_for_one_window_gives_one_window",
+        """There is a window more than there should be, and its last target is the first token of the data. Rolling the data
+        brings its beginning round to its end.""",
+    ),
+    of_windows(
         "an extra window at the end",
         WALK,
         WALK.replace("  # (W,)", "")
@@ -303,6 +313,16 @@ MISTAKES = [
         "every_offset_is_drawn",
         """The offsets go one too far. Every now and then a window is drawn whose last target lies behind the end of the
         data.""",
+    ),
+    of_batches(
+        "the last target comes from the front",
+        DRAW + "\n    places = offsets[:, None] + torch.arange(context_length)  # (B, T)" + PICK,
+        """offsets = torch.randint(len(data) - context_length + 1, (batch_size,), generator=generator)
+    places = offsets[:, None] + torch.arange(context_length)
+    return data[places], data.roll(-1)[places]""",
+        "y_is_one_token_further_on",
+        """There is a window more than there should be, and its last target is the first token of the data. Rolling the data
+        brings its beginning round to its end.""",
     ),
     of_batches(
         "windows wrap round the end",

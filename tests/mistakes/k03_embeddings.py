@@ -338,11 +338,8 @@ MISTAKES = [
     ),
     one(
         "positions along the batch",
-        SUM,
-        SUM.replace(
-            "self.pos_emb(positions)",
-            "self.pos_emb(torch.arange(len(ids), device=ids.device) % self.pos_emb.num_embeddings)[:, None]",
-        ),
+        PLACES,
+        "positions = torch.arange(ids.shape[0], device=ids.device)[:, None]",
         "equal_sequences_of_a_batch_are_embedded_alike",
         """The places are counted along the batch. The first axis counts sequences, and which row of a batch a text stands in
         means nothing.""",
@@ -442,6 +439,14 @@ MISTAKES = [
         "return x",
         "dropout_acts_on_the_sum",
         """The module has a dropout layer, but forward never calls it. Training is then the same at every dropout rate.""",
+    ),
+    one(
+        "what survives dropout is not scaled",
+        DROP,
+        "return self.dropout(x) * (1 - self.dropout.p if self.training else 1)",
+        "dropout_acts_on_the_sum",
+        """Entries are dropped and the others stay as they are. The sum is then smaller in training than later, when nothing is
+        dropped.""",
     ),
     one(
         "dropout is on in eval mode",

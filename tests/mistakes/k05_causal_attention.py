@@ -8,6 +8,9 @@ MASK = "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal
 FILL = "return softmax(scores.masked_fill(mask, -torch.inf))"
 KEEP = "keep = torch.rand(x.shape, generator=generator, device=x.device) >= rate"
 DROP = "return x * keep / (1 - rate)"
+MAKE_QUERY = "self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)"
+MAKE_KEY = "self.W_key = nn.Linear(d_in, d_out, bias=qkv_bias)"
+MAKE_VALUE = "self.W_value = nn.Linear(d_in, d_out, bias=qkv_bias)"
 MIX = "return self.dropout(weights) @ value  # (B, T, d_out)"
 
 MISTAKES = [
@@ -163,6 +166,26 @@ MISTAKES = [
         explanation="""One random number decides for a whole row. Each entry is dropped on its own.""",
     ),
     mistake(
+        "whole columns are dropped",
+        swap(KEEP, "keep = torch.rand(x.shape[-1], generator=generator, device=x.device) >= rate"),
+        caught_by="test_dropout_keeps_the_expected_share",
+        explanation="""One random number decides for a whole column. Each entry is dropped on its own.""",
+    ),
+    mistake(
+        "entries are dropped in place",
+        swap(DROP, "return x.mul_(keep) / (1 - rate)"),
+        caught_by="test_dropout_zeroes_or_scales",
+        explanation="""The entries are set to 0 in the tensor that was handed over. Whoever called still holds it, and
+        finds it changed.""",
+    ),
+    mistake(
+        "what is left alone is scaled",
+        swap("rate == 0:\n        return x\n", "rate == 0:\n        return x * (1 - rate)\n"),
+        caught_by="test_dropout_does_nothing_outside_training",
+        explanation="""Outside training the entries are made smaller. That goes with a dropout that does not scale in
+        training; here the survivors are scaled then, so that nothing is left to do later.""",
+    ),
+    mistake(
         "the generator is ignored",
         swap(KEEP, "keep = torch.rand(x.shape, device=x.device) >= rate"),
         caught_by="test_dropout_draws_from_the_generator",
@@ -302,9 +325,33 @@ MISTAKES = [
     ),
     mistake(
         "always with a bias",
-        swap("self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)", "self.W_query = nn.Linear(d_in, d_out)"),
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out)"),
         caught_by="test_projections_are_linear_layers",
-        explanation="""The query projection has a bias whether it was asked for or not. `qkv_bias` decides that, and it is
-        False unless somebody says otherwise.""",
+        explanation="""The projections have a bias whether it was asked for or not, since `nn.Linear` makes one unless
+        told otherwise. `qkv_bias` decides that, and it is False unless somebody says otherwise.""",
+    ),
+    mistake(
+        "never with a bias",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_in, d_out, bias=False)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out, bias=False)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_projections_are_linear_layers",
+        explanation="""The projections have no bias, also when `qkv_bias` asks for one. The argument is accepted and then
+        forgotten.""",
+    ),
+    mistake(
+        "the weights are returned too",
+        swap(MIX, "return self.dropout(weights) @ value, weights"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The module returns a pair. The next layer expects one tensor, the context.""",
+    ),
+    mistake(
+        "attention runs without gradients",
+        swap(MIX, "return (self.dropout(weights) @ value).detach()  # (B, T, d_out)"),
+        caught_by="test_training_reaches_every_projection",
+        explanation="""The context is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing
+        that comes before it can learn.""",
     ),
 ]

@@ -462,6 +462,55 @@ MISTAKES = [
         nearly everything is visible. Token 0 stands in row 0.""",
     ),
     mistake(
+        "the diagonal is hidden",
+        swap(WEIGHTS, "weights = masked_softmax(scores, torch.ones(T, T, dtype=torch.bool).triu())"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask also hides each token from itself. The first token then has nothing to look at, and its
+        row is 0/0.""",
+    ),
+    mistake(
+        "one future token is visible",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, :T].triu(2))"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask starts one diagonal too far out, so each token sees its successor. The successor is what
+        the model has to predict.""",
+    ),
+    mistake(
+        "hidden scores are filled with 0",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], 0.0).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""A hidden score becomes 0 before the softmax, by filling or by multiplying. The exponential of 0 is
+        1, so a hidden entry still gets weight.""",
+    ),
+    mistake(
+        "a fill of -10,000 can be overcome",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -1e4).softmax(dim=-1)"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""A hidden score becomes -10,000, which is not the lowest score there can be. Where visible scores
+        fall below it, the hidden entries win the softmax.""",
+    ),
+    mistake(
+        "masked after the softmax",
+        swap(WEIGHTS, "weights = scores.softmax(dim=-1).masked_fill(self.mask[:T, :T], 0.0)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Hidden weights are set to 0 after the softmax has shared out the whole. The rows then sum to less
+        than 1, and what is left depends on the hidden scores.""",
+    ),
+    mistake(
+        "a mean over the visible tokens",
+        swap(WEIGHTS, "weights = masked_softmax(scores * 0, self.mask[:T, :T])"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Every visible token gets the same weight, whatever the query and the keys say. It is causal,
+        but nobody pays attention.""",
+    ),
+    mistake(
+        "each token sees only itself",
+        swap(MIX, "context = value + 0 * (self.dropout(weights) @ value)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The context of a token is its own value and nothing else. No information leaks from the future,
+        and none comes from the past.""",
+    ),
+    mistake(
         "the mask lies across the heads",
         swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, None, :T])"),
         caught_by="test_fused_equals_wrapper",
@@ -539,6 +588,33 @@ MISTAKES = [
         caught_by="test_dropout_is_on_in_training_only",
         explanation="""The module has a dropout layer, but forward never calls it. Training is then the same at every
         dropout rate.""",
+    ),
+    mistake(
+        "all heads drop the same weights",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[:1, :1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""One pattern of zeros is drawn, for all heads and all rows of the batch. Each weight is dropped on
+        its own.""",
+    ),
+    mistake(
+        "the weights are cut off from training",
+        swap(MIX, "context = self.dropout(weights.detach()) @ value"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""The weights are taken out of what autograd follows. The values can learn, but no gradient reaches
+        queries and keys.""",
+    ),
+    mistake(
+        "attention runs without gradients",
+        swap(RESULT, "return self.out_proj(merge_heads(context)).detach()  # (B, T, d_out)"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""The result is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing
+        that comes before it can learn.""",
+    ),
+    mistake(
+        "the weights are returned too",
+        swap(RESULT, "return self.out_proj(merge_heads(context)), weights"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The module returns a pair. The next layer expects one tensor, the result of out_proj.""",
     ),
     mistake(
         "dropout past its module",

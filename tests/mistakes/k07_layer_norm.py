@@ -119,6 +119,13 @@ MISTAKES = [
         constant token the gradient of the root is infinite.""",
     ),
     mistake(
+        "eps is added to the standard deviation",
+        swap(NORMALISED, "normalised = (x - mean) / (x.std(dim=-1, keepdim=True, unbiased=False) + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by the sum of its standard deviation and `eps`. `eps` belongs to the variance, under
+        the root; outside it gives other numbers, the more so the smaller the spread.""",
+    ),
+    mistake(
         "no eps",
         swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance)"),
         caught_by="test_a_constant_token_stays_finite",

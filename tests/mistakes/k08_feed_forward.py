@@ -166,6 +166,20 @@ MISTAKES = [
         infinity over infinity is not a number.""",
     ),
     mistake(
+        "the gate from an exponential",
+        swap(VALUE, "return x / (1 + torch.exp(-2 * inner))"),
+        caught_by="test_slope_of_gelu",
+        explanation="""x is divided by 1 + e⁻²ᶻ, which gives the right values. Far to the left the exponential overflows, and on the
+        way back infinity times 0 is not a number.""",
+    ),
+    mistake(
+        "no gradient at all",
+        swap(VALUE, "return (0.5 * x * (1 + torch.tanh(inner))).detach()"),
+        caught_by="test_slope_of_gelu",
+        explanation="""The values are right, but they are taken out of the graph: by `detach`, `no_grad`, or a new tensor made of
+        plain numbers. Nothing before the activation could learn.""",
+    ),
+    mistake(
         "the gradient is cut off",
         swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3).detach()"),
         caught_by="test_slope_of_gelu",
@@ -312,6 +326,20 @@ MISTAKES = [
         caught_by=OUTPUTS,
         explanation="""In training a part of the output is dropped. The block around it does that, at a rate that this layer
         does not know.""",
+    ),
+    mistake(
+        "dropout in eval mode, too",
+        swap(OUTPUT, "return nn.functional.dropout(self.down(hidden), 0.1)  # (B, T, D)"),
+        caught_by=OUTPUTS,
+        explanation="""A part of the output is dropped, whether the layer is in training or not. Nobody asked for dropout here,
+        and in eval mode nothing may be random.""",
+    ),
+    mistake(
+        "the exact form in between",
+        swap(HIDDEN, "hidden = self.up(x)\n        hidden = 0.5 * hidden * (1 + torch.erf(hidden / math.sqrt(2)))"),
+        caught_by=OUTPUTS,
+        explanation="""Between `up` and `down` stands the exact form of GELU, by way of erf. The layer of step 2 belongs there, in
+        the tanh form.""",
     ),
     mistake(
         "tokens are mixed",

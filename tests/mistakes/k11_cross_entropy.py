@@ -37,14 +37,17 @@ MISTAKES = [
         """The probabilities are made first and then their logarithm. A probability that is too small for a float is 0, and
         its logarithm is -inf.""",
     ),
-    one(
-        "a small number saves the logarithm",
-        DIFFERENCE,
-        "return (torch.softmax(logits, dim=-1) + 1e-9).log()",
-        "huge_logits_give_finite_results",
-        """A small number is added to the probabilities before the logarithm. The result is finite and wrong: nothing can be
-        less likely than that number.""",
-    ),
+    *[
+        one(
+            f"{small} saves the logarithm",
+            DIFFERENCE,
+            f"return (torch.softmax(logits, dim=-1) + {small}).log()",
+            "huge_logits_give_finite_results",
+            """A small number is added to the probabilities before the logarithm. The result is finite and wrong: nothing can
+            be less likely than that number.""",
+        )
+        for small in ("1e-6", "1e-8", "1e-9", "1e-10", "1e-12")
+    ],
     one(
         "exp overflows",
         SHIFTED,
@@ -298,6 +301,30 @@ MISTAKES = [
         """One token is missing from the mean: the first. A range or a slice began one too late.""",
     ),
     one(
+        "the last token is not added",
+        MEAN,
+        "return -picked.flatten()[:-1].sum() / targets.numel()",
+        LOSS,
+        """The last token is missing from the sum, which is divided by the number of all. A range or a slice ended one too
+        early.""",
+    ),
+    one(
+        "the first token is not added",
+        MEAN,
+        "return -picked.flatten()[1:].sum() / targets.numel()",
+        LOSS,
+        """The first token is missing from the sum, which is divided by the number of all. A range or a slice began one too
+        late.""",
+    ),
+    one(
+        "divided by the vocabulary",
+        MEAN,
+        "return -picked.sum() / log_probs.shape[-1]",
+        LOSS,
+        """The sum over all tokens is divided by the number of tokens in the vocabulary. The mean is one over the tokens of the
+        text.""",
+    ),
+    one(
         "only the last position counts",
         MEAN,
         "return -(picked[:, -1] if picked.ndim == 3 else picked).mean()",
@@ -309,7 +336,7 @@ MISTAKES = [
         "id 0 is taken for padding",
         MEAN,
         "return -picked[targets != 0].mean()",
-        "uniform_logits_give_ln_V",
+        LOSS,
         """Tokens whose target is id 0 are left out, as if they were padding. In this vocabulary id 0 is a token like all
         others.""",
     ),

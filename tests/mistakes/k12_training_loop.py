@@ -77,6 +77,17 @@ MISTAKES = [
         it to.""",
     ),
     mistake(
+        "the optimizer is passed over",
+        swap(
+            STEP,
+            "    with torch.no_grad():\n        for group in optimizer.param_groups:\n"
+            '            for weights in group["params"]:\n                weights -= group["lr"] * weights.grad\n',
+        ),
+        caught_by="test_steps_of_adamw",
+        explanation="""The weights are moved by the rate times the gradient, without asking the optimizer. That is what
+        plain SGD does; AdamW has its averages and its decay besides.""",
+    ),
+    mistake(
         "uphill instead of downhill",
         swap(BACKWARD, "    (-loss).backward()\n"),
         caught_by="test_one_step_of_sgd",
@@ -388,6 +399,13 @@ MISTAKES = [
         explanation="""The floor is where the rise starts from. It is where the fall ends; the rise comes from 0.""",
     ),
     mistake(
+        "the rise is lifted to the floor",
+        swap(RISE, "return max(floor, peak * (step + 1) / warmup)"),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""The first steps are lifted to the floor where the rise lies below it. The floor is where the fall ends;
+        the rise comes from 0.""",
+    ),
+    mistake(
         "there is no warm-up",
         swap(RISE, "return peak"),
         caught_by="test_the_rate_rises_in_a_straight_line",
@@ -476,6 +494,14 @@ MISTAKES = [
         caught_by="test_the_rate_stays_at_the_floor",
         explanation="""After step `total` the cosine is followed further, and it rises again. A run that goes on a little
         longer is shaken out of what it had found.""",
+    ),
+    mistake(
+        "the cosine starts again",
+        swap(END, ""),
+        swap(PROGRESS, "progress = (step - warmup) % (total - warmup) / (total - warmup)"),
+        caught_by="test_the_rate_stays_at_the_floor",
+        explanation="""At step `total` the rate jumps back to the peak and falls once more. Some schedules restart like this;
+        here it stays at the floor.""",
     ),
     mistake(
         "the schedule starts again",
@@ -635,6 +661,19 @@ MISTAKES = [
         caught_by="test_on_step_is_told_of_every_step",
         explanation="""`on_step` hears of a step that has not been taken, and the loss is computed twice for it. It is
         called after the step, with the loss that the step gave.""",
+    ),
+    mistake(
+        "the run keeps its graphs",
+        swap(
+            ONE_STEP,
+            "optimizer.zero_grad()\n        kept = cross_entropy(model(x), y)\n        kept.backward()\n"
+            "        optimizer.step()\n        loss = kept.item()",
+        ),
+        swap("losses.append(loss)", "losses.append(kept)"),
+        swap("    return losses\n", "    return [kept.item() for kept in losses]\n"),
+        caught_by="test_training_holds_no_graphs",
+        explanation="""The losses are collected as tensors and made numbers at the end. Until then each of them keeps the
+        graph of its step, and memory fills up as the run goes on.""",
     ),
     mistake(
         "only the last loss is returned",

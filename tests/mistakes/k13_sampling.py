@@ -119,6 +119,13 @@ MISTAKES = [
         that survives them, the next thing to appear is NaN.""",
     ),
     mistake(
+        "a negative temperature is accepted",
+        swap(WARM, "    if t == 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""Only a temperature of exactly 0 is refused. A negative one turns the order of the tokens round, and
+        the least likely comes out on top.""",
+    ),
+    mistake(
         "any temperature is accepted",
         swap(WARM, "    if False:\n"),
         caught_by="test_temperature_must_be_above_zero",
@@ -317,6 +324,13 @@ MISTAKES = [
         together.""",
     ),
     mistake(
+        "p is measured against the likeliest token",
+        swap(DROPPED, "dropped = probabilities < p * probabilities[:, :1]"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Tokens below a share p of the most likely one are dropped. That is another filter; p is what the
+        tokens that are kept reach together.""",
+    ),
+    mistake(
         "a share p of the vocabulary is kept",
         swap(DROPPED, "dropped = torch.arange(len(logits[0])) >= max(1, p * len(logits[0]))"),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
@@ -426,9 +440,10 @@ MISTAKES = [
     ),
     mistake(
         "the window is one token short",
-        swap(WINDOW, "logits = model(ids[:, -max(1, context_length - 1) :])[:, -1]"),
+        swap(WINDOW, "logits = model(ids[:, -context_length + 1 :])[:, -1]"),
         caught_by="test_temperature_zero_takes_the_most_likely_token",
-        explanation="""The model sees one token less than it could. The window holds context_length tokens.""",
+        explanation="""The model sees one token less than it could, and where that leaves none, the whole text. The window
+        holds context_length tokens.""",
     ),
     mistake(
         "the first position is read",
@@ -612,11 +627,31 @@ MISTAKES = [
         gives the same text.""",
     ),
     mistake(
+        "every token starts the generator anew",
+        swap(
+            DRAW,
+            "seed = generator.initial_seed() if generator else 0\n"
+            "                next_ids = torch.multinomial(\n"
+            "                    softmax(logits), 1, generator=torch.Generator().manual_seed(seed)\n"
+            "                )[:, 0]",
+        ),
+        caught_by="test_every_token_is_drawn_anew",
+        explanation="""Each token is drawn with a fresh generator of the same seed, so with the same luck. A generator moves
+        on by itself, and that is how the next draw differs.""",
+    ),
+    mistake(
         "one stop id stops all rows",
         swap(END, "            if stopped.any():\n"),
         caught_by="test_each_row_stops_by_itself",
         explanation="""As soon as one row has drawn stop_id, the loop ends for all. The other texts break off in the middle
         of a sentence.""",
+    ),
+    mistake(
+        "all rows are filled when one has stopped",
+        swap(STOPPED, "stopped = stopped | (next_ids == stop_id).any()"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""One row that draws stop_id marks all rows as stopped, and the others get stop_id in the middle of
+        a sentence. Each row ends on its own.""",
     ),
     mistake(
         "a stopped row goes on",
@@ -660,10 +695,23 @@ MISTAKES = [
     ),
     mistake(
         "a stop id in the prompt counts",
-        swap("stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)", "stopped = (ids == stop_id).any(dim=1) if stop_id is not None else torch.zeros(len(ids), dtype=torch.bool)"),
+        swap(
+            "stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)",
+            "stopped = (ids == (-1 if stop_id is None else stop_id)).any(dim=1)",
+        ),
         caught_by="test_a_stop_id_in_the_prompt_stops_nothing",
         explanation="""A row whose prompt holds stop_id is taken for finished before it has begun. Only what is drawn can
         end a row.""",
+    ),
+    mistake(
+        "a stop id at the end of the prompt counts",
+        swap(
+            "stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)",
+            "stopped = ids[:, -1] == (-1 if stop_id is None else stop_id)",
+        ),
+        caught_by="test_a_stop_id_in_the_prompt_stops_nothing",
+        explanation="""A row whose prompt ends with stop_id is taken for finished before it has begun. Only what is drawn
+        can end a row.""",
     ),
     mistake(
         "a negative temperature means greedy",

@@ -1,4 +1,4 @@
-"""The block adds in place, but to a tensor of its own; DeepNet collects layers one by one, and a mean is a sum over n."""
+"""The block adds in place, but to a tensor of its own; DeepNet collects layers one by one; a mean is a sum over n."""
 
 import torch
 from torch import nn

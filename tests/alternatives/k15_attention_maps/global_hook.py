@@ -1,4 +1,4 @@
-"""One hook for all modules of torch, which picks the dropouts out by identity; einsum; the future masked in the picture."""
+"""One hook for all modules of torch, which knows the dropouts by identity; einsum; a masked picture."""
 
 import matplotlib.pyplot as plt
 import numpy as np
