@@ -81,6 +81,7 @@ class Claim:
     double: bool
     seconds: float
     slow: bool = False
+    _found: dict[int, list[dict[str, Any]]] = field(default_factory=dict, compare=False, repr=False)
 
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
         """Check on many examples: the outcome on the smallest that fails, or a pass.
@@ -135,9 +136,11 @@ class Claim:
 
     def some_examples(self, count: int) -> list[dict[str, Any]]:
         """The first `count` examples this claim is checked on, always the same ones."""
-        found: list[dict[str, Any]] = []
-        self._over(count, (Phase.generate,), lambda **example: found.append(example))
-        return found
+        if count not in self._found:
+            found: list[dict[str, Any]] = []
+            self._over(count, (Phase.generate,), lambda **example: found.append(example))
+            self._found[count] = found
+        return self._found[count]
 
     def _over(self, count: int, phases: Sequence[Phase], body: Callable[..., None]) -> None:
         if not self.strategies:

@@ -141,7 +141,7 @@ def make_stubs(check: bool) -> None:
 def check(arguments: tuple[str, ...]) -> None:
     """Prove what the repository promises, and count it. Extra arguments go to pytest."""
     root = find_root()
-    parallel = ["-n", "2"] if _has("xdist") else []
+    parallel = ["-n", "2", "--dist", "loadgroup"] if _has("xdist") else []
     command = [sys.executable, "-m", "pytest", "tests/dojo", "-q", *parallel, *arguments]
     raise SystemExit(subprocess.run(command, cwd=root).returncode)
 

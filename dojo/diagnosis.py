@@ -47,6 +47,11 @@ class Trial:
     checks: list[tuple[Claim, dict[str, Any]]] = field(default_factory=list)
     answers: list[Evidence] = field(default_factory=list)
 
+    def up_to(self, step: int) -> Trial:
+        """The checks of this step and of those before it."""
+        kept = [i for i, (claim, _) in enumerate(self.checks) if claim.step <= step]
+        return Trial([self.checks[i] for i in kept], [self.answers[i] for i in kept])
+
 
 class Detective:
     """Finds the mistakes that explain a failure.
@@ -85,7 +90,8 @@ class Detective:
         fitting = self.consistent(pairs, first, richer)
         if whole := self.consistent(fitting, others):
             return _both(whole)
-        return _either(self.likely(singles, others)) if singles else _both(self.likely(fitting, others))
+        written = others.up_to(claim.step)  # a later step of the learner's need not build on the faulty one
+        return _either(self.likely(singles, written)) if singles else _both(self.likely(fitting, written))
 
     def trial(self, checks: Iterable[tuple[Claim, dict[str, Any]]]) -> Trial:
         """The learner's answers to some checks; steps that are not started say nothing."""
@@ -112,21 +118,25 @@ class Detective:
         return [one for one in left if kinds[one] == learner] or left
 
     def _kinds(self, suspect: Suspect, trial: Trial) -> list[str]:
-        subject = self._subject(suspect)
-        return [claim.once(subject, self.reference, example).kind for claim, example in trial.checks]
+        return [self._evidence(suspect, claim, example)[0] for claim, example in trial.checks]
 
     def _gives(self, suspect: Suspect, trial: Trial) -> bool:
-        if time.process_time() > self.deadline:  # before a text is composed and compiled in vain
-            return False
-        subject = self._subject(suspect)
-        if subject is None:
-            return False
         for (claim, example), answer in zip(trial.checks, trial.answers):
             if time.process_time() > self.deadline:
                 return False
-            if not same(claim.once(subject, self.reference, example).evidence, answer):
+            if not same(self._evidence(suspect, claim, example), answer):
                 return False
-        return True
+        return time.process_time() <= self.deadline
+
+    def _evidence(self, suspect: Suspect, claim: Claim, example: dict[str, Any]) -> Evidence:
+        """What a suspect answers; it is worked out once, for as long as the workspace lives."""
+        key = (self.kata.slug, suspect, claim.name, repr(example))
+        memory = self.workspace.memory
+        if key not in memory:
+            subject = self._subject(suspect)
+            unfit: Evidence = ("unfit",)  # two changes that do not go together
+            memory[key] = claim.once(subject, self.reference, example).evidence if subject else unfit
+        return memory[key]
 
     def _subject(self, suspect: Suspect) -> Subject | None:
         if suspect not in self.subjects:

@@ -59,11 +59,13 @@ class Judgement:
         self._note(leaks)
         return self.subject is not None
 
-    def run(self) -> Verdict:
-        """Judge all steps up to the first that fails."""
+    def run(self, first: int = 0) -> Verdict:
+        """Judge all steps, from step `first` on, up to the first that fails."""
         started = time.perf_counter()
         if self.load():
             for step, claims in self.suite.steps.items():
+                if step < first:
+                    continue
                 self.notify({"steps": self._all_steps()})
                 outcomes = self.run_step(step, claims)
                 if self.verdict.verdict != "passed":

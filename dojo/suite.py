@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,12 @@ class Suite:
 
 
 def load_suite(kata: Kata) -> Suite:
-    """Load the suite of a kata; a kata without a bank has no known mistakes."""
+    """Load the suite of a kata, once for as long as its files do not change; one without a bank knows no mistakes."""
+    return _suite(kata, tuple(path.stat().st_mtime_ns for path in (kata.tests, kata.mistakes) if path.is_file()))
+
+
+@functools.lru_cache(maxsize=64)
+def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
     tests = _load(kata.tests, f"_dojo_tests_{kata.slug}")
     claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
     mistakes: tuple[Mistake, ...] = ()

@@ -96,6 +96,7 @@ class Workspace:
         """`solved` are the slugs whose file a learner's later katas may build on; elsewhere the reference stands in."""
         self.catalog = catalog
         self.solved = solved
+        self.memory: dict[Any, Any] = {}  # what the known mistakes answered, for the diagnosis
         solutions = [str(catalog.root / "solutions")]
         if getattr(sys.modules.get(REFERENCE), "__path__", None) != solutions:
             for name in [name for name in sys.modules if name.startswith(f"{REFERENCE}.")]:

@@ -29,8 +29,8 @@ def save_checkpoint(
     generator: torch.Generator | None = None,
 ) -> None:
     """Write, atomically, everything a run needs to go on from `step` as if it had never stopped."""
-    # Step 2: about 9 lines.
-    raise NotImplementedError("step 2")
+    # Step 1: about 9 lines.
+    raise NotImplementedError("step 1")
 
 
 def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device = "cpu") -> Any:
@@ -38,8 +38,8 @@ def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device = 
 
     Raises CheckpointError when the file is missing, empty, cut short or no checkpoint.
     """
-    # Step 3: about 7 lines.
-    raise NotImplementedError("step 3")
+    # Step 2: about 7 lines.
+    raise NotImplementedError("step 2")
 
 
 def check_same(path: str | os.PathLike, name: str, saved: Any, own: Any) -> None:
@@ -47,8 +47,8 @@ def check_same(path: str | os.PathLike, name: str, saved: Any, own: Any) -> None
 
     `name` says what is compared. An `own` that is no dict, list or tensor asks for nothing.
     """
-    # Step 4: about 14 lines.
-    raise NotImplementedError("step 4")
+    # Step 3: about 14 lines.
+    raise NotImplementedError("step 3")
 
 
 def check_fits(
@@ -62,8 +62,8 @@ def check_fits(
 
     The optimizer is one that keeps its numbers a weight at a time, as AdamW and SGD do.
     """
-    # Step 4: about 23 lines.
-    raise NotImplementedError("step 4")
+    # Step 3: about 23 lines.
+    raise NotImplementedError("step 3")
 
 
 def load_checkpoint(
@@ -78,8 +78,12 @@ def load_checkpoint(
     Without an optimizer nothing is resumed: only the weights, and the generator if given, are loaded.
     Raises CheckpointError, with model and optimizer untouched, when the file cannot be loaded as a whole.
     """
-    # Step 5: about 11 lines.
-    raise NotImplementedError("step 5")
+    # Step 2: about 1 line.
+    raise NotImplementedError("step 2")
+    # Step 3: about 1 line.
+    raise NotImplementedError("step 3")
+    # Step 4: about 9 lines.
+    raise NotImplementedError("step 4")
 
 
-# Stub 7ccb1c3d. `make reset` brings it back; you may delete this line.
+# Stub a1a372a5. `make reset` brings it back; you may delete this line.

@@ -39,7 +39,7 @@ def save_checkpoint(
     generator: torch.Generator | None = None,
 ) -> None:
     """Write, atomically, everything a run needs to go on from `step` as if it had never stopped."""
-    # <solution step=2>
+    # <solution step=1>
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -57,7 +57,7 @@ def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device = 
 
     Raises CheckpointError when the file is missing, empty, cut short or no checkpoint.
     """
-    # <solution step=3>
+    # <solution step=2>
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def check_same(path: str | os.PathLike, name: str, saved: Any, own: Any) -> None
 
     `name` says what is compared. An `own` that is no dict, list or tensor asks for nothing.
     """
-    # <solution step=4>
+    # <solution step=3>
     if isinstance(own, list) and isinstance(saved, list):
         own, saved = dict(enumerate(own)), dict(enumerate(saved))
     if isinstance(own, dict) and isinstance(saved, dict):
@@ -102,7 +102,7 @@ def check_fits(
 
     The optimizer is one that keeps its numbers a weight at a time, as AdamW and SGD do.
     """
-    # <solution step=4>
+    # <solution step=3>
     keys = ["model", "optimizer", "step", "cpu_random", "cuda_random", "generator"]
     check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": model.state_dict()})
     if not isinstance(state["step"], int):
@@ -141,9 +141,13 @@ def load_checkpoint(
     Without an optimizer nothing is resumed: only the weights, and the generator if given, are loaded.
     Raises CheckpointError, with model and optimizer untouched, when the file cannot be loaded as a whole.
     """
-    # <solution step=5>
+    # <solution step=2>
     state = read_checkpoint(path, map_location)
+    # </solution>
+    # <solution step=3>
     check_fits(path, state, model, optimizer, generator)
+    # </solution>
+    # <solution step=4>
     model.load_state_dict(state["model"])
     if optimizer is not None:
         optimizer.load_state_dict(state["optimizer"])

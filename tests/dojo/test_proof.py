@@ -7,6 +7,7 @@ of its own. What was proved is counted at the end of the run.
 from __future__ import annotations
 
 import itertools
+import os
 import random
 
 import pytest
@@ -21,12 +22,12 @@ from dojo.workspace import Workspace
 from .trees import ROOT
 
 CATALOG = Catalog(ROOT)
-KATAS = [pytest.param(kata, id=kata.code) for kata in CATALOG.katas]
+KATAS = [pytest.param(kata, id=kata.code, marks=pytest.mark.xdist_group(kata.code)) for kata in CATALOG.katas]
 ALTERNATIVES = [
     pytest.param(kata, path, id=f"{kata.code}-{path.stem}") for kata in CATALOG.katas for path in kata.alternatives
 ]
 MISTAKES = [
-    pytest.param(kata, mistake, id=f"{kata.code}: {mistake.name}")
+    pytest.param(kata, mistake, id=f"{kata.code}: {mistake.name}", marks=pytest.mark.xdist_group(kata.code))
     for kata in CATALOG.katas
     for mistake in load_suite(kata).mistakes
 ]
@@ -34,8 +35,13 @@ WORKSPACE = Workspace(CATALOG)
 PAIRS = 7  # of each kata: more than 100 in all
 
 
-def judge(kata: Kata, path):
-    return Judgement(kata, WORKSPACE, path).run()
+# A mistake is judged from the step of the property that names it on: what stands before it is the solution. The
+# nightly run judges it from the first step on, as a learner would be.
+FROM_THE_START = os.environ.get("DOJO_RANDOM") == "1"
+
+
+def judge(kata: Kata, path, first: int = 0):
+    return Judgement(kata, WORKSPACE, path).run(0 if FROM_THE_START else first)
 
 
 @pytest.mark.parametrize("kata", KATAS)
@@ -82,7 +88,7 @@ def test_alternative_passes(kata, path, record_property):
 def test_mistake_is_caught_and_named(kata, mistake: Mistake, tmp_path, record_property):
     path = tmp_path / f"{kata.name}.py"
     path.write_text(mistake.apply(kata.solution.read_text(encoding="utf-8")), encoding="utf-8")
-    verdict = judge(kata, path)
+    verdict = judge(kata, path, load_suite(kata).step_of(mistake))
     assert verdict.verdict != "passed"
     failing = [part["name"] for step in verdict.steps for part in step["properties"] if part["status"] == "failed"]
     assert mistake.caught_by in failing
@@ -102,7 +108,7 @@ def test_two_mistakes_at_once_are_caught_and_one_is_named(kata, tmp_path, record
     path = tmp_path / f"{kata.name}.py"
     for pair, text in itertools.islice(((pair, text) for pair, text in texts if text), PAIRS):
         path.write_text(text, encoding="utf-8")
-        verdict = judge(kata, path)
+        verdict = judge(kata, path, min(load_suite(kata).step_of(mistake) for mistake in pair))
         assert verdict.verdict != "passed", [mistake.name for mistake in pair]
         named = {one["name"] for one in verdict.diagnosis} & {mistake.name for mistake in pair}
         record_property("proved", "pairs named" if named else "pairs not named")

@@ -207,7 +207,7 @@ def test_every_token_of_the_table_is_reached(kata):
         check.equal(got, want, f"bpe_merge of each of {tokens}", tokens=with_ids(tokens))
 
 
-@claim(step=3, table=tables, length=lengths, seed=seeds, examples=40)
+@claim(step=3, table=tables, length=lengths, seed=seeds, examples=30)
 def test_neighbours_merge_by_rank(kata, table, length, seed):
     """Of all neighbours that make a token, those of lowest rank merge first, the left of equals, until none is left."""
     ranks, text = table_of(table), some_text(table, length, seed)
@@ -235,7 +235,7 @@ def test_any_bytes_come_back(kata, table, piece):
     check.equal(b"".join(token_of.get(i, b"?") for i in got), piece, "the tokens put together")
 
 
-@claim(step=3, table=tables, length=lengths, seed=seeds)
+@claim(step=3, examples=4, table=tables, length=lengths, seed=seeds)
 def test_merging_leaves_the_table_alone(kata, table, length, seed):
     """bpe_merge does not change the ranks that it is given."""
     ranks = table_of(table)
@@ -246,7 +246,7 @@ def test_merging_leaves_the_table_alone(kata, table, length, seed):
 # --- Step 4: the whole tokenizer -------------------------------------------------------------------------------
 
 
-@claim(step=4, table=tables, pattern=patterns, length=lengths, seed=seeds, examples=40)
+@claim(step=4, table=tables, pattern=patterns, length=lengths, seed=seeds, examples=30)
 def test_encode_equals_tiktoken(kata, table, pattern, length, seed):
     """encode gives the ids that tiktoken gives with these ranks and this pattern: no token crosses a piece's border."""
     text = some_text(table, length, seed)
@@ -288,7 +288,7 @@ def test_any_unicode_text_comes_back(kata, table, text):
     check.equal(tokenizer.decode(tokenizer.encode(text)), text, "decode(encode(text))")
 
 
-@claim(step=4, character=st.sampled_from("é€😀"))
+@claim(step=4, examples=4, character=st.sampled_from("é€😀"))
 def test_half_a_character_is_shown_as_such(kata, character):
     """Ids whose bytes are no whole character decode to the replacement character U+FFFD, as in tiktoken."""
     ids = [BYTES[bytes([byte])] for byte in b"a" + character.encode("utf-8")[:-1]]

@@ -257,8 +257,9 @@ def batch_of(kata, data, size, given):
     except (IndexError, RuntimeError) as error:
         if str(error) == "step 3":
             raise
-        problem = f"get_batch raises {type(error).__name__} on {len(data)} tokens, context length {size.T}"
-        raise check.Mismatch(problem, str(error), "a batch", alike="an error of torch") from error
+        got = f"{type(error).__name__}: {error}"
+        problem = f"get_batch raises an error on {len(data)} tokens, with a context length of {size.T}"
+        raise check.Mismatch(problem, got, "a batch", alike="an error") from error
     check.tensor(x, (size.B, size.T), torch.int64, "x")
     check.tensor(y, (size.B, size.T), torch.int64, "y")
     return x, y

@@ -78,7 +78,7 @@ def test_lookup_lets_the_table_learn(kata, size):
     check.equal(table.grad, count[:, None].expand(size.V, size.D), "the gradient of the table", ids=ids)
 
 
-@claim(step=1, size=sizes(EMBEDDING))
+@claim(step=1, examples=4, size=sizes(EMBEDDING))
 def test_lookup_leaves_its_arguments_alone(kata, size):
     """lookup changes neither the ids nor the table."""
     ids, table = some_ids(size), size.normal("V D")
@@ -204,7 +204,7 @@ def test_token_row_plus_position_row(kata, size, room):
     check.equal(module(ids), want, "the embedding", ids=ids)
 
 
-@claim(step=4, size=sizes(EMBEDDING, T=(2, 7)))
+@claim(step=4, examples=4, size=sizes(EMBEDDING, T=(2, 7)))
 def test_order_matters(kata, size):
     """Turning a sequence round does more than to turn its rows round: the places stay where they are."""
     module = embedding(kata, size)
@@ -268,7 +268,7 @@ def test_dropout_drops_the_expected_share(kata, rate, seed):
             raise check.Mismatch(f"the share kept of {part} is not about {1 - rate:g}", share, want)
 
 
-@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
 def test_nothing_is_dropped_unless_asked_for(kata, size, room):
     """Without a dropout rate, training and eval mode give the same."""
     module = embedding(kata, size, room)
@@ -276,7 +276,7 @@ def test_nothing_is_dropped_unless_asked_for(kata, size, room):
     check.equal(module.train()(ids), sum_by_hand(*tables(module), ids), "the embedding in training", ids=ids)
 
 
-@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
 def test_ids_are_left_alone(kata, size, room):
     """The ids are not changed."""
     module = embedding(kata, size, room)
@@ -285,7 +285,7 @@ def test_ids_are_left_alone(kata, size, room):
     check.exactly(ids, some_ids(size), "the ids, after the call")
 
 
-@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
 def test_positions_are_made_where_the_ids_are(kata, size, room):
     """What forward makes, it makes on the device of the ids: it runs on a GPU as on a CPU."""
     module = embedding(kata, size, room).to("meta")
@@ -297,7 +297,7 @@ def test_positions_are_made_where_the_ids_are(kata, size, room):
             with devices:
                 got = module(ids)
         except Exception as error:
-            if str(error) == "step 4":
+            if isinstance(error, NotImplementedError) and str(error).startswith("step "):
                 raise
         if devices.mixed:
             problem = "a tensor on the CPU meets one on the device of the ids"

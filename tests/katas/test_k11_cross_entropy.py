@@ -83,7 +83,7 @@ def test_log_softmax_is_the_logarithm_of_softmax(kata, size, names):
     check.equal(kata.log_softmax(logits), log_softmax(logits), "log_softmax(logits)", logits=logits)
 
 
-@claim(step=1, size=sizes(SIZES), double=True)
+@claim(step=1, examples=6, size=sizes(SIZES), double=True)
 def test_probabilities_sum_to_1(kata, size):
     """The exponentials of log_softmax sum to 1 along the last dimension."""
     logits = size.normal("B T V", scale=2)
@@ -115,7 +115,7 @@ def test_rows_far_apart_do_not_disturb_each_other(kata, size, level):
     check.equal(kata.log_softmax(logits), log_softmax(logits), "log_softmax(logits)", logits=logits)
 
 
-@claim(step=1, size=sizes(SIZES))
+@claim(step=1, examples=4, size=sizes(SIZES))
 def test_log_softmax_leaves_the_logits_alone(kata, size):
     """log_softmax does not change the logits that it is given."""
     logits = size.normal("B T V")
@@ -143,7 +143,7 @@ def test_loss_is_the_mean_of_minus_ln_p(kata, size, shape):
     check.equal(kata.cross_entropy(logits, targets), want, "the loss", logits=logits, targets=targets)
 
 
-@claim(step=2, size=sizes(SIZES, B=(2, 4), T=(2, 7)), shape=SHAPES, double=True)
+@claim(step=2, examples=6, size=sizes(SIZES, B=(2, 4), T=(2, 7)), shape=SHAPES, double=True)
 def test_every_token_counts_the_same(kata, size, shape):
     """The loss of a batch is the mean of the losses of its tokens, each taken by itself."""
     logits, targets = logits_and_targets(size, shape)
@@ -153,7 +153,7 @@ def test_every_token_counts_the_same(kata, size, shape):
     check.equal(whole, alone.mean(), "the loss of the whole batch", by_token=alone)
 
 
-@claim(step=2, size=sizes(SIZES), shape=SHAPES)
+@claim(step=2, examples=6, size=sizes(SIZES), shape=SHAPES)
 def test_huge_logits_give_a_finite_loss(kata, size, shape):
     """With logits in the thousands the loss is finite and right."""
     logits, targets = logits_and_targets(size, shape, scale=1000.0)
@@ -174,7 +174,7 @@ def test_gradient_is_softmax_minus_one_hot(kata, size, shape):
     check.equal(gradient, want, "the gradient of the logits", targets=targets)
 
 
-@claim(step=2, size=sizes(SIZES), shape=SHAPES)
+@claim(step=2, examples=4, size=sizes(SIZES), shape=SHAPES)
 def test_cross_entropy_leaves_its_arguments_alone(kata, size, shape):
     """cross_entropy changes neither the logits nor the targets."""
     logits, targets = logits_and_targets(size, shape)
@@ -194,7 +194,7 @@ def test_perplexity_of_a_float_is_a_float(kata, choices):
     check.instance(kata.perplexity(math.log(choices)), float, f"perplexity(ln {choices})")
 
 
-@claim(step=3, choices=st.integers(2, 50), double=True)
+@claim(step=3, examples=4, choices=st.integers(2, 50), double=True)
 def test_perplexity_of_a_tensor_is_a_tensor(kata, choices):
     """The perplexity of a loss in a tensor is a tensor of the same shape."""
     loss = torch.tensor(math.log(choices))
@@ -214,7 +214,7 @@ def test_corpus_loss_is_the_mean_over_all_tokens(kata, shapes, seed):
     check.instance(loss, float, "the loss")
 
 
-@claim(step=4, shapes=CORPUS, double=True)
+@claim(step=4, examples=4, shapes=CORPUS, double=True)
 def test_batches_may_come_from_a_generator(kata, shapes):
     """The batches may be anything to loop over once: a generator, a loader, with tuples or lists in it."""
     model, batches = Model(), corpus(shapes)
@@ -223,7 +223,7 @@ def test_batches_may_come_from_a_generator(kata, shapes):
     check.equal(loss, want, f"the loss of a generator of {len(shapes)} batches", tolerance=1e-5)
 
 
-@claim(step=4, shapes=CORPUS, training=MODES)
+@claim(step=4, examples=6, shapes=CORPUS, training=MODES)
 def test_model_is_in_eval_mode_meanwhile(kata, shapes, training):
     """While its loss is computed the model is in eval mode: no dropout."""
     model = Model().train(training)
@@ -231,7 +231,7 @@ def test_model_is_in_eval_mode_meanwhile(kata, shapes, training):
     check.equal(set(model.modes), {False}, "the model's `training`, at each call")
 
 
-@claim(step=4, shapes=CORPUS, training=MODES)
+@claim(step=4, examples=4, shapes=CORPUS, training=MODES)
 def test_loss_is_the_same_each_time(kata, shapes, training):
     """The same corpus has the same loss each time."""
     model = Model().train(training)
@@ -239,7 +239,7 @@ def test_loss_is_the_same_each_time(kata, shapes, training):
     check.equal(kata.corpus_loss(model, corpus(shapes)), first, "the second loss of the same corpus")
 
 
-@claim(step=4, shapes=CORPUS, training=MODES)
+@claim(step=4, examples=6, shapes=CORPUS, training=MODES)
 def test_mode_is_as_before_afterwards(kata, shapes, training):
     """A model in training mode is in training mode afterwards, one in eval mode in eval mode, down to its dropout."""
     model = Model().train(training)
@@ -256,7 +256,7 @@ def test_mode_is_as_before_when_the_model_raises(kata, shapes, training, at):
     check.equal(torch.is_grad_enabled(), True, "whether gradients are computed afterwards")
 
 
-@claim(step=4, shapes=CORPUS)
+@claim(step=4, examples=4, shapes=CORPUS)
 def test_no_gradient_is_computed(kata, shapes):
     """While the loss is computed no graph is built for a gradient, and afterwards gradients are computed as before."""
     model = Model()
@@ -266,7 +266,7 @@ def test_no_gradient_is_computed(kata, shapes):
     check.equal(torch.is_grad_enabled(), True, "whether gradients are computed afterwards")
 
 
-@claim(step=4, shapes=CORPUS, level=st.sampled_from([0.5, 20.0]), double=True)
+@claim(step=4, examples=4, shapes=CORPUS, level=st.sampled_from([0.5, 20.0]), double=True)
 def test_perplexity_of_a_corpus_is_that_of_its_mean_loss(kata, shapes, level):
     """The perplexity of a corpus is the exponential of its mean loss, not the mean of exponentials."""
     model, batches = Model(), corpus(shapes)

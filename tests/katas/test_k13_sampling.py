@@ -14,6 +14,8 @@ LOGITS = sizes("B V", V=(4, 8)) | SQUARES
 TEXTS = sizes("B T V", V=(6, 9)) | SQUARES.map(lambda size: Sizes({**size.dims, "T": 2}, size.seed, size.strided))
 shares = st.sampled_from([0.5, 0.8, 0.3, 0.95, 0.1])
 seeds = st.integers(0, 99)
+news = st.integers(2, 8)
+stops = st.integers(0, 2)
 orders = st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)])  # temperature, k, p
 bad_options = st.sampled_from(
     [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
@@ -119,6 +121,13 @@ class Chain(Model):
     def logits(self, ids):
         return self.table[ids]  # (B, T, V)
 
+    def before(self, token, steps):
+        """The token that comes so many steps before another."""
+        circle = [token]
+        while self.follows[circle[-1]] != token:
+            circle.append(self.follows[circle[-1]])
+        return circle[-steps % len(circle)]
+
     def texts(self, ids, new, stop_id=None):
         """The texts that it writes, and the length at which all of them have stopped."""
         rows, lengths = ids.tolist(), []
@@ -201,15 +210,18 @@ def test_temperature_divides_the_logits(kata, size, t):
     want = logits / t
     got = kata.with_temperature(logits, t)
     check.tensor(got, want.shape, want.dtype, f"with_temperature(logits, {t})", want=want, given={"logits": logits})
-    if not torch.allclose(got.double().softmax(dim=-1), want.softmax(dim=-1), rtol=0, atol=1e-6):
+    if not torch.allclose(got.double().softmax(dim=-1), want.softmax(dim=-1), rtol=0, atol=2e-5):
         problem = f"the softmax of with_temperature(logits, {t}) has wrong values"
         raise check.Mismatch(problem, got, want, {"logits": logits})
 
 
-@claim(step=1, size=LOGITS, t=st.sampled_from([0, 0.0, -1.0, -0.5]), examples=4)
-def test_temperature_must_be_above_zero(kata, size, t):
+@claim(step=1, size=LOGITS, examples=3)
+def test_temperature_must_be_above_zero(kata, size):
     """with_temperature raises a ValueError where the temperature is 0 or less."""
-    check.raises(ValueError, lambda: kata.with_temperature(logits_of(size), t), what=f"with_temperature(logits, {t})")
+    for t in (0, 0.0, -1.0, -0.5):
+        check.raises(
+            ValueError, lambda: kata.with_temperature(logits_of(size), t), what=f"with_temperature(logits, {t})"
+        )
 
 
 @claim(step=1, size=LOGITS, examples=4)
@@ -262,10 +274,11 @@ def survivors_are_right(row, kept, k):
     return sure and set(equal) <= {border, -torch.inf} and survivors in (k, sum(old >= border for old in row))
 
 
-@claim(step=2, size=LOGITS, k=st.sampled_from([0, -1, -3]), examples=4)
-def test_k_must_be_at_least_one(kata, size, k):
+@claim(step=2, size=LOGITS, examples=3)
+def test_k_must_be_at_least_one(kata, size):
     """top_k raises a ValueError where k is below 1."""
-    check.raises(ValueError, lambda: kata.top_k(logits_of(size), k), what=f"top_k(logits, {k})")
+    for k in (0, -1, -3):
+        check.raises(ValueError, lambda: kata.top_k(logits_of(size), k), what=f"top_k(logits, {k})")
 
 
 @claim(step=2, size=LOGITS, examples=4)
@@ -308,10 +321,11 @@ def test_top_p_after_top_k(kata, size, share):
     check.equal(kata.top_p(logits, 1.0), logits.clone(), "top_p(logits, 1.0)", logits=logits)
 
 
-@claim(step=3, size=LOGITS, p=st.sampled_from([0, 0.0, -0.5, 1.5, 2]), examples=6)
-def test_p_must_be_above_zero_and_at_most_one(kata, size, p):
+@claim(step=3, size=LOGITS, examples=3)
+def test_p_must_be_above_zero_and_at_most_one(kata, size):
     """top_p raises a ValueError where p is 0 or less, or above 1."""
-    check.raises(ValueError, lambda: kata.top_p(logits_of(size), p), what=f"top_p(logits, {p})")
+    for p in (0, 0.0, -0.5, 1.5, 2):
+        check.raises(ValueError, lambda: kata.top_p(logits_of(size), p), what=f"top_p(logits, {p})")
 
 
 @claim(step=3, size=LOGITS, examples=4)
@@ -465,23 +479,25 @@ def test_every_token_is_drawn_anew(kata, seed):
         raise check.Mismatch("every row repeats the first token that it drew", texts[:, 1:9])
 
 
-@claim(step=4, size=TEXTS, new=st.integers(1, 8), stop=st.integers(0, 2), temperature=st.sampled_from([1.0, 0.0]))
-def test_each_row_stops_by_itself(kata, size, new, stop, temperature):
+@claim(step=4, size=TEXTS, late=st.integers(0, 2), new=news, stop=stops, temperature=st.sampled_from([1.0, 0.0]))
+def test_each_row_stops_by_itself(kata, size, late, new, stop, temperature):
     """A row that has drawn stop_id gets stop_id from then on, and the other rows go on as before."""
-    check_stopping(kata, size, prompts(size), new, stop, temperature)
+    model, ids = Chain(size), prompts(size)
+    for b in range(size.B):
+        ids[b, -1] = model.before(stop, late + b + 1)  # each row stops a step later than the one above it
+    check_stopping(kata, model, ids, new, stop, temperature)
 
 
-@claim(step=4, size=TEXTS, new=st.integers(1, 4), stop=st.integers(0, 2), temperature=st.sampled_from([1.0, 0.0]))
+@claim(step=4, size=TEXTS, new=news, stop=stops, temperature=st.sampled_from([1.0, 0.0]), examples=8)
 def test_a_stop_id_in_the_prompt_stops_nothing(kata, size, new, stop, temperature):
     """Only a stop_id that was drawn ends a row, not one that stands in its prompt."""
     ids = prompts(size)
-    ids[:, -1] = stop
-    check_stopping(kata, size, ids, new, stop, temperature)
+    ids[:, size.seed % size.T] = stop
+    check_stopping(kata, Chain(size), ids, new, stop, temperature)
 
 
-def check_stopping(kata, size, ids, new, stop, temperature):
+def check_stopping(kata, model, ids, new, stop, temperature):
     """The texts of `Chain`, either to their full length or to where all rows have stopped."""
-    model = Chain(size)
     want, shortest = model.texts(ids, new, stop)
     got = kata.generate(model, ids, new, context_length=3, temperature=temperature, stop_id=stop)
     if isinstance(got, torch.Tensor) and got.ndim == 2 and shortest <= got.shape[1] < want.shape[1]:

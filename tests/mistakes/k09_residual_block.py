@@ -511,6 +511,14 @@ MISTAKES = [
         training.""",
     ),
     mistake(
+        "dropout in eval mode, too",
+        swap(FIRST, "x = x + nn.functional.dropout(self.attention(self.norm1(x)), self.dropout.p)"),
+        swap(SECOND, "x = x + nn.functional.dropout(self.feed_forward(self.norm2(x)), self.dropout.p)"),
+        caught_by=ALONE,
+        explanation="""What the branches add is dropped whether the block is in training or not. In eval mode nothing may be
+        random, and a function does not know the mode unless it is told.""",
+    ),
+    mistake(
         "dropout in front of the branch",
         swap(FIRST, "x = x + self.attention(self.dropout(self.norm1(x)))"),
         swap(SECOND, "x = x + self.feed_forward(self.dropout(self.norm2(x)))"),

@@ -195,6 +195,13 @@ MISTAKES = [
         fresh model sure of nonsense.""",
     ),
     mistake(
+        "most weights keep PyTorch's first values",
+        swap(WEIGHT, "pass"),
+        caught_by=SPREAD,
+        explanation="""Only the biases and the ends of the branches get values of their own. All other weights keep what PyTorch gave
+        them, and an embedding starts there with a spread of 1.""",
+    ),
+    mistake(
         "embeddings keep PyTorch's first values",
         swap(KINDS, "if isinstance(module, nn.Linear):"),
         caught_by=SPREAD,
@@ -396,10 +403,17 @@ MISTAKES = [
     ),
     mistake(
         "positions are missing",
-        swap(EMBED, "x = self.embedding.dropout(self.embedding.tok_emb(ids))"),
+        swap(EMBED, "x = self.embedding.dropout(self.embedding(ids) * 0 + self.embedding.tok_emb(ids))"),
         caught_by=FORMULA,
-        explanation="""Only the token table is looked up. Without positions the model cannot tell in which order earlier tokens
-        came.""",
+        explanation="""The embedding of a token does not depend on where it stands. Without positions the model cannot tell in
+        which order earlier tokens came.""",
+    ),
+    mistake(
+        "only the token table is used",
+        swap(EMBED, "x = self.embedding.tok_emb(ids)"),
+        caught_by=FORMULA,
+        explanation="""The token table is looked up and the rest of the embedding is passed by. With it go the positions, the
+        dropout and the check of the length.""",
     ),
     mistake(
         "the head always uses the embedding",

@@ -649,6 +649,7 @@ MISTAKES = [
     mistake(
         "all rows are filled when one has stopped",
         swap(STOPPED, "stopped = stopped | (next_ids == stop_id).any()"),
+        swap(END, "            if False:\n"),
         caught_by="test_each_row_stops_by_itself",
         explanation="""One row that draws stop_id marks all rows as stopped, and the others get stop_id in the middle of
         a sentence. Each row ends on its own.""",
@@ -678,14 +679,6 @@ MISTAKES = [
         swap(FILL, "                next_ids = next_ids.masked_fill(stopped, 0)\n"),
         caught_by="test_each_row_stops_by_itself",
         explanation="""After its end a row gets token 0, which may be any character. It is filled with stop_id.""",
-    ),
-    mistake(
-        "a row forgets that it has stopped",
-        swap(STOPPED, "stopped = next_ids == stop_id"),
-        swap(FILL, ""),
-        caught_by="test_each_row_stops_by_itself",
-        explanation="""Only the token that was just drawn is looked at. A row that stopped earlier counts as going on
-        again, and the end comes when all rows happen to draw stop_id at once.""",
     ),
     mistake(
         "the stop id itself is not written",

@@ -6,26 +6,25 @@ from dojo.mistakes import mistake, swap
 TEMPORARY = 'temporary = path.with_name(path.name + ".tmp")  # same folder: within one disk a rename is a single act'
 RENAME = "        os.replace(temporary, path)\n    finally:\n        temporary.unlink(missing_ok=True)"
 PATH = "    path = Path(path)\n"
-# Step 2
 MODEL = '"model": model.state_dict(),\n        "optimizer"'
 MOMENTS = '"optimizer": optimizer.state_dict(),'
 STEP = '"step": step,'
 CPU_RANDOM = '"cpu_random": torch.get_rng_state(),  # dropout draws from here'
 WRITE_STATE = "write_atomically(path, state)\n"
-# Step 3
+# Step 2
 READ = "return torch.load(path, map_location=map_location, weights_only=True)"
 MISSING = 'raise CheckpointError(f"{path}: there is no such file") from None'
 UNREADABLE = """    except Exception as error:  # a damaged file makes torch.load raise nearly anything
         reason = "it is empty, cut short, no checkpoint, or holds more than tensors and plain values"
         raise CheckpointError(f"{path}: cannot be read: {reason}") from error"""
-# Step 4
+# Step 3
 KEY_MISSING = 'raise CheckpointError(f"{path}: {name}.{key} is missing")'
 KEY_EXTRA = 'raise CheckpointError(f"{path}: {name}.{key} is in the file and has no place here")'
 SHAPE = 'raise CheckpointError(f"{path}: {name} is {found} in the file and {needed} here")'
 FOUND = "tuple(x.shape) if torch.is_tensor(x)"
 MODEL_FITS = 'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": model.state_dict()})'
-# Step 5
 CHECK = "    check_fits(path, state, model, optimizer, generator)\n"
+# Step 4
 LOAD_MODEL = '    model.load_state_dict(state["model"])\n'
 LOAD_OPTIMIZER = 'optimizer.load_state_dict(state["optimizer"])\n'
 LOAD_RANDOM = 'torch.set_rng_state(state["cpu_random"].cpu())\n'
@@ -33,7 +32,7 @@ LOAD_GENERATOR = 'generator.set_state(state["generator"].cpu())'
 STEP_BACK = 'return state["step"]'
 
 MISTAKES = [
-    # Step 2, in which saving is tested
+    # Step 1: saving
     mistake(
         "the old file is overwritten",
         swap(TEMPORARY, "temporary = path"),
@@ -122,7 +121,155 @@ MISTAKES = [
         explanation="""A method such as `model.half()` changes the model itself and returns it. The run that goes on after
         saving has lost digits for good.""",
     ),
-    # Step 5, in which loading is tested
+    # Step 2: what cannot be read
+    mistake(
+        "the file is unpickled without care",
+        swap(READ, "return torch.load(path, map_location=map_location, weights_only=False)"),
+        caught_by="test_a_program_in_a_pickle_is_refused_and_not_run",
+        explanation="""Whatever the pickle in the file asks for is called while it is read. A file from a stranger can then
+        do anything that you can do.""",
+    ),
+    mistake(
+        "torch's own errors come out",
+        swap(UNREADABLE, ""),
+        caught_by="test_a_damaged_file_is_refused",
+        explanation="""What torch raises for a damaged file goes through as it is. It can be nearly any type, and it does
+        not say which file.""",
+    ),
+    mistake(
+        "only one type of error is expected",
+        swap("except Exception as error:  # a damaged", "except RuntimeError as error:  # a damaged"),
+        caught_by="test_a_damaged_file_is_refused",
+        explanation="""One type of error becomes a CheckpointError, and others go through. What torch raises depends on how
+        the file is damaged.""",
+    ),
+    mistake(
+        "a missing file raises FileNotFoundError",
+        swap(MISSING, "raise"),
+        caught_by="test_a_missing_file_is_refused",
+        explanation="""Where there is no file, Python's own error comes out. Whoever catches CheckpointError expects this
+        case among the others.""",
+    ),
+    mistake(
+        "the error for a missing file does not name it",
+        swap(MISSING, 'raise CheckpointError("there is no such file") from None'),
+        caught_by="test_a_missing_file_is_refused",
+        explanation="""The message says that a file is missing and not which. A run that looks through several needs the
+        name.""",
+    ),
+    mistake(
+        "the error for a damaged file does not name it",
+        swap('raise CheckpointError(f"{path}: cannot be read: {reason}")', 'raise CheckpointError(f"cannot be read: {reason}")'),
+        caught_by="test_a_damaged_file_is_refused",
+        explanation="""The message says that a file cannot be read and not which. Whoever has to repair it needs the
+        name.""",
+    ),
+    # Step 3: what does not fit
+    mistake(
+        "what is in the file is not looked at",
+        swap(CHECK, ""),
+        caught_by="test_a_file_that_is_no_checkpoint_is_refused",
+        explanation="""What the file holds goes into the model at once. If it does not fit, torch's own error comes out when
+        half of it is loaded.""",
+    ),
+    mistake(
+        "what fits is loaded, the rest is ignored",
+        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys))'),
+        swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
+        caught_by="test_a_missing_key_is_refused",
+        explanation="""With `strict=False` keys that do not match are passed over in silence. A layer under another name then
+        keeps its random start, and nobody is told.""",
+    ),
+    mistake(
+        "extra keys are ignored",
+        swap(KEY_EXTRA, "saved = saved | {key: None}"),
+        swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
+        swap('check_same(path, f"{name}.{key}", saved[key], own[key])', 'check_same(path, f"{name}.{key}", saved[key], own.get(key))'),
+        caught_by="test_an_extra_key_is_refused",
+        explanation="""Weights in the file that the model has no place for are dropped in silence. A file of another model
+        passes for one of this.""",
+    ),
+    mistake(
+        "the error does not name the key",
+        swap(KEY_MISSING, 'raise CheckpointError(f"{path}: a key is missing")'),
+        caught_by="test_a_missing_key_is_refused",
+        explanation="""The message says that a key is missing and not which. A model has hundreds of them.""",
+    ),
+    mistake(
+        "the error does not name the extra key",
+        swap(KEY_EXTRA, 'raise CheckpointError(f"{path}: there is a key too many")'),
+        caught_by="test_an_extra_key_is_refused",
+        explanation="""The message says that there is a key too many and not which. A model has hundreds of them.""",
+    ),
+    mistake(
+        "the error does not name the key of a wrong shape",
+        swap(SHAPE, 'raise CheckpointError(f"{path}: a tensor is {found} in the file and {needed} here")'),
+        caught_by="test_a_wrong_shape_is_refused",
+        explanation="""The message says that a shape is wrong and not which tensor has it. A model has hundreds of them.""",
+    ),
+    mistake(
+        "shapes are not compared",
+        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})'),
+        caught_by="test_a_wrong_shape_is_refused",
+        explanation="""Only the names are compared before loading. torch finds the wrong shape when the other tensors have
+        already been loaded.""",
+    ),
+    mistake(
+        "only the number of entries is compared",
+        swap(FOUND, "x.numel() if torch.is_tensor(x)"),
+        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name].reshape(values.shape))\n'),
+        caught_by="test_a_wrong_shape_is_refused",
+        explanation="""A tensor with as many entries passes, whatever its shape, and is reshaped. A turned matrix is another
+        matrix.""",
+    ),
+    mistake(
+        "what is too small is stretched",
+        swap(
+            MODEL_FITS,
+            'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})\n'
+            '    for name, values in model.state_dict().items():\n        if values.ndim and state["model"][name].shape[0] != 1:\n'
+            '            check_same(path, f"model.{name}", state["model"][name], values)',
+        ),
+        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name])\n'),
+        caught_by="test_a_wrong_shape_is_refused",
+        explanation="""`copy_` stretches a tensor that is smaller, so that one row fills all of them. What came from the file
+        has another shape, and that is an error.""",
+    ),
+    mistake(
+        "the model is loaded before the rest is checked",
+        swap(LOAD_MODEL, ""),
+        swap(CHECK, '    check_fits(path, state, model)\n    model.load_state_dict(state["model"])\n' + CHECK),
+        caught_by="test_an_optimizer_that_does_not_fit_is_refused",
+        explanation="""The model is changed before it is known whether the optimizer fits. After the error the two belong to
+        different runs.""",
+    ),
+    mistake(
+        "the optimizer is not checked",
+        swap(CHECK, "    check_fits(path, state, model, None, generator)\n"),
+        caught_by="test_an_optimizer_that_does_not_fit_is_refused",
+        explanation="""Only the model is compared with the file. An optimizer that does not fit is found by torch, when the
+        model has been changed.""",
+    ),
+    mistake(
+        "the error comes after the loading",
+        swap(
+            LOAD_MODEL,
+            "",
+        ),
+        swap(
+            CHECK,
+            """    try:
+        model.load_state_dict(state["model"])
+    except Exception as error:
+        raise CheckpointError(f"{path}: {error}") from error
+"""
+            + CHECK,
+        ),
+        caught_by="test_a_missing_key_is_refused",
+        explanation="""The model is loaded, and what torch raises becomes a CheckpointError. By then everything that did fit
+        has been loaded, and the model is a mixture.""",
+    ),
+    # Step 4: what comes back
     mistake(
         "the numbers are saved in half precision",
         swap(
@@ -293,151 +440,5 @@ MISTAKES = [
         caught_by="test_a_file_from_a_gpu_loads_on_the_cpu",
         explanation="""`map_location` is not used, so each tensor is put on the device it was saved from. Where there is no
         such device the file cannot be read.""",
-    ),
-    mistake(
-        "the file is unpickled without care",
-        swap(READ, "return torch.load(path, map_location=map_location, weights_only=False)"),
-        caught_by="test_a_program_in_a_pickle_is_refused_and_not_run",
-        explanation="""Whatever the pickle in the file asks for is called while it is read. A file from a stranger can then
-        do anything that you can do.""",
-    ),
-    mistake(
-        "torch's own errors come out",
-        swap(UNREADABLE, ""),
-        caught_by="test_a_damaged_file_is_refused",
-        explanation="""What torch raises for a damaged file goes through as it is. It can be nearly any type, and it does
-        not say which file.""",
-    ),
-    mistake(
-        "only one type of error is expected",
-        swap("except Exception as error:  # a damaged", "except RuntimeError as error:  # a damaged"),
-        caught_by="test_a_damaged_file_is_refused",
-        explanation="""One type of error becomes a CheckpointError, and others go through. What torch raises depends on how
-        the file is damaged.""",
-    ),
-    mistake(
-        "a missing file raises FileNotFoundError",
-        swap(MISSING, "raise"),
-        caught_by="test_a_missing_file_is_refused",
-        explanation="""Where there is no file, Python's own error comes out. Whoever catches CheckpointError expects this
-        case among the others.""",
-    ),
-    mistake(
-        "the error for a missing file does not name it",
-        swap(MISSING, 'raise CheckpointError("there is no such file") from None'),
-        caught_by="test_a_missing_file_is_refused",
-        explanation="""The message says that a file is missing and not which. A run that looks through several needs the
-        name.""",
-    ),
-    mistake(
-        "the error for a damaged file does not name it",
-        swap('raise CheckpointError(f"{path}: cannot be read: {reason}")', 'raise CheckpointError(f"cannot be read: {reason}")'),
-        caught_by="test_a_damaged_file_is_refused",
-        explanation="""The message says that a file cannot be read and not which. Whoever has to repair it needs the
-        name.""",
-    ),
-    mistake(
-        "what is in the file is not looked at",
-        swap(CHECK, ""),
-        caught_by="test_a_file_that_is_no_checkpoint_is_refused",
-        explanation="""What the file holds goes into the model at once. If it does not fit, torch's own error comes out when
-        half of it is loaded.""",
-    ),
-    mistake(
-        "what fits is loaded, the rest is ignored",
-        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys))'),
-        swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
-        caught_by="test_a_missing_key_is_refused",
-        explanation="""With `strict=False` keys that do not match are passed over in silence. A layer under another name then
-        keeps its random start, and nobody is told.""",
-    ),
-    mistake(
-        "extra keys are ignored",
-        swap(KEY_EXTRA, "saved = saved | {key: None}"),
-        swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
-        swap('check_same(path, f"{name}.{key}", saved[key], own[key])', 'check_same(path, f"{name}.{key}", saved[key], own.get(key))'),
-        caught_by="test_an_extra_key_is_refused",
-        explanation="""Weights in the file that the model has no place for are dropped in silence. A file of another model
-        passes for one of this.""",
-    ),
-    mistake(
-        "the error does not name the key",
-        swap(KEY_MISSING, 'raise CheckpointError(f"{path}: a key is missing")'),
-        caught_by="test_a_missing_key_is_refused",
-        explanation="""The message says that a key is missing and not which. A model has hundreds of them.""",
-    ),
-    mistake(
-        "the error does not name the extra key",
-        swap(KEY_EXTRA, 'raise CheckpointError(f"{path}: there is a key too many")'),
-        caught_by="test_an_extra_key_is_refused",
-        explanation="""The message says that there is a key too many and not which. A model has hundreds of them.""",
-    ),
-    mistake(
-        "the error does not name the key of a wrong shape",
-        swap(SHAPE, 'raise CheckpointError(f"{path}: a tensor is {found} in the file and {needed} here")'),
-        caught_by="test_a_wrong_shape_is_refused",
-        explanation="""The message says that a shape is wrong and not which tensor has it. A model has hundreds of them.""",
-    ),
-    mistake(
-        "shapes are not compared",
-        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})'),
-        caught_by="test_a_wrong_shape_is_refused",
-        explanation="""Only the names are compared before loading. torch finds the wrong shape when the other tensors have
-        already been loaded.""",
-    ),
-    mistake(
-        "only the number of entries is compared",
-        swap(FOUND, "x.numel() if torch.is_tensor(x)"),
-        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name].reshape(values.shape))\n'),
-        caught_by="test_a_wrong_shape_is_refused",
-        explanation="""A tensor with as many entries passes, whatever its shape, and is reshaped. A turned matrix is another
-        matrix.""",
-    ),
-    mistake(
-        "what is too small is stretched",
-        swap(
-            MODEL_FITS,
-            'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})\n'
-            '    for name, values in model.state_dict().items():\n        if values.ndim and state["model"][name].shape[0] != 1:\n'
-            '            check_same(path, f"model.{name}", state["model"][name], values)',
-        ),
-        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name])\n'),
-        caught_by="test_a_wrong_shape_is_refused",
-        explanation="""`copy_` stretches a tensor that is smaller, so that one row fills all of them. What came from the file
-        has another shape, and that is an error.""",
-    ),
-    mistake(
-        "the model is loaded before the rest is checked",
-        swap(LOAD_MODEL, ""),
-        swap(CHECK, '    check_fits(path, state, model)\n    model.load_state_dict(state["model"])\n' + CHECK),
-        caught_by="test_an_optimizer_that_does_not_fit_is_refused",
-        explanation="""The model is changed before it is known whether the optimizer fits. After the error the two belong to
-        different runs.""",
-    ),
-    mistake(
-        "the optimizer is not checked",
-        swap(CHECK, "    check_fits(path, state, model, None, generator)\n"),
-        caught_by="test_an_optimizer_that_does_not_fit_is_refused",
-        explanation="""Only the model is compared with the file. An optimizer that does not fit is found by torch, when the
-        model has been changed.""",
-    ),
-    mistake(
-        "the error comes after the loading",
-        swap(
-            LOAD_MODEL,
-            "",
-        ),
-        swap(
-            CHECK,
-            """    try:
-        model.load_state_dict(state["model"])
-    except Exception as error:
-        raise CheckpointError(f"{path}: {error}") from error
-"""
-            + CHECK,
-        ),
-        caught_by="test_a_missing_key_is_refused",
-        explanation="""The model is loaded, and what torch raises becomes a CheckpointError. By then everything that did fit
-        has been loaded, and the model is a mixture.""",
     ),
 ]
