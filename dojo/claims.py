@@ -13,12 +13,15 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
 from hypothesis import strategies as st
 
+from .catalog import find_root
 from .check import Mismatch
 
 Mode = Callable[[], AbstractContextManager[Any]]
+
+configuration.set_hypothesis_home_dir(find_root() / ".dojo" / "hypothesis")  # not a folder of its own in the tree
 
 # The same code gets the same verdict: examples follow from the claim. The nightly run sets DOJO_RANDOM=1.
 SETTINGS = settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -49,7 +50,9 @@ class Judge:
         """End the warm process."""
         if self._process is None:
             return
-        self._process.stdin.close()
+        self._process.terminate()  # it may be getting ready for a next request that will not come
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

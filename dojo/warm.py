@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # the first optimizer would import it, which would take each child a second
 
 from .catalog import Catalog
 from .judgement import Judgement
@@ -37,6 +37,7 @@ NO_END = "Your code did not come to an end and had to be stopped: an endless loo
 
 def main() -> None:
     """Serve until the input ends."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # a child that is being watched is ended first
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()
@@ -44,6 +45,9 @@ def main() -> None:
         request = json.loads(line)
         answer = supervise(request) if hasattr(os, "fork") else judge(request, lambda event: None)
         print(json.dumps(answer), flush=True)
+        # The first optimizer that a process makes imports this, which takes a second. Here, after the first answer,
+        # nobody waits for it, and the children to come have it.
+        importlib.import_module("torch._dynamo")
 
 
 def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:

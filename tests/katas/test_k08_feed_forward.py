@@ -14,7 +14,7 @@ BANS = [ban(*GELU, why="it is what you write here.")]
 TOKENS = "B T D"
 POINTS = [-3.0, -2.0, -1.0, -0.75, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0]
 FAR = [-1e4, -100.0, -20.0, 20.0, 100.0, 1e4]
-expansions = st.sampled_from([4, 2, 1, 3])
+EXPANSIONS = (4, 2, 1, 3)
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -65,11 +65,12 @@ def test_gelu_is_the_tanh_form(kata):
     check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
 
 
-@claim(step=1, examples=6, size=sizes(TOKENS), names=st.sampled_from(["T", TOKENS, "B T"]))
-def test_gelu_works_on_any_shape(kata, size, names):
+@claim(step=1, examples=4, size=sizes(TOKENS))
+def test_gelu_works_on_any_shape(kata, size):
     """gelu treats every entry of a tensor of any shape by itself."""
-    x = size.normal(names, scale=2)
-    check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
+    for names in ("T", "B T", TOKENS):
+        x = size.normal(names, scale=2)
+        check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
 
 
 @claim(step=1, double=True)
@@ -125,19 +126,16 @@ def test_gelu_layer_has_no_parameters(kata):
 # --- Step 3: up and down ---------------------------------------------------------------------------------------
 
 
-@claim(step=3, examples=6, size=sizes("D"), expansion=expansions)
-def test_up_widens_and_down_brings_back(kata, size, expansion):
+@claim(step=3, examples=3, size=sizes("D"))
+def test_up_widens_and_down_brings_back(kata, size):
     """`up` is a linear layer from D to expansion · D, `down` one back to D, both with bias; there are no others."""
-    module, wide = feed_forward(kata, size, expansion), expansion * size.D
-    shapes = {"up": ((wide, size.D), (wide,)), "down": ((size.D, wide), (size.D,))}
-    layers = {name: getattr(module, name) for name in shapes}
-    got = {
-        name: (tuple(layer.weight.shape), None if layer.bias is None else tuple(layer.bias.shape))
-        for name, layer in layers.items()
-    }
-    check.equal(got, shapes, "the shapes of weight and bias", emb_dim=size.D, expansion=expansion)
-    count = sum(parameter.numel() for parameter in module.parameters())
-    check.equal(count, 2 * size.D * wide + wide + size.D, "the number of parameters")
+    for expansion in EXPANSIONS:
+        module, wide = feed_forward(kata, size, expansion), expansion * size.D
+        shapes = {"up": ((wide, size.D), (wide,)), "down": ((size.D, wide), (size.D,))}
+        got = {name: shapes_of(getattr(module, name)) for name in shapes}
+        check.equal(got, shapes, f"the pair of shapes, weight and bias, for expansion={expansion}")
+        count = sum(parameter.numel() for parameter in module.parameters())
+        check.equal(count, 2 * size.D * wide + wide + size.D, "the number of parameters")
 
 
 @claim(step=3, examples=4, size=sizes("D"))
@@ -155,12 +153,13 @@ def test_feed_forward_leaves_x_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=3, examples=8, size=sizes(TOKENS), expansion=expansions, training=st.booleans(), double=True)
-def test_output_is_down_of_gelu_of_up(kata, size, expansion, training):
+@claim(step=3, examples=6, size=sizes(TOKENS), expansion=st.sampled_from(EXPANSIONS), double=True)
+def test_output_is_down_of_gelu_of_up(kata, size, expansion):
     """The output is down(gelu(up(x))), in training and in eval mode."""
-    module, x = feed_forward(kata, size, expansion).train(training), size.normal(TOKENS)
+    module, x = feed_forward(kata, size, expansion), size.normal(TOKENS)
     want = feed_forward_of_torch(module, x)
-    check.equal(module(x), want, "the output", x=x)
+    check.equal(module.train()(x), want, "the output in training", x=x)
+    check.equal(module.eval()(x), want, "the output in eval mode", x=x)
 
 
 @claim(step=3, examples=4, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
@@ -187,10 +186,18 @@ def test_feed_forward_bends(kata, size):
         raise check.Mismatch("f(x) + f(−x) equals 2 · f(0), as for a single linear layer", bend)
 
 
-@claim(step=3, examples=4, size=sizes(TOKENS), scale=st.sampled_from([1.0, 1e4]), double=True)
-def test_gradients_reach_everything(kata, size, scale):
+@claim(step=3, examples=2, size=sizes(TOKENS), double=True)
+def test_gradients_reach_everything(kata, size):
     """The gradient reaches x and both layers, and it is finite also where x is as large as 10,000."""
-    module, x = feed_forward(kata, size), size.normal(TOKENS, scale=scale).requires_grad_()
+    for scale in (1.0, 1e4):
+        gradients_are_right(feed_forward(kata, size), size.normal(TOKENS, scale=scale).requires_grad_(), size)
+
+
+def shapes_of(layer):
+    return tuple(layer.weight.shape), None if layer.bias is None else tuple(layer.bias.shape)
+
+
+def gradients_are_right(module, x, size):
     inputs = {"x": x, "up.weight": module.up.weight, "down.weight": module.down.weight}
     probe = size.normal(TOKENS, salt="probe")
     wanted = torch.autograd.grad((feed_forward_of_torch(module, x) * probe).sum(), inputs.values())

@@ -16,7 +16,6 @@ batches = sizes("B", B=(5, 7))
 widths = st.lists(st.integers(1, 4), min_size=2, max_size=6)
 rates = st.sampled_from([0.5, 0.25, 0.8])
 rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
-branches = st.sampled_from(list(SILENT))
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -95,37 +94,40 @@ def test_one_linear_layer_between_neighbours(kata, size, layer_sizes, shortcut):
     check.equal(count, own, "the number of parameters")
 
 
-@claim(step=1, examples=4, size=batches, shortcut=st.booleans())
-def test_deep_net_leaves_x_alone(kata, size, shortcut):
+@claim(step=1, examples=3, size=batches)
+def test_deep_net_leaves_x_alone(kata, size):
     """DeepNet does not change the tensor that it is given."""
-    x = size.normal("B 3")
-    before = x.clone()
-    check.present(deep_net(kata, size, [3, 3, 3], shortcut)(x), "the output")
-    check.exactly(x, before, "x, after the call")
+    for shortcut in (True, False):
+        x = size.normal("B 3")
+        before = x.clone()
+        check.present(deep_net(kata, size, [3, 3, 3], shortcut)(x), "the output")
+        check.exactly(x, before, f"x, after the call, with shortcut={shortcut},")
 
 
-@claim(step=1, examples=16, size=batches, layer_sizes=widths, shortcut=st.booleans(), double=True)
-def test_each_layer_is_linear_then_gelu(kata, size, layer_sizes, shortcut):
+@claim(step=1, examples=10, size=batches, layer_sizes=widths, double=True)
+def test_each_layer_is_linear_then_gelu(kata, size, layer_sizes):
     """A layer gives gelu(layer(x)), the last one too; with shortcut, x + gelu(layer(x)) where both have one shape."""
-    net, x = deep_net(kata, size, layer_sizes, shortcut), size.normal(f"B {layer_sizes[0]}")
-    exact = deep_net_by_layers(linears(net), shortcut, x, "none")
-    want = deep_net_by_layers(linears(net), shortcut, x, "tanh")
-    output = net(x)
-    check.tensor(output, want.shape, want.dtype, "the output", want=want)
-    if not check.same(output.detach(), exact.detach()):  # either form of GELU will do here
-        check.equal(output, want, "the output", x=x)
+    for shortcut in (False, True):
+        net, x = deep_net(kata, size, layer_sizes, shortcut), size.normal(f"B {layer_sizes[0]}")
+        exact = deep_net_by_layers(linears(net), shortcut, x, "none")
+        want = deep_net_by_layers(linears(net), shortcut, x, "tanh")
+        output = net(x)
+        check.tensor(output, want.shape, want.dtype, "the output", want=want)
+        if not check.same(output.detach(), exact.detach()):  # either form of GELU will do here
+            check.equal(output, want, f"the output with shortcut={shortcut}", x=x)
 
 
-@claim(step=1, examples=3, size=batches, shortcut=st.booleans())
-def test_shortcuts_keep_the_gradient_alive(kata, size, shortcut):
+@claim(step=1, examples=2, size=batches)
+def test_shortcuts_keep_the_gradient_alive(kata, size):
     """At depth 20 the first layer gets about as much gradient as the last with shortcuts, and next to none without."""
-    net, x = deep_net(kata, size, [8] * (DEPTH + 1), shortcut), size.normal("B 8")
-    gradients = [gradient.abs().mean().item() for gradient in weight_gradients(net, x)]
-    first, last = gradients[0], gradients[-1]
-    if shortcut and not first >= 0.01 * last > 0:
-        raise check.Mismatch("with shortcuts, the gradient of the first layer vanishes beside the last", [first, last])
-    if not shortcut and not first < 1e-6 * last:
-        raise check.Mismatch("without shortcuts, the gradient of the first layer does not vanish", [first, last])
+    for shortcut in (True, False):
+        net, x = deep_net(kata, size, [8] * (DEPTH + 1), shortcut), size.normal("B 8")
+        gradients = [gradient.abs().mean().item() for gradient in weight_gradients(net, x)]
+        first, last = gradients[0], gradients[-1]
+        if shortcut and not first >= 0.01 * last > 0:
+            raise check.Mismatch("with shortcuts, the gradient of the first layer vanishes", [first, last])
+        if not shortcut and not first < 1e-6 * last:
+            raise check.Mismatch("without shortcuts, the gradient of the first layer is too large", [first, last])
 
 
 # --- Step 2: measure the gradients -----------------------------------------------------------------------------
@@ -172,13 +174,14 @@ def norms(kata, net, x):
 # --- Step 3: the parts of the block ----------------------------------------------------------------------------
 
 
-@claim(step=3, examples=6, size=sizes(BLOCK), bias=st.booleans())
-def test_block_has_two_norms_one_attention_one_feed_forward(kata, reference, size, bias):
+@claim(step=3, examples=3, size=sizes(BLOCK))
+def test_block_has_two_norms_one_attention_one_feed_forward(kata, reference, size):
     """The block has `norm1`, `attention`, `norm2`, `feed_forward` and `dropout`, each with its own parameters."""
-    module, model = pair(kata, reference, size, qkv_bias=bias)
-    check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
-    count = sum(parameter.numel() for parameter in module.parameters())
-    check.equal(count, sum(parameter.numel() for parameter in model.parameters()), "the number of parameters")
+    for bias in (False, True):
+        module, model = pair(kata, reference, size, qkv_bias=bias)
+        check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
+        got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (module, model))
+        check.equal(got, want, f"the number of parameters with qkv_bias={bias}")
 
 
 @claim(step=3, examples=6, size=sizes(BLOCK), room=rooms, bias=st.booleans(), double=True)
@@ -215,20 +218,22 @@ def test_block_leaves_x_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=4, examples=4, size=sizes(BLOCK, strided=False), training=st.booleans())
-def test_silent_branches_leave_x_as_it_is(kata, reference, size, training):
+@claim(step=4, examples=3, size=sizes(BLOCK, strided=False))
+def test_silent_branches_leave_x_as_it_is(kata, reference, size):
     """When attention and feed-forward give 0, x comes out as it went in, dropout or not."""
     module, _ = pair(kata, reference, size, silent=list(SILENT), dropout=0.5)
     x = size.normal(STREAM)
-    check.exactly(module.train(training)(x), x, "the output of a block with silent branches", x=x)
+    check.exactly(module.eval()(x), x, "the output of a block with silent branches", x=x)
+    check.exactly(module.train()(x), x, "the output of a block with silent branches, in training,", x=x)
 
 
-@claim(step=4, examples=6, size=sizes(BLOCK), silent=branches, double=True)
-def test_each_branch_alone(kata, reference, size, silent):
+@claim(step=4, examples=4, size=sizes(BLOCK), double=True)
+def test_each_branch_alone(kata, reference, size):
     """With one branch silent the output is x + attention(norm1(x)), or x + feed_forward(norm2(x))."""
-    module, model = pair(kata, reference, size, silent=[silent], dropout=0.5)
-    x = size.normal(STREAM)
-    check.equal(module(x), block_by_parts(model, x), f"the output with a silent {silent}", x=x)
+    for silent in SILENT:
+        module, model = pair(kata, reference, size, silent=[silent], dropout=0.5)
+        x = size.normal(STREAM)
+        check.equal(module(x), block_by_parts(model, x), f"the output with a silent {silent}", x=x)
 
 
 @claim(step=4, examples=6, size=sizes(BLOCK), room=rooms, bias=st.booleans(), double=True)
@@ -263,34 +268,36 @@ def test_no_gradient_reaches_a_later_token(kata, size, room):
         check.exactly(later, torch.zeros_like(later), f"the gradient of output {t} to later inputs")
 
 
-@claim(step=4, examples=6, size=sizes(BLOCK, strided=False), rate=rates, silent=branches, double=True)
-def test_dropout_acts_on_what_a_branch_adds(kata, reference, size, rate, silent):
+@claim(step=4, examples=4, size=sizes(BLOCK, strided=False), rate=rates, double=True)
+def test_dropout_acts_on_what_a_branch_adds(kata, reference, size, rate):
     """In training each entry that a branch adds is dropped or scaled by 1 / (1 − rate); x itself never is."""
-    module, model = pair(kata, reference, size, silent=[silent], dropout=rate)
-    x = size.normal(STREAM)
-    branch = block_by_parts(model, x) - x
-    output = training_with_whole_attention(module)(x.clone())
-    check.tensor(output, x.shape, x.dtype, "the output in training")
-    added = output - x
-    want = torch.where(added == 0, 0.0, branch / (1 - rate))
-    check.equal(added, want, f"what is added to x in training, with a silent {silent},", x=x)
+    for silent in SILENT:
+        module, model = pair(kata, reference, size, silent=[silent], dropout=rate)
+        x = size.normal(STREAM)
+        branch = block_by_parts(model, x) - x
+        output = training_with_whole_attention(module)(x.clone())
+        check.tensor(output, x.shape, x.dtype, "the output in training")
+        added = output - x
+        want = torch.where(added == 0, 0.0, branch / (1 - rate))
+        check.equal(added, want, f"what is added to x in training, with a silent {silent},", x=x)
 
 
-@claim(step=4, examples=4, rate=rates, silent=branches, seed=st.integers(0, 99))
-def test_dropout_drops_the_expected_share(kata, rate, silent, seed):
+@claim(step=4, examples=2, rate=rates, seed=st.integers(0, 99))
+def test_dropout_drops_the_expected_share(kata, rate, seed):
     """In training about `rate` of what each branch adds is dropped."""
     torch.manual_seed(seed)
-    module = kata.TransformerBlock(16, 16, 2, dropout=rate)
-    check.instance(module, torch.nn.Module, "TransformerBlock(…)")
-    with torch.no_grad():
-        for values in ("weight", "bias"):
-            check.parameter(module, f"{SILENT[silent]}.{values}").zero_()
-    x = torch.randn(8, 16, 16)
-    output = training_with_whole_attention(module)(x.clone())
-    check.tensor(output, x.shape, x.dtype, "the output in training")
-    share = (output == x).double().mean().item()
-    if abs(share - rate) > 6 * (rate * (1 - rate) / x.numel()) ** 0.5:
-        raise check.Mismatch(f"the share dropped, with a silent {silent}, is not about {rate}", round(share, 1), rate)
+    for silent in SILENT:
+        module = kata.TransformerBlock(16, 16, 2, dropout=rate)
+        check.instance(module, torch.nn.Module, "TransformerBlock(…)")
+        with torch.no_grad():
+            for values in ("weight", "bias"):
+                check.parameter(module, f"{SILENT[silent]}.{values}").zero_()
+        x = torch.randn(8, 16, 16)
+        output = training_with_whole_attention(module)(x.clone())
+        check.tensor(output, x.shape, x.dtype, "the output in training")
+        share = (output == x).double().mean().item()
+        if abs(share - rate) > 6 * (rate * (1 - rate) / x.numel()) ** 0.5:
+            raise check.Mismatch(f"the share dropped, with a silent {silent}, is off", round(share, 1), rate)
 
 
 def training_with_whole_attention(module):

@@ -141,27 +141,27 @@ def test_tied_weights_are_one(kata, tie):
     check.equal(got, want, "the relation of the token embedding and `lm_head`", tie_weights=tie)
 
 
-@claim(step=2, examples=4, size=models(L=(2, 4)), tie=st.booleans(), bias=st.booleans())
-def test_parts_have_parameters_of_their_own(kata, reference, size, tie, bias):
+@claim(step=2, examples=2, size=models(L=(2, 4)))
+def test_parts_have_parameters_of_their_own(kata, reference, size):
     """The model has `embedding`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
-    model = gpt(kata, size, qkv_bias=bias, tie_weights=tie)
-    check.equal(len(list(model.blocks)), size.L, "the number of blocks")
-    twin = gpt(reference, size, qkv_bias=bias, tie_weights=tie)
-    counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin)]
-    check.equal(counts[0], counts[1], "the number of parameters", tie_weights=tie, qkv_bias=bias)
-    check.copy_parameters(twin, model)
+    for options in ({}, {"qkv_bias": True}, {"tie_weights": True}):
+        model, twin = gpt(kata, size, **options), gpt(reference, size, **options)
+        check.equal(len(list(model.blocks)), size.L, "the number of blocks")
+        got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin))
+        check.equal(got, want, "the number of parameters", **options)
+        check.copy_parameters(twin, model)
 
 
-@claim(step=2, examples=2, size=models(), tie=st.booleans())
-def test_lm_head_has_no_bias(kata, size, tie):
+@claim(step=2, examples=2, size=models())
+def test_lm_head_has_no_bias(kata, size):
     """`lm_head` is a linear layer from the width of the model to the vocabulary, without a bias."""
-    head = gpt(kata, size, tie_weights=tie).lm_head
+    head = getattr(gpt(kata, size), "lm_head", None)
     check.instance(head, torch.nn.Linear, "`lm_head`")
     check.equal(head.bias is None, True, "whether `lm_head` has no bias")
     check.equal(tuple(head.weight.shape), (size.V, size.h * size.d), "the shape of its weight")
 
 
-@claim(step=2, examples=2, tie=st.booleans())
+@claim(step=2, examples=3, tie=st.booleans())
 def test_weights_start_with_a_spread_of_two_hundredths(kata, tie):
     """At the start the weights of embeddings and linear layers are drawn from a normal distribution of spread 0.02."""
     model = fresh(kata, 150, 60, 64, 4, 3, tie_weights=tie)
@@ -170,7 +170,7 @@ def test_weights_start_with_a_spread_of_two_hundredths(kata, tie):
     spreads_are(model, dict.fromkeys(names, 0.02))
 
 
-@claim(step=2, examples=2, tie=st.booleans())
+@claim(step=2, examples=3, tie=st.booleans())
 def test_branches_end_with_smaller_weights(kata, tie):
     """At the start `out_proj` and `down` of each block have a spread of 0.02 / √(2 · layers)."""
     model = fresh(kata, 10, 8, 64, 4, 3, tie_weights=tie)
@@ -191,7 +191,7 @@ def test_weights_start_normal(kata):
         raise check.Mismatch("the weights are not normally distributed: the share within one spread is off", got, 0.68)
 
 
-@claim(step=2, examples=2, tie=st.booleans())
+@claim(step=2, examples=3, tie=st.booleans())
 def test_biases_start_at_0_and_norms_change_nothing(kata, reference, tie):
     """At the start every bias is 0, and the weight of every norm is 1."""
     sizes, options = (10, 8, 32, 4, 2), {"tie_weights": tie, "qkv_bias": True}
@@ -277,15 +277,15 @@ def test_first_loss_is_that_of_guessing(kata, seed):
         raise check.Mismatch("the loss of a fresh model is not about ln V", round(loss, 1), math.log(200))
 
 
-@claim(step=3, examples=2, size=models(T=(2, 6)), rate=st.sampled_from([0.0, 0.5]))
-def test_eval_mode_is_deterministic(kata, size, rate):
+@claim(step=3, examples=2, size=models(T=(2, 6)))
+def test_eval_mode_is_deterministic(kata, size):
     """In eval mode two passes give the same logits; with a dropout of 0 a pass in training gives them too."""
-    model, ids = gpt(kata, size, dropout=rate), size.ids("B T", size.V)
-    logits = model(ids)
-    check.tensor(logits, size.shape("B T V"), torch.get_default_dtype(), "the logits")
-    check.exactly(model(ids), logits, "a second pass in eval mode")
-    if rate == 0:
-        check.equal(model.train()(ids), logits, "the logits in training with a dropout of 0")
+    for rate in (0.5, 0.0):
+        model, ids = gpt(kata, size, dropout=rate), size.ids("B T", size.V)
+        logits = model(ids)
+        check.tensor(logits, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+        check.exactly(model(ids), logits, "a second pass in eval mode")
+    check.equal(model.train()(ids), logits, "the logits in training with a dropout of 0")
 
 
 @claim(step=3, examples=2, size=models(L=(1, 2), B=(3, 6), T=(5, 8)))
@@ -301,14 +301,15 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
     check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
 
 
-@claim(step=3, examples=2, extra=st.sampled_from([6, 1]))
-def test_too_many_tokens_are_refused(kata, extra):
+@claim(step=3)
+def test_too_many_tokens_are_refused(kata):
     """More tokens than the context length: ValueError or IndexError, with both numbers."""
     model = fresh(kata, 7, 23, 4, 2, 1)
-    ids = torch.randint(7, (2, 23 + extra))
-    check.present(model(ids[:, :23]), "the logits of 23 tokens")
-    what = f"GPT with a context length of 23, on {23 + extra} tokens,"
-    check.raises((ValueError, IndexError), lambda: model(ids), [23, 23 + extra], what)
+    for tokens in (24, 29):
+        ids = torch.randint(7, (2, tokens))
+        check.present(model(ids[:, :23]), "the logits of 23 tokens")
+        what = f"GPT with a context length of 23, on {tokens} tokens,"
+        check.raises((ValueError, IndexError), lambda: model(ids), [23, tokens], what)
 
 
 # --- Helpers ---------------------------------------------------------------------------------------------------

@@ -575,6 +575,14 @@ MISTAKES = [
         another that are dropped: the weights.""",
     ),
     mistake(
+        "dropout before out_proj",
+        swap(MIX, "context = weights @ value"),
+        swap(RESULT, "return self.out_proj(self.dropout(merge_heads(context)))  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels are dropped after the heads have been merged. In this module it is whole looks from
+        one token to another that are dropped: the weights.""",
+    ),
+    mistake(
         "dropout on the result",
         swap(MIX, "context = weights @ value"),
         swap(RESULT, "return self.dropout(self.out_proj(merge_heads(context)))  # (B, T, d_out)"),
