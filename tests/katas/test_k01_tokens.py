@@ -288,14 +288,6 @@ def test_any_unicode_text_comes_back(kata, table, text):
     check.equal(tokenizer.decode(tokenizer.encode(text)), text, "decode(encode(text))")
 
 
-@claim(step=4, examples=4, character=st.sampled_from("é€😀"))
-def test_half_a_character_is_shown_as_such(kata, character):
-    """Ids whose bytes are no whole character decode to the replacement character U+FFFD, as in tiktoken."""
-    ids = [BYTES[bytes([byte])] for byte in b"a" + character.encode("utf-8")[:-1]]
-    want = tiktoken_of("banana", WHOLE).decode(ids)
-    check.equal(kata.BPETokenizer(table_of("banana"), WHOLE).decode(ids), want, f"decode({ids})")
-
-
 @claim(step=4)
 def test_gpt2_itself(kata):
     """With GPT-2's own ranks (where their files are at hand) the ids are GPT-2's."""

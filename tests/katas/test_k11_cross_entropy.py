@@ -126,7 +126,10 @@ def test_log_softmax_leaves_the_logits_alone(kata, size):
 # --- Step 2: cross-entropy -------------------------------------------------------------------------------------
 
 
-@claim(step=2, size=sizes(SIZES), shape=SHAPES, double=True)
+# `logits.view(-1, V)` is how half the world writes it, and models give contiguous logits: no strides here.
+
+
+@claim(step=2, size=sizes(SIZES, strided=False), shape=SHAPES, double=True)
 def test_uniform_logits_give_ln_V(kata, size, shape):
     """Where all tokens are equally likely, the loss is ln V, whatever the targets."""
     _, targets = logits_and_targets(size, shape)
@@ -135,7 +138,7 @@ def test_uniform_logits_give_ln_V(kata, size, shape):
     check.equal(kata.cross_entropy(logits, targets), want, f"the loss for V = {size.V}", targets=targets)
 
 
-@claim(step=2, size=sizes(SIZES), shape=SHAPES, double=True)
+@claim(step=2, size=sizes(SIZES, strided=False), shape=SHAPES, double=True)
 def test_loss_is_the_mean_of_minus_ln_p(kata, size, shape):
     """The loss is the mean over all tokens of −ln p(target), in one number, for (B, T, V) and for (N, V)."""
     logits, targets = logits_and_targets(size, shape)
@@ -143,7 +146,7 @@ def test_loss_is_the_mean_of_minus_ln_p(kata, size, shape):
     check.equal(kata.cross_entropy(logits, targets), want, "the loss", logits=logits, targets=targets)
 
 
-@claim(step=2, examples=6, size=sizes(SIZES, B=(2, 4), T=(2, 7)), shape=SHAPES, double=True)
+@claim(step=2, examples=6, size=sizes(SIZES, strided=False, B=(2, 4), T=(2, 7)), shape=SHAPES, double=True)
 def test_every_token_counts_the_same(kata, size, shape):
     """The loss of a batch is the mean of the losses of its tokens, each taken by itself."""
     logits, targets = logits_and_targets(size, shape)
@@ -153,7 +156,7 @@ def test_every_token_counts_the_same(kata, size, shape):
     check.equal(whole, alone.mean(), "the loss of the whole batch", by_token=alone)
 
 
-@claim(step=2, examples=6, size=sizes(SIZES), shape=SHAPES)
+@claim(step=2, examples=6, size=sizes(SIZES, strided=False), shape=SHAPES)
 def test_huge_logits_give_a_finite_loss(kata, size, shape):
     """With logits in the thousands the loss is finite and right."""
     logits, targets = logits_and_targets(size, shape, scale=1000.0)
@@ -161,7 +164,7 @@ def test_huge_logits_give_a_finite_loss(kata, size, shape):
     check.equal(kata.cross_entropy(logits, targets), want, "the loss", logits=logits, targets=targets)
 
 
-@claim(step=2, size=sizes(SIZES), shape=SHAPES, double=True)
+@claim(step=2, size=sizes(SIZES, strided=False), shape=SHAPES, double=True)
 def test_gradient_is_softmax_minus_one_hot(kata, size, shape):
     """The gradient of the loss is (softmax − one-hot) / N for N tokens: it pulls the target up and the others down."""
     logits, targets = logits_and_targets(size, shape)
@@ -174,7 +177,7 @@ def test_gradient_is_softmax_minus_one_hot(kata, size, shape):
     check.equal(gradient, want, "the gradient of the logits", targets=targets)
 
 
-@claim(step=2, examples=4, size=sizes(SIZES), shape=SHAPES)
+@claim(step=2, examples=4, size=sizes(SIZES, strided=False), shape=SHAPES)
 def test_cross_entropy_leaves_its_arguments_alone(kata, size, shape):
     """cross_entropy changes neither the logits nor the targets."""
     logits, targets = logits_and_targets(size, shape)

@@ -410,18 +410,4 @@ MISTAKES = [
         explanation="""Every byte becomes a character of its own. The bytes are UTF-8, where one character may have
         several.""",
     ),
-    mistake(
-        "half a character is an error",
-        swap(TEXT, 'return joined.decode("utf-8")'),
-        caught_by="test_half_a_character_is_shown_as_such",
-        explanation="""Bytes that are no whole character raise an error. A model may well stop in the middle of one, and
-        its text should still be shown.""",
-    ),
-    mistake(
-        "half a character is left out",
-        swap(TEXT, 'return joined.decode("utf-8", errors="ignore")'),
-        caught_by="test_half_a_character_is_shown_as_such",
-        explanation="""Bytes that are no whole character disappear without a trace. The replacement character shows that
-        something stood there.""",
-    ),
 ]

@@ -249,14 +249,6 @@ MISTAKES = [
         """The logits (B, T, V) are reshaped to (B, V, T). The shape is right and the contents are shuffled: only a transpose
         turns axes round.""",
     ),
-    mistake(
-        "view on a non-contiguous tensor",
-        swap(LOG_PROBS, "log_probs = log_softmax(logits.view(-1, logits.shape[-1]))"),
-        swap(PICKED, PICKED.replace("targets.", "targets.view(-1).")),
-        caught_by="test_loss_is_the_mean_of_minus_ln_p",
-        explanation="""`view` needs numbers that lie in memory in the order of the tensor, and a transposed tensor's do not.
-        It raises an error on those, where `reshape` copies.""",
-    ),
     one(
         "three dimensions are taken for granted",
         LOG_PROBS,

@@ -55,9 +55,7 @@ def batches(data, batch_size, context_length, generator):
         yield get_batch(data, batch_size, context_length, generator)
 
 
-def train(
-    model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None
-):
+def train(model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None):
     model.train()
 
     def one(step, x, y):

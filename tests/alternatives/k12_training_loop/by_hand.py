@@ -49,9 +49,7 @@ def learning_rate(step, *, peak, warmup, total, floor=0.0):
     return (1 + step) * (peak / warmup)
 
 
-def train(
-    model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None
-):
+def train(model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None):
     losses = [0.0] * steps
     starts = torch.randint(0, len(data) - context_length, (steps, batch_size), generator=generator)
     for number in range(steps):

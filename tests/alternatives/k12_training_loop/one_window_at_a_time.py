@@ -50,9 +50,7 @@ def learning_rate(step, *, peak, warmup, total, floor=0.0):
     return floor + (peak - floor) * math.sin(math.pi / 2 * left) ** 2
 
 
-def train(
-    model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None
-):
+def train(model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None):
     losses = []
     for step in range(steps):
         model.train()

@@ -46,9 +46,7 @@ def learning_rate(step, *, peak, warmup, total, floor=0.0):
     return floor + 0.5 * (1.0 + math.cos(math.pi * progress)) * (peak - floor)
 
 
-def train(
-    model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None
-):
+def train(model, optimizer, data, *, steps, batch_size, context_length, schedule=None, generator=None, on_step=None):
     scheduler = None
     if schedule is not None:
         for group in optimizer.param_groups:
