@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start test hint solution reset data train sample stubs check
+.PHONY: board start test hint solution reset data train sample stubs check mutants
 
 VENV := .venv
 ifdef PY
@@ -63,3 +63,8 @@ stubs: $(READY)
 
 check: $(READY_DEV)
 	@$(DOJO) check
+
+# For authors: change the solutions in every way that cosmic-ray knows; it takes long.
+mutants: $(READY_DEV)
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt cosmic-ray
+	@$(PYTHON) -m tests.mutants $(KATA)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from .catalog import find_root
 from .check import Mismatch
@@ -22,6 +23,10 @@ from .check import Mismatch
 Mode = Callable[[], AbstractContextManager[Any]]
 
 configuration.set_hypothesis_home_dir(find_root() / ".dojo" / "hypothesis")  # not a folder of its own in the tree
+
+# Hypothesis also draws constants that it finds in the source of whatever modules are loaded: with those, a claim's
+# examples would depend on what else the process has imported. A test holds this against new versions.
+providers.HypothesisProvider._local_constants = providers.Constants()
 
 # The same code gets the same verdict: examples follow from the claim. The nightly run sets DOJO_RANDOM=1.
 SETTINGS = settings(

@@ -97,17 +97,11 @@ class Workspace:
         self.catalog = catalog
         self.solved = solved
         self.memory: dict[Any, Any] = {}  # what the known mistakes answered, for the diagnosis
-        solutions = [str(catalog.root / "solutions")]
-        if getattr(sys.modules.get(REFERENCE), "__path__", None) != solutions:
-            for name in [name for name in sys.modules if name.startswith(f"{REFERENCE}.")]:
-                del sys.modules[name]
-            _package(REFERENCE, solutions)
         self._finder = _KataFinder(self)
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _KataFinder)]
-        sys.meta_path.insert(0, self._finder)
 
     def reference(self, kata: Kata) -> ModuleType:
         """The solution's module."""
+        self._take_over()
         with watching():
             return importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
 
@@ -139,7 +133,20 @@ class Workspace:
         root = self.catalog.root.resolve()
         return watching(root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives")
 
+    def _take_over(self) -> None:
+        """Serve the imports of this tree, and no more those of a workspace that did so before."""
+        if self._finder in sys.meta_path:
+            return
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _KataFinder)]
+        sys.meta_path.insert(0, self._finder)
+        solutions = [str(self.catalog.root / "solutions")]
+        if getattr(sys.modules.get(REFERENCE), "__path__", None) != solutions:
+            for name in [name for name in sys.modules if name.startswith(f"{REFERENCE}.")]:
+                del sys.modules[name]
+            _package(REFERENCE, solutions)
+
     def _clear(self, current: Kata | None) -> None:
+        self._take_over()
         for name in [name for name in sys.modules if name.startswith(f"{LEARNER}.")]:
             del sys.modules[name]
         _package(LEARNER, [])

@@ -22,7 +22,9 @@ from dojo import stubs
 from dojo.catalog import Catalog, Kata, find_root
 from dojo.judge import Judge
 
-SKIPPED = re.compile(r"core/(VariableReplacer|VariableInserter|RemoveDecorator|ReplaceBinaryOperator_\w+_(RShift|LShift|BitXor|Mod))")
+SKIPPED = re.compile(
+    r"core/(VariableReplacer|VariableInserter|RemoveDecorator|ReplaceBinaryOperator_\w+_(RShift|LShift|BitXor|Mod))"
+)
 WORKERS = 2
 SURVIVORS = Path(__file__).parent / "mistakes" / "SURVIVORS.md"
 
@@ -101,13 +103,18 @@ def main(names: list[str]) -> int:
         texts = mutants(kata)
         passed = survivors(kata, texts, judges)
         unknown = [mutant for mutant in passed if mutant not in explained(kata)]
-        print(f"{kata.code}: {len(texts)} mutants, {len(texts) - len(passed)} killed, {len(unknown)} unexplained", flush=True)
+        print(
+            f"{kata.code}: {len(texts)} mutants, {len(texts) - len(passed)} killed, {len(unknown)} unexplained",
+            flush=True,
+        )
         for before, after in unknown:
             print(f"| {kata.code} | `{before}` | `{after}` |  |")
         total, alive, holes = total + len(texts), alive + len(passed), holes + len(unknown)
     for judge in started:
         judge.close()
-    print(f"{total} mutants, {total - alive} killed ({(total - alive) / max(total, 1):.1%}), {holes} survivors unexplained")
+    print(
+        f"{total} mutants, {total - alive} killed ({(total - alive) / max(total, 1):.1%}), {holes} survivors unexplained"
+    )
     return 1 if holes else 0
 
 

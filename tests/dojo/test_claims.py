@@ -2,6 +2,8 @@
 
 import os
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from dojo import check
 from dojo.claims import Missing, Refused, claim, unwritten_step
+
+from .trees import ROOT
 
 
 class Code:
@@ -130,3 +134,34 @@ def test_random_numbers_are_the_same_in_every_example_and_the_callers_go_on():
     CLAIM.check(Code(lambda number: seen.add((torch.rand(1).item(), random.random())) or number), None)
     assert len(seen) == 1
     assert torch.equal(torch.get_rng_state(), state[0]) and random.getstate() == state[1]
+
+
+EXAMPLES = """
+import importlib, sys
+sys.path.insert(0, {folder!r})
+{first}
+from hypothesis import strategies as st
+from dojo.claims import claim
+
+@claim(step=1, number=st.integers(), text=st.text(), share=st.floats())
+def test_law(kata, number, text, share):
+    pass
+
+print(test_law.claim.some_examples(80))
+"""
+
+
+def test_examples_do_not_depend_on_what_else_is_loaded(tmp_path):
+    (tmp_path / "loud.py").write_text("NUMBERS = [123456789, 987.654321, 'a very special text']\n")
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", EXAMPLES.format(folder=str(tmp_path), first=first)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        ).stdout
+        for first in ("", "import loud")
+    }
+    assert len(printed) == 1 and "number" in printed.pop()

@@ -69,7 +69,7 @@ def test_gelu_is_the_tanh_form(kata):
 def test_gelu_works_on_any_shape(kata, size):
     """gelu treats every entry of a tensor of any shape by itself."""
     for names in ("T", "B T", TOKENS):
-        x = size.normal(names, scale=2)
+        x = size.normal(names).clamp(min=-2)  # further left gelu is so near 0 that float32 has few digits of it
         check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
 
 
@@ -109,7 +109,7 @@ def test_slope_of_gelu(kata):
 @claim(step=2, examples=4, size=sizes(TOKENS), double=True)
 def test_gelu_layer_is_gelu(kata, size):
     """GELU() is a module that gives gelu(x)."""
-    module, x = kata.GELU(), size.normal(TOKENS, scale=2)
+    module, x = kata.GELU(), size.normal(TOKENS).clamp(min=-2)
     check.instance(module, torch.nn.Module, "GELU()")
     check.equal(module(x), gelu_by_entries(x), "GELU()(x)", x=x)
 
@@ -158,8 +158,8 @@ def test_output_is_down_of_gelu_of_up(kata, size, expansion):
     """The output is down(gelu(up(x))), in training and in eval mode."""
     module, x = feed_forward(kata, size, expansion), size.normal(TOKENS)
     want = feed_forward_of_torch(module, x)
-    check.equal(module.train()(x), want, "the output in training", x=x)
     check.equal(module.eval()(x), want, "the output in eval mode", x=x)
+    check.equal(module.train()(x), want, "the output in training", x=x)
 
 
 @claim(step=3, examples=4, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))

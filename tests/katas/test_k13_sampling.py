@@ -18,9 +18,8 @@ seeds = st.integers(0, 99)
 news = st.integers(2, 8)
 stops = st.integers(0, 2)
 orders = st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)])  # temperature, k, p
-bad_options = st.sampled_from(
-    [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
-)
+# Not 0: whether `generate(top_k=0)` means none or is refused is left open.
+bad_options = st.sampled_from([{"temperature": -1.0}, {"top_k": -2}, {"top_p": -0.5}, {"top_p": 1.5}])
 PROBABILITIES = (0.4, 0.25, 0.2, 0.1, 0.05)
 DRAWS = 400  # a token of probability 0.05 stays out of all of them once in 800 million times
 
@@ -503,7 +502,7 @@ def check_stopping(kata, model, ids, new, stop, temperature):
 
 @claim(step=4, examples=8, option=bad_options)
 def test_generate_refuses_bad_options(kata, option):
-    """generate raises a ValueError for a temperature below 0, a k below 1, and a p of 0 or less or above 1."""
+    """generate raises a ValueError for a temperature, k or p below 0, and for a p above 1."""
     ids = torch.zeros(2, 1, dtype=torch.int64)
     told = ", ".join(f"{name}={value}" for name, value in option.items())
     call = lambda: kata.generate(Dice(dice(0)), ids, 1, context_length=4, **option)  # noqa: E731

@@ -234,17 +234,11 @@ MISTAKES = [
         depends on every other.""",
     ),
     mistake(
-        "the mean loses its axis",
+        "mean and variance lose their axis",
         swap(MEAN, "mean = x.mean(dim=-1)"),
-        caught_by=NORMALISES,
-        explanation="""The mean has shape (B, T), with nothing in place of the features, and so it is lined up with the wrong
-        axes of x. Mostly that raises; where two sizes happen to agree it broadcasts in silence.""",
-    ),
-    mistake(
-        "the variance loses its axis",
         swap(VARIANCE, "variance = x.var(dim=-1, unbiased=False)"),
         caught_by=NORMALISES,
-        explanation="""The variance has shape (B, T), with nothing in place of the features, and so it is lined up with the
+        explanation="""A mean or a variance has shape (B, T), with nothing in place of the features, and so it is lined up with the
         wrong axes of x. Mostly that raises; where two sizes happen to agree it broadcasts in silence.""",
     ),
     mistake(

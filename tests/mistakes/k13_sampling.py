@@ -714,18 +714,4 @@ MISTAKES = [
         explanation="""Any temperature that is not above 0 takes the most likely token. Below 0 it means nothing, and whoever
         gives one should be told.""",
     ),
-    mistake(
-        "top_k = 0 is taken for none",
-        swap(KEEP_K, KEEP_K.replace("top_k is not None", "top_k")),
-        caught_by="test_generate_refuses_bad_options",
-        explanation="""The question is whether top_k is true, and 0 is not. A k of 0 is no k at all, and whoever gives it
-        should be told; None is what turns the filter off.""",
-    ),
-    mistake(
-        "top_p = 0 is taken for none",
-        swap(KEEP_P, KEEP_P.replace("top_p is not None", "top_p")),
-        caught_by="test_generate_refuses_bad_options",
-        explanation="""The question is whether top_p is true, and 0 is not. A p of 0 is a mistake that whoever gives it
-        should be told of; None is what turns the filter off.""",
-    ),
 ]
