@@ -1,4 +1,4 @@
-"""An independent check of the properties: change the solutions in every way that cosmic-ray knows, and see who survives.
+"""An independent check of the properties: change the solutions in every way that cosmic-ray knows; see who survives.
 
 The mistake bank was written by the people who wrote the properties; these changes were not. A mutant that passes is
 either equivalent to the solution, and listed with the reason in `tests/mistakes/SURVIVORS.md`, or a hole in the

@@ -403,24 +403,21 @@ def test_an_extra_key_is_refused(kata, size, resume):
         refused_untouched(kata, model, optimizer, resume, "a file with added.weight", key="added.weight")
 
 
-shapes = st.sampled_from(["one row more", "one row", "turned", "more"])
-
-
-@claim(step=3, examples=8, size=sizes(NET, **RANGES), other=shapes, resume=st.booleans())
-def test_a_wrong_shape_is_refused(kata, size, other, resume):
+@claim(step=3, examples=3, size=sizes(NET, **RANGES), resume=st.booleans())
+def test_a_wrong_shape_is_refused(kata, size, resume):
     """A weight of another shape raises CheckpointError, with the file and the key; nothing is changed."""
     V, D = size.V, size.D
-    rows = {"one row more": (V + 1, D), "one row": (1, D), "turned": (D, V), "more": (2 * V, D)}[other]
-    with in_a_folder():
-        theirs, optimizer = a_run(size)
-        if other == "turned":
-            theirs.table = nn.Embedding(*rows)
-            optimizer = torch.optim.AdamW(theirs.parameters())
-        else:
-            theirs, optimizer = a_run(size, shape=rows)
-        kata.save_checkpoint(FILE, theirs, optimizer, 1)
-        what = f"a table.weight of shape {rows}, where the model has {(V, D)},"
-        refused_untouched(kata, *a_run(size, "other"), resume, what, key="table.weight")
+    for rows in ((V + 1, D), (1, D), (D, V), (2 * V, D)):
+        with in_a_folder():
+            theirs, optimizer = a_run(size)
+            if rows == (D, V):
+                theirs.table = nn.Embedding(*rows)
+                optimizer = torch.optim.AdamW(theirs.parameters())
+            else:
+                theirs, optimizer = a_run(size, shape=rows)
+            kata.save_checkpoint(FILE, theirs, optimizer, 1)
+            what = f"a table.weight of shape {rows}, where the model has {(V, D)},"
+            refused_untouched(kata, *a_run(size, "other"), resume, what, key="table.weight")
 
 
 @claim(step=3, examples=4, size=sizes(NET, **RANGES), fewer=st.booleans())
