@@ -112,9 +112,8 @@ def main(names: list[str]) -> int:
         total, alive, holes = total + len(texts), alive + len(passed), holes + len(unknown)
     for judge in started:
         judge.close()
-    print(
-        f"{total} mutants, {total - alive} killed ({(total - alive) / max(total, 1):.1%}), {holes} survivors unexplained"
-    )
+    share = (total - alive) / max(total, 1)
+    print(f"{total} mutants, {total - alive} killed ({share:.1%}), {holes} survivors unexplained")
     return 1 if holes else 0
 
 
