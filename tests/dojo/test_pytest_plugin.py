@@ -61,7 +61,8 @@ def test_a_solved_kata_passes(right):
 
 def test_a_syntax_error_is_told_once_with_its_line(right):
     assert right.returncode == 1
-    assert right.stdout.count("Python cannot read your file: expected ':'.") == 1
+    told, *_ = right.stdout.split("= short test summary")  # in CI the summary repeats the whole message
+    assert told.count("Python cannot read your file: expected ':'.") == 1
     assert "    if not training or rate == 0\n" in right.stdout
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dojo import check, corpus
 from dojo.bans import ban_module
 from dojo.claims import claim
+from dojo.download import DataError
 
 BANS = [ban_module("tiktoken", why="it is the tokenizer that yours is measured with.")]
 
@@ -71,7 +72,7 @@ def trained(source):
     """Trained ranks and tiktoken with them, or None where their files are not at hand."""
     try:
         ranks = source()
-    except corpus.DataError:
+    except DataError:
         return None
     return ranks, tiktoken_with(ranks, corpus.GPT2_PATTERN)
 
