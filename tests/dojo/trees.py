@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def copy_tree(target: Path, *, stubs_only: bool = True, only: tuple[str, ...] = ()) -> Path:
+def copy_tree(target: Path, *, only: tuple[str, ...] = ()) -> Path:
     """Copy what a learner's clone holds (the machinery included) to `target`, with untouched stubs.
 
     With `only`, a kata of another name is left out.
@@ -27,7 +27,6 @@ def copy_tree(target: Path, *, stubs_only: bool = True, only: tuple[str, ...] = 
         if only and kata.code not in only:
             shutil.rmtree(kata.solution.parent)
             shutil.rmtree(kata.file.parent)
-    if stubs_only:
-        for kata in Catalog(target).katas:
-            stubs.write(kata)
+    for kata in Catalog(target).katas:
+        stubs.write(kata)
     return target
