@@ -21,7 +21,8 @@ from .suite import Suite
 from .workspace import LoadError, Subject, Workspace
 
 RICHER = 6  # further examples of the failing claim
-OTHERS = 2  # examples of each other claim
+OTHERS = 2  # examples of each other claim; one of a claim that costs so much that it is checked on fewer than MANY
+MANY = 8
 SHOWN = 3  # more suspects than this are no help
 
 Suspect = tuple[Mistake, ...]  # one mistake, or two at once
@@ -50,7 +51,14 @@ class Trial:
     def up_to(self, step: int) -> Trial:
         """The checks of this step and of those before it."""
         kept = [i for i, (claim, _) in enumerate(self.checks) if claim.step <= step]
-        return Trial([self.checks[i] for i in kept], [self.answers[i] for i in kept])
+        return self._of(kept)
+
+    def failures_first(self) -> Trial:
+        """The same checks; those that failed tell most suspects apart at once."""
+        return self._of(sorted(range(len(self.checks)), key=lambda i: self.answers[i][0] == "passed"))
+
+    def _of(self, chosen: list[int]) -> Trial:
+        return Trial([self.checks[i] for i in chosen], [self.answers[i] for i in chosen])
 
 
 class Detective:
@@ -78,8 +86,8 @@ class Detective:
             (other, example)
             for other in self.suite.claims
             if other is not claim and not other.slow
-            for example in other.some_examples(OTHERS)
-        )
+            for example in other.some_examples(OTHERS if other.examples >= MANY else 1)
+        ).failures_first()
         if whole := self.consistent(singles, others):
             return _either(whole)
         known = [single[0] for single in singles]
