@@ -41,7 +41,7 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("verona", corpus.verona, context_length=64, batch_size=12, steps=2000, peak=3e-3),
+        Preset("verona", corpus.verona, context_length=64, batch_size=12, steps=1500, peak=3e-3),
         Preset("shakespeare", corpus.tinyshakespeare, context_length=64, batch_size=12, steps=2000, peak=3e-3),
     )
 }

@@ -6,7 +6,7 @@ WEIGHT = "self.weight = nn.Parameter(torch.ones(emb_dim))"
 BIAS = "self.bias = nn.Parameter(torch.zeros(emb_dim))"
 EPS = "self.eps = eps"
 MEAN = "mean = x.mean(dim=-1, keepdim=True)"
-VARIANCE = "variance = x.var(dim=-1, keepdim=True, unbiased=False)"
+VARIANCE = "variance = (x - mean).pow(2).mean(dim=-1, keepdim=True)"
 NORMALISED = "normalised = (x - mean) / torch.sqrt(variance + self.eps)"
 OUTPUT = "return self.weight * normalised + self.bias"
 
