@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
 from rich.console import Console
 from rich.text import Text
 
+from . import stubs
 from .catalog import Catalog, Kata, UnknownKata, find_root
 from .progress import Progress
 
@@ -23,6 +29,7 @@ class School:
     def __init__(self) -> None:
         self.root = find_root()
         self.catalog = Catalog(self.root)
+        self.say = warn  # how the learner is told of trouble
         self.progress = Progress.load(self.root, warn)
 
     def find(self, name: str) -> Kata:
@@ -33,12 +40,42 @@ class School:
             warn(str(error))
             raise SystemExit(2) from None
 
+    def note(self, kata: Kata, verdict: dict[str, Any]) -> None:
+        """Write down an attempt."""
+        self.progress.note(kata, verdict["verdict"], verdict["step"], verdict["fingerprint"])
+        self.save()
+
+    def hint(self, kata: Kata, step: int = 0) -> tuple[int, list[tuple[str, str]], int]:
+        """Take one more hint for a step, or for where one stands: the step, the hints so far, and how many are left."""
+        entry = self.progress.katas.setdefault(kata.slug, {"attempts": 0})
+        step = step or entry.get("step") or 1
+        hints = kata.hints(step)
+        taken = entry.setdefault("hints", {})
+        count = taken[str(step)] = min(int(taken.get(str(step), 0)) + 1, len(hints))
+        self.save()
+        return step, hints[:count], len(hints) - count
+
+    def reset(self, kata: Kata) -> Path | None:
+        """Write the stub anew; returns the backup of the file that stood there, if one was made. Raises OSError."""
+        kept = None
+        if kata.file.exists() and stubs.read(kata.file) != stubs.stub_of(kata):
+            folder = self.root / ".dojo" / "backups"
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
+            shutil.copyfile(kata.file, kept)
+        stubs.write(kata)
+        return kept
+
+    def near(self, path: Path) -> str:
+        """A path as one writes it from the root."""
+        return path.relative_to(self.root).as_posix()
+
     def save(self) -> None:
         """Write the progress; where that fails, say so and go on."""
         try:
             self.progress.save()
         except OSError as error:
-            warn(f"Your progress could not be written: {error}. The verdict stands.")
+            self.say(f"Your progress could not be written: {error}. The verdict stands.")
 
     @property
     def next(self) -> Kata | None:
@@ -55,21 +92,22 @@ class School:
         return self.next
 
 
-def show_board(school: School) -> None:
-    """Print every kata, solved or not, and what is next."""
+def board(school: School) -> Text:
+    """Every kata, solved or not, and what is next."""
     katas = school.catalog.katas
     solved = sum(school.progress.status(kata) == "solved" for kata in katas)
-    console.print(f"GPT katas: {solved} of {len(katas)} solved\n", style="bold")
+    shown = Text(f"GPT katas: {solved} of {len(katas)} solved\n\n", "bold")
     for kata in katas:
         mark, words, style = STATUS[school.progress.status(kata)]
         arrow = "→" if kata is school.next else " "
-        line = Text(f"{arrow} {mark} {kata.code}  {kata.title:<32}", style if style != "dim" else "")
-        console.print(line.append(words, "dim"))
+        shown.append(f"{arrow} {mark} {kata.code}  {kata.title:<32}", "not bold " + style.replace("dim", ""))
+        shown.append(f"{words}".rstrip() + "\n", "not bold dim")
     if school.next is not None:
-        lesson = school.next.lesson.relative_to(school.root).as_posix()
-        console.print(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={school.next.number}")
+        lesson, number = school.near(school.next.lesson), school.next.number
+        shown.append(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={number}", "not bold")
     else:
-        console.print("\nEvery kata is solved. Train the GPT that you built: make train")
+        shown.append("\nEvery kata is solved. Train the GPT that you built: make train", "not bold")
+    return shown
 
 
 def warn(text: str) -> None:
