@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import datetime
+from pathlib import Path
+
 from rich.console import Console
 from rich.text import Text
 
@@ -32,6 +36,14 @@ class School:
         except UnknownKata as error:
             warn(str(error))
             raise SystemExit(2) from None
+
+    def back_up(self, kata: Kata) -> Path:
+        """Keep a copy of the learner's file: where it is. Raises OSError."""
+        folder = self.root / ".dojo" / "backups"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
+        shutil.copyfile(kata.file, path)
+        return path
 
     def save(self) -> None:
         """Write the progress; where that fails, say so and go on."""
