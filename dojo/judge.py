@@ -72,6 +72,8 @@ class Judge:
         process.stderr.close()
 
     def _start(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it died since the last verdict
         if self._process is None:
             home = str(Path(__file__).resolve().parent.parent)
             paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -85,6 +87,7 @@ class Judge:
                 encoding="utf-8",
                 env=environment,
                 cwd=self.root,
+                start_new_session=True,  # an interrupt is for whoever asks, who then closes this
             )
         return self._process
 

@@ -59,16 +59,21 @@ class School:
         """Write the stub anew; returns the backup of the file that stood there, if one was made. Raises OSError."""
         kept = None
         if kata.file.exists() and stubs.read(kata.file) != stubs.stub_of(kata):
-            folder = self.root / ".dojo" / "backups"
-            folder.mkdir(parents=True, exist_ok=True)
-            kept = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
-            shutil.copyfile(kata.file, kept)
+            kept = self.back_up(kata)
         stubs.write(kata)
         return kept
 
     def near(self, path: Path) -> str:
         """A path as one writes it from the root."""
         return path.relative_to(self.root).as_posix()
+
+    def back_up(self, kata: Kata) -> Path:
+        """Keep a copy of the learner's file: where it is. Raises OSError."""
+        folder = self.root / ".dojo" / "backups"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
+        shutil.copyfile(kata.file, path)
+        return path
 
     def save(self) -> None:
         """Write the progress; where that fails, say so and go on."""
