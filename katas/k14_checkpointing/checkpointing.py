@@ -58,11 +58,8 @@ def check_fits(
     optimizer: torch.optim.Optimizer | None = None,
     generator: torch.Generator | None = None,
 ) -> None:
-    """Raise CheckpointError, with the file and the key, unless all of `state` can be loaded; change nothing.
-
-    The optimizer is one that keeps its numbers a weight at a time, as AdamW and SGD do.
-    """
-    # Step 3: about 23 lines.
+    """Raise CheckpointError, with the file and the key, unless all of `state` can be loaded; change nothing."""
+    # Step 3: about 15 lines.
     raise NotImplementedError("step 3")
 
 
@@ -86,4 +83,4 @@ def load_checkpoint(
     raise NotImplementedError("step 4")
 
 
-# Stub a1a372a5. `make reset` brings it back; you may delete this line.
+# Stub 9bfac897. `make reset` brings it back; you may delete this line.

@@ -282,6 +282,12 @@ def has_picture(ax):
     return bool(ax.images) or any(hasattr(one, "get_coordinates") for one in ax.collections)
 
 
+def colour_of(ax, weight):
+    """The colour that a weight has in the image or mesh of a plot."""
+    picture = ax.images[0] if ax.images else next(one for one in ax.collections if hasattr(one, "get_coordinates"))
+    return picture.to_rgba(numpy.array([float(weight)]))[0].tolist()
+
+
 @claim(step=3, examples=3, size=sizes(MAPS, **RANGES), given=st.booleans())
 def test_the_axes_come_back(kata, size, given):
     """plot_attention returns the axes it drew on: those that it was given, or new ones."""
@@ -313,6 +319,16 @@ def test_colours_are_the_weights(kata, size, given):
             raise check.Mismatch("there is no image, or no tick for every token", [len(xs), len(ys)], [size.T, size.T])
         got = torch.tensor([[drawn_at(ax, xs[j], ys[i]) for j in range(size.T)] for i in range(size.T)])
         check.equal(got, weights, "the weights in the picture (rows: ticks of y, columns: ticks of x)", tokens=tokens)
+
+
+@claim(step=3, examples=2, size=sizes(MAPS, **LONGER))
+def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
+    """A quarter of the largest weight has another colour than three quarters of it."""
+    with no_figure_left():
+        weights, _, _, ax = a_plot(kata, size, False)
+        if has_picture(ax):
+            colours = [colour_of(ax, part * weights.max()) for part in (0.25, 0.75)]
+            check.equal(colours[0] != colours[1], True, "whether a small and a large weight look different")
 
 
 @claim(step=3, examples=1, size=sizes(MAPS, **LONGER))
