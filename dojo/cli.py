@@ -14,7 +14,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from . import stubs
+from . import stubs, upkeep
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
 from .school import School, console, show_board, warn
@@ -64,14 +64,12 @@ def hint(kata: str, step: int) -> None:
     """Show the next hint for the step you are at; each call shows one more."""
     school = School()
     wanted = school.wanted(kata)
-    entry = school.progress.katas.setdefault(wanted.slug, {"attempts": 0})
-    step = step or entry.get("step") or 1
+    step = step or school.progress.step(wanted) or 1
     hints = wanted.hints(step)
     if not hints:
         warn(f"There are no hints for step {step} of {wanted.code}: it has steps {', '.join(map(str, wanted.steps))}.")
         raise SystemExit(2)
-    taken = entry.setdefault("hints", {})
-    count = taken[str(step)] = min(int(taken.get(str(step), 0)) + 1, len(hints))
+    count = school.progress.hint(wanted, step, len(hints))
     school.save()
     console.print(f"{wanted.code} · {wanted.title}, step {step} · {wanted.steps.get(step, '')}", style="bold")
     for kind, text in hints[:count]:
@@ -184,6 +182,10 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
 
 
+for verb in (upkeep.progress,):
+    app.add_command(verb)
+
+
 def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:
     """Judge katas in order up to the first that does not pass."""
     from .report import render
@@ -195,8 +197,7 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
             except JudgeError as error:
                 warn(str(error))
                 raise SystemExit(1) from None
-            school.progress.note(kata, verdict["verdict"], verdict["step"], verdict["fingerprint"])
-            school.save()
+            school.note(kata, verdict)
             if as_json:
                 print(json.dumps(verdict, ensure_ascii=False))
             else:

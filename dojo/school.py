@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from rich.console import Console
 from rich.text import Text
 
@@ -12,9 +15,11 @@ console = Console(highlight=False, markup=False)
 STATUS = {
     "solved": ("✓", "solved", "green"),
     "changed": ("~", "solved before, changed since", "yellow"),
-    "started": ("…", "started", "yellow"),
+    "broken": ("✗", "solved before, broken since", "red"),
+    "started": ("…", "", "yellow"),
     "untouched": ("·", "", "dim"),
 }
+STEPS = {"passed": "passed", "failed": "failed", "broken": "passed before, fails now", "not_started": "not started"}
 
 
 class School:
@@ -33,12 +38,30 @@ class School:
             warn(str(error))
             raise SystemExit(2) from None
 
-    def save(self) -> None:
-        """Write the progress; where that fails, say so and go on."""
+    def note(self, kata: Kata, verdict: dict[str, Any]) -> None:
+        """Note and save what came of judging a kata (the dictionary of `Verdict.as_dict`)."""
+        self.progress.note(
+            kata, verdict["verdict"], verdict["step"], verdict["fingerprint"], verdict["property"], verdict["steps"]
+        )
+        self.save()
+
+    def save(self) -> bool:
+        """Write the progress; where that fails, say so and go on. Whether it was written."""
         try:
             self.progress.save()
         except OSError as error:
             warn(f"Your progress could not be written: {error}. The verdict stands.")
+            return False
+        return not self.progress.newer
+
+    def standing(self, kata: Kata) -> str:
+        """How far a kata is, in words; nothing for one that is not started."""
+        status = self.progress.status(kata)
+        if status != "started":
+            return STATUS[status][1]
+        step = self.progress.step(kata)
+        at = [f"step {step} of {len(kata.steps)}"] if step else []
+        return ", ".join([*at, count(self.progress.attempts(kata), "attempt")])
 
     @property
     def next(self) -> Kata | None:
@@ -61,15 +84,50 @@ def show_board(school: School) -> None:
     solved = sum(school.progress.status(kata) == "solved" for kata in katas)
     console.print(f"GPT katas: {solved} of {len(katas)} solved\n", style="bold")
     for kata in katas:
-        mark, words, style = STATUS[school.progress.status(kata)]
+        mark, _, style = STATUS[school.progress.status(kata)]
         arrow = "→" if kata is school.next else " "
         line = Text(f"{arrow} {mark} {kata.code}  {kata.title:<32}", style if style != "dim" else "")
-        console.print(line.append(words, "dim"))
+        console.print(line.append(school.standing(kata), "dim"))
     if school.next is not None:
         lesson = school.next.lesson.relative_to(school.root).as_posix()
         console.print(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={school.next.number}")
     else:
         console.print("\nEvery kata is solved. Train the GPT that you built: make train")
+
+
+def show_progress(school: School) -> None:
+    """Print the record in words: for each kata how far it is, its attempts and when; for one under way its steps."""
+    katas, progress = school.catalog.katas, school.progress
+    solved = sum(progress.status(kata) == "solved" for kata in katas)
+    attempts = count(sum(map(progress.attempts, katas)), "attempt")
+    console.print(f"{solved} of {len(katas)} katas solved, {attempts}\n", style="bold")
+    for kata in katas:
+        entry, status = progress.katas.get(kata.slug, {}), progress.status(kata)
+        said = [school.standing(kata) or "not started"]
+        if status != "started" and progress.attempts(kata):
+            said.append(count(progress.attempts(kata), "attempt"))
+        if hints := sum(entry.get("hints", {}).values()):
+            said.append(count(hints, "hint"))
+        if "solved_at" in entry:
+            said.append(f"solved on {_local(entry['solved_at'])}")
+        if status != "solved" and "at" in entry:
+            said.append(f"last tried on {_local(entry['at'])}")
+        console.print(f"{kata.code} · {kata.title}: {', '.join(said)}", style=STATUS[status][2].replace("dim", ""))
+        for step, title in kata.steps.items() if status in ("started", "broken") else []:
+            words = STEPS.get(entry.get("steps", {}).get(str(step), ""), "not reached yet")
+            if step == progress.step(kata) and progress.tries(kata) > 1:
+                words += f", {progress.tries(kata)} times in a row at the same claim"
+            console.print(f"    step {step} · {title}: {words}", style="dim")
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: 1 attempt, 2 attempts."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _local(moment: str) -> str:
+    """A time of the record, as the clock on the wall shows it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d at %H:%M}"
 
 
 def warn(text: str) -> None:
