@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start test hint solution reset progress data train sample stubs check mutants
+.PHONY: board start test hint solution reset progress update data train sample stubs check mutants
 
 VENV := .venv
 ifdef PY
@@ -52,6 +52,9 @@ progress: export EXPORT := $(EXPORT)
 progress: export IMPORT := $(IMPORT)
 progress: $(READY)
 	@$(DOJO) progress $(if $(EXPORT),--export "$$EXPORT") $(if $(IMPORT),--import "$$IMPORT")
+
+update: $(READY)
+	@$(DOJO) update
 
 data: $(READY)
 	@$(DOJO) data

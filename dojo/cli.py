@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -108,7 +105,7 @@ def reset(kata: str) -> None:
             console.print(f"{wanted.file.relative_to(school.root).as_posix()} is the untouched stub already.")
             return
         try:
-            kept = _back_up(school.root, wanted)
+            kept = stubs.back_up(wanted)
         except OSError as error:
             warn(f"Your file could not be kept, so nothing was changed: {error}.")
             raise SystemExit(1) from None
@@ -182,7 +179,7 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
 
 
-for verb in (upkeep.progress,):
+for verb in (upkeep.progress, upkeep.update):
     app.add_command(verb)
 
 
@@ -205,14 +202,6 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
             if verdict["verdict"] != "passed":
                 return False
     return True
-
-
-def _back_up(root: Path, kata: Kata) -> Path:
-    folder = root / ".dojo" / "backups"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
-    shutil.copyfile(kata.file, path)
-    return path
 
 
 def _has(module: str) -> bool:

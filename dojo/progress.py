@@ -75,7 +75,7 @@ class Progress:
         failing: str = "",
         steps: Iterable[dict[str, Any]] = (),
     ) -> None:
-        """Note an attempt on the file with the fingerprint `judged`: the property `failing`, and every step's status."""
+        """Note an attempt on the file of the fingerprint `judged`: the property that fails, and every step's status."""
         judged = judged or fingerprint(kata.file)
         statuses = {str(one["step"]): one["status"] for one in steps}
         here, now = record.place(self.path), record.now()
@@ -97,7 +97,7 @@ class Progress:
             self._change(slug, partial(_merge, other=entry))
 
     def status(self, kata: Kata) -> str:
-        """untouched, started, solved, and where it was solved before: changed (not judged since) or broken (it fails)."""
+        """untouched, started, solved; of one solved before: changed (not judged since) or broken (it fails)."""
         entry, now = self.katas.get(kata.slug, {}), fingerprint(kata.file)
         if now in entry.get("passed", {}):
             return "solved"

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from . import record
+from . import update as updates
+from .catalog import find_root
 from .record import Katas, NewerRecord
 from .school import School, console, count, show_progress, warn
 
@@ -35,6 +37,38 @@ def progress(target: Path | None, source: Path | None) -> None:
         console.print(f"Written to {target}. On the other machine: make progress IMPORT={target.name}\n{NOT_IN_IT}")
     if not (source or target):
         show_progress(school)
+
+
+@click.command()
+def update() -> None:
+    """Bring the newest version of the katas into this clone; what you wrote stays as it is."""
+    root = find_root()
+    try:
+        found = updates.update(root)
+    except updates.UpdateError as error:
+        warn(str(error))
+        raise SystemExit(1) from None
+    if found is None:
+        console.print("This is the newest version already.")
+        return
+    console.print(f"Updated by {count(found.commits, 'commit')}, from {found.old[:7]} to {found.new[:7]}.")
+    for words, katas in (
+        ("New", found.added),
+        ("Stubs in which you had not written, renewed", found.renewed),
+        ("Yours, as you left them; copies are in .dojo/backups", [kata for kata in found.kept if kata.file.is_file()]),
+        ("No longer there; what you wrote is in .dojo/backups", found.gone),
+    ):
+        if katas:
+            console.print(f"{words}: {', '.join(kata.code for kata in katas)}")
+    if found.packages:
+        console.print("It needs other packages. make installs them; or: python -m pip install -c constraints.txt -e .")
+    for kata, diff in found.contracts.items():
+        kept = found.kept[kata].relative_to(root).as_posix()
+        console.print(f"\nThe contract of {kata.code} · {kata.title} changed.", style="bold yellow")
+        for line in diff.splitlines():
+            console.print(line, style={"+": "green", "-": "red"}.get(line[:1], "dim"), soft_wrap=True)
+        console.print(f"Your file is as you left it, with a copy in {kept} and this difference beside it.")
+        console.print(f"Bring it in line, then make test KATA={kata.number}")
 
 
 def _read(path: Path) -> Katas:
