@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start test hint solution reset progress update data train sample stubs check mutants
+.PHONY: board start test hint solution reset progress update doctor data train sample stubs check mutants
 
 VENV := .venv
 ifdef PY
@@ -55,6 +55,12 @@ progress: $(READY)
 
 update: $(READY)
 	@$(DOJO) update
+
+# It is there for when setting up fails, so it sets nothing up and takes what Python there is.
+doctor:
+	@python=$(or $(PY),$(VENV)/bin/python); \
+	"$$python" -c '' 2>/dev/null || python=$(BOOTSTRAP); \
+	"$$python" -m dojo doctor
 
 data: $(READY)
 	@$(DOJO) data

@@ -179,7 +179,7 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
 
 
-for verb in (upkeep.progress, upkeep.update):
+for verb in (upkeep.progress, upkeep.update, upkeep.doctor):
     app.add_command(verb)
 
 

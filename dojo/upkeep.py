@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from . import doctor as doctors
 from . import record
 from . import update as updates
 from .catalog import find_root
@@ -69,6 +70,12 @@ def update() -> None:
             console.print(line, style={"+": "green", "-": "red"}.get(line[:1], "dim"), soft_wrap=True)
         console.print(f"Your file is as you left it, with a copy in {kept} and this difference beside it.")
         console.print(f"Bring it in line, then make test KATA={kata.number}")
+
+
+@click.command()
+def doctor() -> None:
+    """Look this machine over, and say what to mend."""
+    raise SystemExit(doctors.main())
 
 
 def _read(path: Path) -> Katas:

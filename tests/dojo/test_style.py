@@ -11,7 +11,7 @@ from .trees import ROOT
 GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "claims"]
 FIRST = ["bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
 TEXTS = ["download", "derivations", "grammar", "corpus"]
-SECOND = ["diagnosis", "update", "record", "progress", "report", "school", "judgement"]
+SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
 TOP = ["upkeep", "cli", "__main__"]
 ORDER = ["__init__", *GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
