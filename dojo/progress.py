@@ -91,6 +91,11 @@ class Progress:
         self._change(kata.slug, change)
         return self.katas[kata.slug]["hints"][str(step)]
 
+    def reopen(self, kata: Kata) -> None:
+        """Note that the file of a kata has to pass again, as when its contract changed."""
+        now = fingerprint(kata.file)
+        self._change(kata.slug, lambda entry: entry.get("passed", {}).pop(now, None))
+
     def take_in(self, katas: Katas) -> None:
         """Merge the record of another machine into this one."""
         for slug, entry in katas.items():

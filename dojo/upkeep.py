@@ -9,7 +9,6 @@ import click
 from . import doctor as doctors
 from . import record
 from . import update as updates
-from .catalog import find_root
 from .record import Katas, NewerRecord
 from .school import School, console, count, show_progress, warn
 
@@ -43,9 +42,9 @@ def progress(target: Path | None, source: Path | None) -> None:
 @click.command()
 def update() -> None:
     """Bring the newest version of the katas into this clone; what you wrote stays as it is."""
-    root = find_root()
+    school = School()
     try:
-        found = updates.update(root)
+        found = updates.update(school.root)
     except updates.UpdateError as error:
         warn(str(error))
         raise SystemExit(1) from None
@@ -64,12 +63,15 @@ def update() -> None:
     if found.packages:
         console.print("It needs other packages. make installs them; or: python -m pip install -c constraints.txt -e .")
     for kata, diff in found.contracts.items():
-        kept = found.kept[kata].relative_to(root).as_posix()
+        school.progress.reopen(kata)
+        kept = found.kept[kata].relative_to(school.root).as_posix()
         console.print(f"\nThe contract of {kata.code} · {kata.title} changed.", style="bold yellow")
         for line in diff.splitlines():
             console.print(line, style={"+": "green", "-": "red"}.get(line[:1], "dim"), soft_wrap=True)
         console.print(f"Your file is as you left it, with a copy in {kept} and this difference beside it.")
         console.print(f"Bring it in line, then make test KATA={kata.number}")
+    if found.contracts:
+        school.save()
 
 
 @click.command()

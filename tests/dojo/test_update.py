@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from dojo import cli, stubs
 from dojo import update as updates
+from dojo.catalog import Catalog
+from dojo.progress import Progress
 
 from .trees import ROOT
 
@@ -181,6 +183,30 @@ def test_a_changed_contract_is_shown_as_a_difference_beside_the_backup(authors, 
     assert "Stub" not in kept
 
 
+def test_a_solved_kata_has_to_pass_again_when_its_contract_changed(authors, learner):
+    learner.write()
+    first, second = Catalog(learner.root).katas
+    second.file.write_text(WORK)
+    progress = Progress.load(learner.root)
+    for kata in (first, second):
+        progress.note(kata, "passed", None)
+    progress.save()
+    authors.push(authors.kata("k01_add", STRICTER))
+    learner.update()
+    progress = Progress.load(learner.root)
+    assert (progress.status(first), progress.status(second)) == ("changed", "solved")
+
+
+def test_a_shallow_clone_is_brought_up_to_date_too(authors, learner, tmp_path):
+    authors.push({"README.md": "newer\n"})
+    shutil.rmtree(learner.root)
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tmp_path}/remote.git", str(learner.root))
+    learner.write(commit=True)
+    authors.push(authors.kata("k01_add", STRICTER) | authors.kata("k02_sub", STRICTER))
+    assert learner.update().exit_code == 0
+    assert learner.file.read_text() == WORK and learner.other.read_text() == stubs.make_stub(STRICTER)
+
+
 def test_a_longer_solution_is_no_changed_contract(authors, learner):
     learner.write()
     authors.push(authors.kata("k01_add", SOLUTION.replace("    return a + b", "    c = a\n    return c + b")))
@@ -197,6 +223,14 @@ def test_committed_work_stays_in_the_history_and_in_the_tree(authors, learner):
     assert git(learner.root, "show", "HEAD:katas/k01_add/add.py") + "\n" == WORK
     assert git(learner.root, "log", "-1", "--format=%s", "HEAD^") == "My work"
     assert (learner.root / "README.md").read_text() == "new\n"
+
+
+def test_staged_work_in_a_kata_that_did_not_change_stops_no_merge(authors, learner):
+    learner.write(commit=True)
+    learner.other.write_text(WORK)
+    git(learner.root, "add", "-A")
+    authors.push({"README.md": "new\n"})
+    assert learner.update().exit_code == 0 and learner.other.read_text() == WORK
 
 
 def test_work_that_would_merge_without_a_conflict_is_not_merged(authors, learner):
@@ -286,7 +320,11 @@ def test_offline_says_which_remote_and_what_to_do(learner, remote):
     assert said.startswith("origin (") and "cannot be reached" in said and "Try again with a network." in said
 
 
-def test_a_rewritten_history_is_not_merged_however_often_one_asks(authors, learner):
+@pytest.mark.parametrize("shared", [False, True], ids=["from the beginning", "from a later commit"])
+def test_a_rewritten_history_is_not_merged_however_often_one_asks(authors, learner, shared):
+    if shared:
+        authors.push({"README.md": "newer\n"})
+        learner.update()
     learner.write(commit=True)
     authors.push({"README.md": "rewritten\n"}, "--amend")
     for _ in range(2):
