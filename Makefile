@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start test hint solution reset progress update doctor data train sample stubs check mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -35,6 +35,9 @@ board: $(READY)
 
 start: $(READY)
 	@$(DOJO) start
+
+watch: $(READY)
+	@$(DOJO) watch $(KATA)
 
 test: $(READY)
 	@$(DOJO) test $(KATA) $(if $(TRACEBACK),--traceback)
@@ -77,6 +80,9 @@ stubs: $(READY)
 
 check: $(READY_DEV)
 	@$(DOJO) check
+
+bench-loop: $(READY_DEV)
+	@$(PYTHON) -m tests.benchmarks.loop
 
 # For authors: change the solutions in every way that cosmic-ray knows; it takes long.
 mutants: $(READY_DEV)

@@ -14,30 +14,40 @@ from rich.text import Text
 from . import stubs, upkeep
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
-from .school import School, console, show_board, warn
+from .school import School, board, console, warn
 
 
 @click.group(invoke_without_command=True, help=__doc__, context_settings={"max_content_width": 100})
 @click.pass_context
 def app(context: click.Context) -> None:
     if context.invoked_subcommand is None:
-        show_board(School())
+        console.print(board(School()))
 
 
 @app.command()
 def start() -> None:
-    """Show the board, judge the first kata that is not solved, and say what to do next."""
+    """Show the board, judge the first kata that is not solved, and say what to do next; in a terminal, watch it."""
     school = School()
-    show_board(school)
     kata = school.next
+    if kata is not None and _terminal():
+        raise SystemExit(_watch(school, kata))
+    console.print(board(school))
     if kata is None:
         return
     console.print()
     _judge_all(school, [kata])
-    lesson, file = (path.relative_to(school.root).as_posix() for path in (kata.lesson, kata.file))
     console.print(
-        f"\nRead the lesson:  {lesson}\nWrite your code:  {file}\nThen be judged:   make test KATA={kata.number}"
+        f"\nRead the lesson:  {school.near(kata.lesson)}\nWrite your code:  {school.near(kata.file)}\n"
+        f"Then be judged:   make test KATA={kata.number}, or each time you save: make watch"
     )
+
+
+@app.command()
+@click.argument("kata", default="")
+def watch(kata: str) -> None:
+    """Judge on every save; hints, the board and all else are a key away."""
+    school = School()
+    raise SystemExit(_watch(school, school.find(kata) if kata else None))
 
 
 @app.command()
@@ -61,24 +71,16 @@ def hint(kata: str, step: int) -> None:
     """Show the next hint for the step you are at; each call shows one more."""
     school = School()
     wanted = school.wanted(kata)
-    step = step or school.progress.step(wanted) or 1
-    hints = wanted.hints(step)
-    if not hints:
-        warn(f"There are no hints for step {step} of {wanted.code}: it has steps {', '.join(map(str, wanted.steps))}.")
+    if step and step not in wanted.steps:
+        warn(f"{wanted.code} has no step {step}: it has {', '.join(map(str, wanted.steps))}.")
         raise SystemExit(2)
-    count = school.progress.hint(wanted, step, len(hints))
-    school.save()
+    step, hints, left = school.hint(wanted, step)
     console.print(f"{wanted.code} · {wanted.title}, step {step} · {wanted.steps.get(step, '')}", style="bold")
-    for kind, text in hints[:count]:
+    for kind, text in hints:
         console.print(f"\n{kind}:", style="cyan")
         console.print(Text(text))
-    left = len(hints) - count
-    more = (
-        f"{left} more: make hint KATA={wanted.number}"
-        if left
-        else f"That was the last. make solution KATA={wanted.number}"
-    )
-    console.print(f"\n{more}", style="dim")
+    more = f"{left} more: make hint" if left else "That was the last. make solution"
+    console.print(f"\n{more} KATA={wanted.number}", style="dim")
 
 
 @app.command()
@@ -89,9 +91,7 @@ def solution(kata: str) -> None:
     wanted = school.find(kata)
     if school.progress.status(wanted) != "solved":
         warn(f"{wanted.code} is not solved yet; a hint may be enough: make hint KATA={wanted.number}")
-    for line in wanted.solution.read_text(encoding="utf-8").splitlines():
-        if not (stubs.OPEN.match(line) or stubs.CLOSE.match(line)):
-            print(line)  # the console would break long lines
+    print(stubs.plain(wanted), end="")  # the console would break long lines
 
 
 @app.command()
@@ -100,18 +100,15 @@ def reset(kata: str) -> None:
     """Write the stub anew; the file that stood there is kept as a backup."""
     school = School()
     wanted = school.find(kata)
-    if wanted.file.exists():
-        if stubs.read(wanted.file) == stubs.stub_of(wanted):
-            console.print(f"{wanted.file.relative_to(school.root).as_posix()} is the untouched stub already.")
-            return
-        try:
-            kept = stubs.back_up(wanted)
-        except OSError as error:
-            warn(f"Your file could not be kept, so nothing was changed: {error}.")
-            raise SystemExit(1) from None
-        console.print(f"Your file is kept as {kept.relative_to(school.root).as_posix()}")
-    stubs.write(wanted)
-    console.print(f"{wanted.file.relative_to(school.root).as_posix()} is the stub again.")
+    missing = not wanted.file.exists()
+    try:
+        kept = school.reset(wanted)
+    except OSError as error:
+        warn(f"Your file could not be kept, so nothing was changed: {error}.")
+        raise SystemExit(1) from None
+    if kept:
+        console.print(f"Your file is kept as {school.near(kept)}")
+    console.print(f"{school.near(wanted.file)} is the {'stub again' if kept or missing else 'untouched stub already'}.")
 
 
 @app.command("stubs")
@@ -202,6 +199,16 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
             if verdict["verdict"] != "passed":
                 return False
     return True
+
+
+def _terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _watch(school: School, kata: Kata | None) -> int:
+    from .watch import watch as loop
+
+    return loop(school, kata, _terminal())
 
 
 def _has(module: str) -> bool:

@@ -161,7 +161,9 @@ def _conclude(run: Run, console: Console) -> int:
         console.print(f"the floor of this corpus is {run.corpus.floor:.4f}: {loss - run.corpus.floor:.4f} above it")
     if run.durations:
         console.print(f"median step {1000 * run.median_step:.1f} ms, {torch.get_num_threads()} threads")
-    console.print(f"best validation loss {run.best:.4f}; curve, sample and checkpoints are in {_near(run.folder)}")
+    console.print(
+        f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {_near(run.folder)}"
+    )
     if run.unsaved:
         console.print(Text(f"The last checkpoint could not be saved: {run.unsaved}.", "red"))
         return 1

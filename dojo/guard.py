@@ -1,4 +1,4 @@
-"""The solutions are for comparing, after one has passed: code under test that reads them is refused."""
+"""What code under test may not do to its surroundings: read the solutions, or fill the machine with processes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .claims import Refused
 
 _watched: list[Path] = []  # folders that the code now running may not read; empty while ours runs
 _hooked = False
+_started = 0  # processes that this one has started, and its forebears
+FORKS = 8  # a process that forks for ever makes 2 to the power of this
 
 
 @contextmanager
@@ -31,6 +33,11 @@ def watching(*folders: Path) -> Iterator[None]:
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("os.fork", "os.forkpty", "os.posix_spawn", "subprocess.Popen") and _watched:
+        global _started
+        _started += 1
+        if _started > FORKS:
+            raise Refused("Your code starts one process after another.")
     if event != "open" or not _watched or not isinstance(arguments[0], (str, bytes)):
         return
     name = os.fsdecode(arguments[0])

@@ -27,6 +27,11 @@ class Judge:
 
     def verdict(self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None) -> dict[str, Any]:
         """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
+        self.ask(kata, solved, path)
+        return self.answer()
+
+    def ask(self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None) -> None:
+        """Ask for a verdict, and put an end to the one that was asked for before, where that is not there yet."""
         process = self._start()
         request = {
             "root": str(kata.root),
@@ -34,12 +39,16 @@ class Judge:
             "solved": sorted(solved),
             "path": str(path) if path else None,
         }
-        try:
+        with contextlib.suppress(BrokenPipeError):  # `answer` says what became of the process
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the answer to the earliest question that has none. Raises JudgeError."""
+        process = self._process
+        if process is None:
+            raise JudgeError("The judge went away.")
+        answer = process.stdout.readline()
         if not answer:
             said = process.stderr.read().strip().splitlines()
             self.close()
@@ -48,21 +57,23 @@ class Judge:
 
     def close(self) -> None:
         """End the warm process."""
-        if self._process is None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._process.terminate()  # it may be getting ready for a next request that will not come
+        process.terminate()  # it may be getting ready for a next request that will not come
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            process.stdin.close()
         try:
-            self._process.wait(5)
+            process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._process.stderr.close()
-        self._process = None
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
 
     def _start(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it died since the last verdict
         if self._process is None:
             home = str(Path(__file__).resolve().parent.parent)
             paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -76,6 +87,7 @@ class Judge:
                 encoding="utf-8",
                 env=environment,
                 cwd=self.root,
+                start_new_session=True,  # an interrupt is for whoever asks, who then closes this
             )
         return self._process
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 SMOOTHED = 50  # training losses are averaged over this many steps, or they hide the curve in noise
 
@@ -15,11 +16,7 @@ def loss_curve(
 
     Losses are in nats a character. Raises OSError when the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(7, 4.2)
     axes = figure.add_subplot()
     width = min(SMOOTHED, max(1, len(losses) // 10))
     smooth = [sum(losses[at : at + width]) / width for at in range(len(losses) - width + 1)]
@@ -37,3 +34,30 @@ def loss_curve(
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path)
+
+
+def attention_maps(path: Path, maps: Any, tokens: list[str], plot: Callable[..., Any], title: str) -> None:
+    """Draw the attention of every layer (a row) and head (a column), (layers, h, T, T), as a PNG.
+
+    `plot` draws one map on given axes: `plot_attention` of k15, the learner's own if it is solved. Raises OSError.
+    """
+    layers, heads = maps.shape[:2]
+    figure = _figure(3.4 * heads, 3.2 * layers + 0.4, layout="none")  # measuring so many labels takes seconds
+    margins = {"left": 0.05, "right": 0.97, "bottom": 0.05, "top": 0.93, "wspace": 0.35, "hspace": 0.35}
+    grid = figure.subplots(layers, heads, squeeze=False, gridspec_kw=margins)
+    for layer in range(layers):
+        for head in range(heads):
+            axes = plot(maps[layer, head], tokens, grid[layer, head])
+            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=9)
+            axes.tick_params(labelsize=6)
+    figure.suptitle(title)
+    figure.savefig(path)
+
+
+def _figure(width: float, height: float, layout: str = "constrained") -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=130, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure

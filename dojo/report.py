@@ -12,11 +12,15 @@ WIDTH = 100  # characters of each
 PRINTED = 12  # lines of the learner's own output that are shown
 
 
-def render(verdict: dict[str, Any], title: str, traceback: bool = False) -> Text:
-    """The whole report on one verdict (the dictionary of `Verdict.as_dict`)."""
+def render(verdict: dict[str, Any], title: str, traceback: bool = False, advice: bool = True) -> Text:
+    """The whole report on one verdict (the dictionary of `Verdict.as_dict`), and what to type next."""
     text = Text()
     for part in _parts(verdict, title, traceback):
         text.append_text(part)
+    if advice:
+        text.append("\n")
+        for part in _next(verdict):
+            text.append_text(part)
     text.rstrip()
     return text
 
@@ -39,8 +43,6 @@ def _parts(verdict: dict[str, Any], title: str, traceback: bool) -> Iterator[Tex
         yield from _output(verdict["output"])
     if traceback and verdict["traceback"]:
         yield _line("\n" + verdict["traceback"].rstrip(), "dim")
-    yield Text("\n")
-    yield from _next(verdict)
 
 
 def _steps(verdict: dict[str, Any]) -> Iterator[Text]:

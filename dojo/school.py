@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from . import stubs
 from .catalog import Catalog, Kata, UnknownKata, find_root
 from .progress import Progress
 
@@ -28,6 +30,7 @@ class School:
     def __init__(self) -> None:
         self.root = find_root()
         self.catalog = Catalog(self.root)
+        self.say = warn  # how the learner is told of trouble
         self.progress = Progress.load(self.root, warn)
 
     def find(self, name: str) -> Kata:
@@ -45,12 +48,32 @@ class School:
         )
         self.save()
 
+    def hint(self, kata: Kata, step: int = 0) -> tuple[int, list[tuple[str, str]], int]:
+        """Take one more hint for a step, or for where one stands: the step, the hints so far, and how many are left."""
+        step = step or self.progress.step(kata) or 1
+        hints = kata.hints(step)
+        taken = self.progress.hint(kata, step, len(hints))
+        self.save()
+        return step, hints[:taken], len(hints) - taken
+
+    def reset(self, kata: Kata) -> Path | None:
+        """Write the stub anew; returns the backup of the file that stood there, if one was made. Raises OSError."""
+        kept = None
+        if kata.file.exists() and stubs.read(kata.file) != stubs.stub_of(kata):
+            kept = stubs.back_up(kata)
+        stubs.write(kata)
+        return kept
+
+    def near(self, path: Path) -> str:
+        """A path as one writes it from the root."""
+        return path.relative_to(self.root).as_posix()
+
     def save(self) -> bool:
         """Write the progress; where that fails, say so and go on. Whether it was written."""
         try:
             self.progress.save()
         except OSError as error:
-            warn(f"Your progress could not be written: {error}. The verdict stands.")
+            self.say(f"Your progress could not be written: {error}. The verdict stands.")
             return False
         return not self.progress.newer
 
@@ -78,21 +101,22 @@ class School:
         return self.next
 
 
-def show_board(school: School) -> None:
-    """Print every kata, solved or not, and what is next."""
+def board(school: School) -> Text:
+    """Every kata, solved or not, and what is next."""
     katas = school.catalog.katas
     solved = sum(school.progress.status(kata) == "solved" for kata in katas)
-    console.print(f"GPT katas: {solved} of {len(katas)} solved\n", style="bold")
+    shown = Text(f"GPT katas: {solved} of {len(katas)} solved\n\n", "bold")
     for kata in katas:
         mark, _, style = STATUS[school.progress.status(kata)]
         arrow = "→" if kata is school.next else " "
-        line = Text(f"{arrow} {mark} {kata.code}  {kata.title:<32}", style if style != "dim" else "")
-        console.print(line.append(school.standing(kata), "dim"))
+        shown.append(f"{arrow} {mark} {kata.code}  {kata.title:<32}", "not bold " + style.replace("dim", ""))
+        shown.append(school.standing(kata) + "\n", "not bold dim")
     if school.next is not None:
-        lesson = school.next.lesson.relative_to(school.root).as_posix()
-        console.print(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={school.next.number}")
+        lesson, number = school.near(school.next.lesson), school.next.number
+        shown.append(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={number}", "not bold")
     else:
-        console.print("\nEvery kata is solved. Train the GPT that you built: make train")
+        shown.append("\nEvery kata is solved. Train the GPT that you built: make train", "not bold")
+    return shown
 
 
 def show_progress(school: School) -> None:

@@ -62,6 +62,12 @@ def stub_of(kata: Kata) -> str:
     return make_stub(kata.solution.read_text(encoding="utf-8"), source)
 
 
+def plain(kata: Kata) -> str:
+    """The text of a solution, without the markers."""
+    lines = kata.solution.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not (OPEN.match(line) or CLOSE.match(line)))
+
+
 def write(kata: Kata) -> None:
     """Write a kata's stub, over whatever stands there."""
     kata.file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,10 +15,11 @@ from types import ModuleType
 
 import torch
 
-from .pictures import loss_curve
+from .pictures import attention_maps, loss_curve
 from .presets import USED, Preset, build_model, continue_text
 
 SAMPLED = 400  # characters of the sample at the end
+LOOKED_AT = 16  # characters of it whose attention is drawn
 BATCH = 64  # windows that are evaluated together
 
 
@@ -32,7 +33,7 @@ class Interrupted(BaseException):
 
 @dataclass
 class Run:
-    """One run in its folder: last.pt, best.pt, history.json, loss.png, sample.txt."""
+    """One run in its folder: last.pt, best.pt, history.json, loss.png, sample.txt, attention.png."""
 
     preset: Preset
     folder: Path
@@ -195,13 +196,17 @@ class Run:
                 self.say(f"Could not save at step {self.step}: {self.unsaved}. The run goes on and tries again.")
 
     def finish(self) -> str:
-        """Draw the curve, write a sample with the best model, and return the sample."""
+        """Draw the curve, write a sample with the best model and draw its attention; returns the sample."""
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
         generator = torch.Generator().manual_seed(self.preset.seed)
         text = continue_text(self.parts, self.model, self.tokenizer, "\n", SAMPLED, self.preset, generator)
         write_text(self.folder / "sample.txt", text)
         title = f"{self.preset.name}: {self.step} steps, best validation loss {self.best:.3f}"
         loss_curve(self.folder / "loss.png", self.losses, self.evaluations, self.corpus.floor, title)
+        seen = text.strip()[:LOOKED_AT]
+        maps = self.parts["k15"].attention_weights(self.model, torch.tensor([self.tokenizer.encode(seen)]))
+        title = f"{self.preset.name}: where each character looks"
+        attention_maps(self.folder / "attention.png", maps[:, 0], list(seen), self.parts["k15"].plot_attention, title)
         return text
 
     @property

@@ -1,6 +1,7 @@
 """The warm process: torch and the rest imported once, and a forked child for each verdict.
 
-It reads requests, a JSON object a line, and answers each with a verdict, a JSON object a line. The child judges; the
+It reads requests, a JSON object a line, and answers each with a verdict, a JSON object a line. A request that comes
+while another is judged puts an end to that one, whose answer then says so. The child judges; the
 warm process only watches it: its time on the clock, what it prints, and whether it hands in a verdict at all. No
 verdict means failed, whatever the exit status.
 """
@@ -28,10 +29,12 @@ from .limits import PATIENCE, bound_resources
 from .verdict import Verdict
 from .workspace import Workspace
 
+REQUESTS = 0  # standard input
 CLOCK = 120.0 * PATIENCE  # seconds a verdict may take in all
 SILENCE = 60.0 * PATIENCE  # seconds without news: code that no signal interrupts, or one that swallows them
 FLOOD = 1_000_000  # bytes a learner's code may print
 KEPT = 4_000  # bytes of them that are kept
+CANCELLED = "Another verdict was asked for before this one was there."
 NO_END = "Your code did not come to an end and had to be stopped: an endless loop?"
 
 
@@ -41,13 +44,14 @@ def main() -> None:
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = supervise(request) if hasattr(os, "fork") else judge(request, lambda event: None)
-        print(json.dumps(answer), flush=True)
-        # The first optimizer that a process makes imports this, which takes a second. Here, after the first answer,
-        # nobody waits for it, and the children to come have it.
-        importlib.import_module("torch._dynamo")
+    with open(REQUESTS, "rb", buffering=0, closefd=False) as requests:  # `_watch` must see the next one come
+        for line in requests:
+            request = json.loads(line)
+            answer = supervise(request) if hasattr(os, "fork") else judge(request, lambda event: None)
+            print(json.dumps(answer), flush=True)
+            # The first optimizer that a process makes imports this, which takes a second. Here, after the first
+            # answer, nobody waits for it, and the children to come have it.
+            importlib.import_module("torch._dynamo")
 
 
 def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:
@@ -127,9 +131,13 @@ def _watch(child: int, results: int, outputs: int) -> tuple[list[dict[str, Any]]
     with selectors.DefaultSelector() as selector:
         selector.register(results, selectors.EVENT_READ)
         selector.register(outputs, selectors.EVENT_READ)
+        selector.register(REQUESTS, selectors.EVENT_READ)
         while not trouble:
             ready = selector.select(0 if over else 0.25)
             for key, _ in ready:
+                if key.fd == REQUESTS:
+                    os.kill(child, signal.SIGKILL)
+                    return [], "", CANCELLED, None
                 data = os.read(key.fd, 65536)
                 if not data:
                     selector.unregister(key.fd)

@@ -406,3 +406,8 @@ def test_the_judge_still_serves_after_all_that(learner):
     assert learner.saves(STUB)["verdict"] == "not_started"
     verdict = learner.saves(swapped(WEIGHTS, "weights = softmax(scores)"))
     assert [one["name"] for one in verdict["diagnosis"]] == ["attention without a mask"]
+
+
+def test_forking_for_ever_is_refused(learner):
+    verdict = learner.saves("import os\nwhile True:\n    os.fork()\n")
+    assert (verdict["verdict"], verdict["message"]) == ("refused", "Your code starts one process after another.")

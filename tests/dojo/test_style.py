@@ -13,8 +13,8 @@ FIRST = ["bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
 TEXTS = ["download", "derivations", "grammar", "corpus"]
 SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
-TOP = ["upkeep", "cli", "__main__"]
-ORDER = ["__init__", *GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
+TOP = ["upkeep", "events", "watch", "cli", "__main__", "notebook", "__init__"]  # `__init__` holds what IPython calls
+ORDER = [*GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
 HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}
 FILES = {path.stem: path for path in sorted((ROOT / "dojo").glob("*.py"))}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}

@@ -125,7 +125,8 @@ def test_a_finished_run_can_be_shown_again(reference_parts, whole):
     sample = again.finish()
     assert len(sample) > 100
     assert (whole.folder / "sample.txt").read_text(encoding="utf-8") == sample
-    assert (whole.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("loss.png", "attention.png"):
+        assert (whole.folder / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_best_checkpoint_is_kept_apart_from_the_last(reference_parts, tmp_path):

@@ -324,9 +324,9 @@ MISTAKES = [
         "the pattern is always GPT-2's",
         swap(
             PATTERN,
-            r'''self.pattern = regex.compile(
+            r"""self.pattern = regex.compile(
             r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-        )''',
+        )""",
         ),
         caught_by="test_encode_equals_tiktoken",
         explanation="""The text is cut by a pattern that is written into the class. Another tokenizer brings another

@@ -42,7 +42,9 @@ MISTAKES = [
     # Step 1
     split_mistake(
         "the data is shuffled first",
-        swap(BORDER, "data = data[torch.randperm(len(data), generator=torch.Generator().manual_seed(0))]\n    " + BORDER),
+        swap(
+            BORDER, "data = data[torch.randperm(len(data), generator=torch.Generator().manual_seed(0))]\n    " + BORDER
+        ),
         caught_by="training_part_is_the_beginning",
         explanation="""The tokens are shuffled before they are divided. Shuffled tokens are no text any more, and there is
         nothing left to predict.""",
@@ -270,7 +272,9 @@ MISTAKES = [
     of_windows(
         "the data is cut to a multiple of T first",
         WALK,
-        WALK.replace("len(data) - context_length", "(len(data) - 1) // context_length * context_length - context_length + 1"),
+        WALK.replace(
+            "len(data) - context_length", "(len(data) - 1) // context_length * context_length - context_length + 1"
+        ),
         "inputs_are_every_whole_window",
         """The data is cut to a multiple of the context length first. With another stride, windows that would still fit are
         lost.""",
@@ -473,7 +477,8 @@ for function, first in (("windows", WALK), ("get_batch", DRAW)):
         of(
             "an assertion instead of a ValueError",
             GUARD + SHORT + after,
-            'assert len(data) > context_length, f"{len(data)} tokens cannot fill a context of {context_length}"' + after,
+            'assert len(data) > context_length, f"{len(data)} tokens cannot fill a context of {context_length}"'
+            + after,
             GUARDS[function],
             """Too short data fails an assertion. Assertions are for what cannot happen, and `python -O` leaves them
             out.""",

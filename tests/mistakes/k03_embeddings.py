@@ -7,7 +7,9 @@ TOK = "self.tok_emb = nn.Embedding(vocab_size, emb_dim)"
 POS = "self.pos_emb = nn.Embedding(context_length, emb_dim)"
 DROPOUT = "self.dropout = nn.Dropout(dropout)"
 FLOAT = 'if ids.is_floating_point():\n            raise TypeError(f"ids must be integers, got {ids.dtype}")'
-LONG = 'if T > context_length:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
+LONG = (
+    'if T > context_length:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
+)
 OUTSIDE = "outside = ids[(ids < 0) | (ids >= vocab_size)]"
 NAMED = 'raise ValueError(f"id {outside[0]} is outside the vocabulary, 0 to {vocab_size - 1}")'
 PLACES = "positions = torch.arange(ids.shape[1], device=ids.device)  # (T,)"

@@ -363,7 +363,10 @@ MISTAKES = [
     ),
     mistake(
         "V1 returns a pair",
-        swap(V1_FORWARD + "\n        return context", "return attention(x @ self.W_query, x @ self.W_key, x @ self.W_value)"),
+        swap(
+            V1_FORWARD + "\n        return context",
+            "return attention(x @ self.W_query, x @ self.W_key, x @ self.W_value)",
+        ),
         caught_by="test_v1_is_self_attention",
         explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
         context.""",
@@ -453,7 +456,9 @@ MISTAKES = [
     ),
     mistake(
         "V2 returns a pair",
-        swap(V2_FORWARD + "\n        return context", "return attention(self.W_query(x), self.W_key(x), self.W_value(x))"),
+        swap(
+            V2_FORWARD + "\n        return context", "return attention(self.W_query(x), self.W_key(x), self.W_value(x))"
+        ),
         caught_by="test_v2_is_self_attention",
         explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
         context.""",
@@ -518,7 +523,9 @@ MISTAKES = [
     ),
     mistake(
         "the new module has a bias of its own",
-        swap("v2 = SelfAttentionV2(d_in, d_out).to(v1.W_query)", "v2 = SelfAttentionV2(d_in, d_out, True).to(v1.W_query)"),
+        swap(
+            "v2 = SelfAttentionV2(d_in, d_out).to(v1.W_query)", "v2 = SelfAttentionV2(d_in, d_out, True).to(v1.W_query)"
+        ),
         caught_by="test_v2_computes_what_v1_computes",
         explanation="""The new module is made with a bias, which starts at random. V1 has none, so the two do not compute
         the same.""",

@@ -237,7 +237,10 @@ MISTAKES = [
     ),
     mistake(
         "the input is mixed, not the values",
-        swap("value = self.W_query(x), self.W_key(x), self.W_value(x)", "value = self.W_query(x), self.W_key(x), self.W_key(x)"),
+        swap(
+            "value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "value = self.W_query(x), self.W_key(x), self.W_key(x)",
+        ),
         caught_by="test_output_is_causal_attention",
         explanation="""What is mixed is a projection made for comparing, not the values. W_value decides what a token
         hands on, and here nothing passes through it.""",

@@ -60,14 +60,18 @@ MISTAKES = [
     ),
     mistake(
         "each head is as wide as all together",
-        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim * num_heads, context_length, dropout, qkv_bias)")),
+        swap(
+            MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim * num_heads, context_length, dropout, qkv_bias)")
+        ),
         caught_by="test_wrapper_holds_its_heads_in_a_module_list",
         explanation="""Every head gets the width h·d. `head_dim` is the width of one head, and the results of all heads
         make h·d when they stand side by side.""",
     ),
     mistake(
         "the width is shared out among the heads",
-        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim // num_heads, context_length, dropout, qkv_bias)")),
+        swap(
+            MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim // num_heads, context_length, dropout, qkv_bias)")
+        ),
         caught_by="test_wrapper_holds_its_heads_in_a_module_list",
         explanation="""`head_dim` is divided by the number of heads. It is the width of one head already.""",
     ),

@@ -271,7 +271,9 @@ MISTAKES = [
     ),
     mistake(
         "always with a bias",
-        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, num_heads, True)"),
+        swap(
+            ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, dropout, num_heads, True)"
+        ),
         caught_by=PARTS,
         explanation="""The projections have a bias whatever `qkv_bias` says. It is False unless somebody asks for one.""",
     ),
@@ -299,7 +301,9 @@ MISTAKES = [
     ),
     mistake(
         "attention without dropout",
-        swap(ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, 0.0, num_heads, qkv_bias)"),
+        swap(
+            ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, 0.0, num_heads, qkv_bias)"
+        ),
         caught_by="test_attention_gets_the_dropout",
         explanation="""The attention is built with a rate of 0. In a block the dropout acts in three places, and the weights of
         the attention are one of them.""",

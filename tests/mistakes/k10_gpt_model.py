@@ -153,7 +153,10 @@ MISTAKES = [
     mistake(
         "tied by copying",
         swap(TIE, "self.lm_head.weight = nn.Parameter(self.embedding.tok_emb.weight.clone())"),
-        swap(f"{INITIALISE}\n", f"{INITIALISE}\n        if config.tie_weights:\n            self.lm_head.weight.data.copy_(self.embedding.tok_emb.weight)\n"),
+        swap(
+            f"{INITIALISE}\n",
+            f"{INITIALISE}\n        if config.tie_weights:\n            self.lm_head.weight.data.copy_(self.embedding.tok_emb.weight)\n",
+        ),
         caught_by=TIED,
         explanation="""The head starts with a copy of the embedding's weight. Two equal tensors drift apart at the first step of
         training, while one that is shared cannot.""",

@@ -302,8 +302,11 @@ MISTAKES = [
     ),
     mistake(
         "the last batch is dropped",
-        swap(MEASURE, "inputs = inputs[: max(1, len(inputs) // batch_size) * batch_size]\n"
-             "    targets = targets[: len(inputs)]\n    " + MEASURE),
+        swap(
+            MEASURE,
+            "inputs = inputs[: max(1, len(inputs) // batch_size) * batch_size]\n"
+            "    targets = targets[: len(inputs)]\n    " + MEASURE,
+        ),
         caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
         explanation="""What does not fill a whole batch is left out. The windows of the last, smaller batch count like
         all others.""",
@@ -573,8 +576,11 @@ MISTAKES = [
     ),
     mistake(
         "every step starts the generator anew",
-        swap(BATCH, "seed = generator.initial_seed() if generator else 0\n        "
-             "x, y = get_batch(data, batch_size, context_length, torch.Generator().manual_seed(seed))"),
+        swap(
+            BATCH,
+            "seed = generator.initial_seed() if generator else 0\n        "
+            "x, y = get_batch(data, batch_size, context_length, torch.Generator().manual_seed(seed))",
+        ),
         caught_by="test_every_step_draws_a_new_batch",
         explanation="""Each step begins with a fresh generator of the same seed, and so draws the same batch. A generator
         moves on by itself; that is how the next batch differs.""",
@@ -582,7 +588,9 @@ MISTAKES = [
     mistake(
         "one batch for the whole run",
         swap(BATCH, ""),
-        swap("    losses = []\n", "    losses = []\n    x, y = get_batch(data, batch_size, context_length, generator)\n"),
+        swap(
+            "    losses = []\n", "    losses = []\n    x, y = get_batch(data, batch_size, context_length, generator)\n"
+        ),
         caught_by="test_every_step_draws_a_new_batch",
         explanation="""The batch is drawn before the loop, and every step uses it. The model learns these few windows by
         heart and sees nothing else.""",
@@ -656,7 +664,8 @@ MISTAKES = [
         swap(TOLD, ""),
         swap(
             ONE_STEP,
-            "if on_step is not None:\n            on_step(step, cross_entropy(model(x), y).item())\n        " + ONE_STEP,
+            "if on_step is not None:\n            on_step(step, cross_entropy(model(x), y).item())\n        "
+            + ONE_STEP,
         ),
         caught_by="test_on_step_is_told_of_every_step",
         explanation="""`on_step` hears of a step that has not been taken, and the loss is computed twice for it. It is

@@ -99,7 +99,10 @@ MISTAKES = [
     ),
     mistake(
         "the temperature is a threshold",
-        swap(DIVIDE, "return logits.masked_fill(softmax(logits) < t * softmax(logits).amax(dim=-1, keepdim=True), -torch.inf)\n"),
+        swap(
+            DIVIDE,
+            "return logits.masked_fill(softmax(logits) < t * softmax(logits).amax(dim=-1, keepdim=True), -torch.inf)\n",
+        ),
         caught_by="test_a_higher_temperature_is_flatter",
         explanation="""Tokens below some probability are dropped, and the others left as they are. That is a filter; a
         temperature drops nothing and changes how far apart the logits are.""",
@@ -466,7 +469,10 @@ MISTAKES = [
     ),
     mistake(
         "the prompt is read again and again",
-        swap(WINDOW, "prompt = ids if _ == 0 else prompt\n                logits = model(prompt[:, -context_length:])[:, -1]"),
+        swap(
+            WINDOW,
+            "prompt = ids if _ == 0 else prompt\n                logits = model(prompt[:, -context_length:])[:, -1]",
+        ),
         caught_by="test_temperature_zero_takes_the_most_likely_token",
         explanation="""The model is shown the prompt each time, and never what was drawn since. Each new token has to follow
         the one before it.""",

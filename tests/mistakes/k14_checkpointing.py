@@ -43,7 +43,10 @@ MISTAKES = [
     ),
     mistake(
         "the old file is deleted first",
-        swap("        os.replace(temporary, path)\n", "        path.unlink(missing_ok=True)\n        os.rename(temporary, path)\n"),
+        swap(
+            "        os.replace(temporary, path)\n",
+            "        path.unlink(missing_ok=True)\n        os.rename(temporary, path)\n",
+        ),
         caught_by="test_the_file_is_whole_at_every_moment",
         explanation="""The old file is removed before the new one gets its name. A process that is killed in between
         leaves no file under that name.""",
@@ -159,7 +162,10 @@ MISTAKES = [
     ),
     mistake(
         "the error for a damaged file does not name it",
-        swap('raise CheckpointError(f"{path}: cannot be read: {reason}")', 'raise CheckpointError(f"cannot be read: {reason}")'),
+        swap(
+            'raise CheckpointError(f"{path}: cannot be read: {reason}")',
+            'raise CheckpointError(f"cannot be read: {reason}")',
+        ),
         caught_by="test_a_damaged_file_is_refused",
         explanation="""The message says that a file cannot be read and not which. Whoever has to repair it needs the
         name.""",
@@ -184,7 +190,10 @@ MISTAKES = [
         "extra keys are ignored",
         swap(KEY_EXTRA, "saved = saved | {key: None}"),
         swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
-        swap('check_same(path, f"{name}.{key}", saved[key], own[key])', 'check_same(path, f"{name}.{key}", saved[key], own.get(key))'),
+        swap(
+            'check_same(path, f"{name}.{key}", saved[key], own[key])',
+            'check_same(path, f"{name}.{key}", saved[key], own.get(key))',
+        ),
         caught_by="test_an_extra_key_is_refused",
         explanation="""Weights in the file that the model has no place for are dropped in silence. A file of another model
         passes for one of this.""",
@@ -209,7 +218,10 @@ MISTAKES = [
     ),
     mistake(
         "shapes are not compared",
-        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})'),
+        swap(
+            MODEL_FITS,
+            'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict.fromkeys(model.state_dict())})',
+        ),
         caught_by="test_a_wrong_shape_is_refused",
         explanation="""Only the names are compared before loading. torch finds the wrong shape when the other tensors have
         already been loaded.""",
@@ -217,7 +229,10 @@ MISTAKES = [
     mistake(
         "only the number of entries is compared",
         swap(FOUND, "x.numel() if torch.is_tensor(x)"),
-        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name].reshape(values.shape))\n'),
+        swap(
+            LOAD_MODEL,
+            '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name].reshape(values.shape))\n',
+        ),
         caught_by="test_a_wrong_shape_is_refused",
         explanation="""A tensor with as many entries passes, whatever its shape, and is reshaped. A turned matrix is another
         matrix.""",
@@ -230,7 +245,10 @@ MISTAKES = [
             '    for name, values in model.state_dict().items():\n        if values.ndim and state["model"][name].shape[0] != 1:\n'
             '            check_same(path, f"model.{name}", state["model"][name], values)',
         ),
-        swap(LOAD_MODEL, '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name])\n'),
+        swap(
+            LOAD_MODEL,
+            '    for name, values in model.state_dict().items():\n        values.copy_(state["model"][name])\n',
+        ),
         caught_by="test_a_wrong_shape_is_refused",
         explanation="""`copy_` stretches a tensor that is smaller, so that one row fills all of them. What came from the file
         has another shape, and that is an error.""",
@@ -295,7 +313,10 @@ MISTAKES = [
     mistake(
         "buffers are left out",
         swap(MODEL, '"model": dict(model.named_parameters()),\n        "optimizer"'),
-        swap(MODEL_FITS, 'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict(model.named_parameters())})'),
+        swap(
+            MODEL_FITS,
+            'check_same(path, "checkpoint", state, dict.fromkeys(keys) | {"model": dict(model.named_parameters())})',
+        ),
         swap(LOAD_MODEL, '    model.load_state_dict(state["model"], strict=False)\n'),
         caught_by="test_weights_and_buffers_come_back",
         explanation="""Only parameters are saved. Buffers, such as running means, are part of what the model computes and
@@ -304,7 +325,10 @@ MISTAKES = [
     mistake(
         "the snapshot is kept in memory",
         swap("import os\nfrom pathlib", "import os\n\nfrom pathlib"),
-        swap(WRITE_STATE, "write_atomically(path, state)\n    kept[os.path.abspath(path)] = state, os.stat(path).st_ino\n"),
+        swap(
+            WRITE_STATE,
+            "write_atomically(path, state)\n    kept[os.path.abspath(path)] = state, os.stat(path).st_ino\n",
+        ),
         swap(
             READ,
             """state = torch.load(path, map_location=map_location, weights_only=True)
@@ -408,14 +432,20 @@ MISTAKES = [
     ),
     mistake(
         "the generator starts from the beginning",
-        swap('None if generator is None else generator.get_state(),', "None if generator is None else generator.clone_state().manual_seed(generator.initial_seed()).get_state(),"),
+        swap(
+            "None if generator is None else generator.get_state(),",
+            "None if generator is None else generator.clone_state().manual_seed(generator.initial_seed()).get_state(),",
+        ),
         caught_by="test_the_generator_goes_on_where_it_was",
         explanation="""The generator's seed is kept, and not how far it has got. The resumed run sees the first batches a
         second time.""",
     ),
     mistake(
         "a generator is always needed",
-        swap("    if generator is not None:\n        " + LOAD_GENERATOR, "    (generator or torch.default_generator).set_state(state[\"generator\"])"),
+        swap(
+            "    if generator is not None:\n        " + LOAD_GENERATOR,
+            '    (generator or torch.default_generator).set_state(state["generator"])',
+        ),
         caught_by="test_the_step_comes_back",
         explanation="""The generator's state is used whether there is one or not. Both may be missing: a run may have no
         generator, and a checkpoint none saved.""",

@@ -1,0 +1,144 @@
+"""What may happen while one waits: a file is saved, a key is pressed, a verdict comes in. All go into one queue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from .catalog import Catalog, Kata
+from .judge import Judge, JudgeError
+from .progress import fingerprint
+
+SETTLE = 40  # milliseconds: an editor that saves in several moves is done by then
+LOOK = 50  # milliseconds between looks where the system does not tell of changes
+
+
+@dataclass(frozen=True)
+class Event:
+    """`kind` is saved (value: the slug), key, verdict (the dictionary), trouble (what is said), resized or stop."""
+
+    kind: str
+    value: Any = None
+    run: int = 0
+
+
+Events = SimpleQueue  # of Event
+
+
+def watch_files(catalog: Catalog, events: Events, done: threading.Event) -> None:
+    """Tell of every kata whose file holds something else than before, until `done`; a missing file is not told of."""
+    known = {kata.slug: fingerprint(kata.file) for kata in catalog.katas}
+
+    def look() -> None:
+        for kata in catalog.katas:
+            now = fingerprint(kata.file)
+            if now is not None and now != known[kata.slug]:
+                known[kata.slug] = now
+                events.put(Event("saved", kata.slug))
+
+    folder = catalog.root / "katas"
+    while not done.is_set():
+        for _ in _changes(folder, done):
+            look()
+        done.wait(0.2)  # the folder is gone: perhaps it comes back
+        look()
+
+
+def _changes(folder: Path, done: threading.Event) -> Iterator[Any]:
+    """Something below `folder` changed, again and again. Ends when the folder does."""
+    from watchfiles import watch
+
+    options = {"stop_event": done, "debounce": SETTLE, "step": 10, "rust_timeout": 500, "watch_filter": None}
+    told = {"yield_on_timeout": True, "raise_interrupt": False, "poll_delay_ms": LOOK}
+    for polling in (None, True):  # where the system has no watches left, files are looked at in turn
+        with contextlib.suppress(OSError, RuntimeError):
+            for changes in watch(folder, force_polling=polling, **options, **told):
+                if not folder.is_dir():
+                    return
+                yield changes
+            return
+
+
+def read_keys(events: Events) -> None:
+    """Tell of every key that is pressed, until the input ends."""
+    with contextlib.suppress(EOFError, OSError, ValueError):
+        while typed := _typed():
+            for key in typed if typed.isprintable() else [typed]:  # an arrow key sends several characters
+                events.put(Event("key", key))
+
+
+def _typed() -> str:
+    if sys.platform == "win32":
+        import readchar
+
+        return readchar.readkey()
+    # Not readchar here: it throws away what was typed before it asks.
+    return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+
+
+class Verdicts:
+    """Asks the judge, and puts its answers into the queue; only the latest question matters."""
+
+    def __init__(self, judge: Judge, events: Events):
+        self.judge, self.events = judge, events
+        self.run = 0
+        self._asked: SimpleQueue[int] = SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ask(self, kata: Kata, solved: frozenset[str]) -> int:
+        """Ask for a verdict on a kata, in place of the one under way; returns the number that its event will bear."""
+        self.run += 1
+        self.judge.ask(kata, solved)
+        self._asked.put(self.run)
+        return self.run
+
+    def _listen(self) -> None:
+        while True:
+            run = self._asked.get()
+            try:
+                event = Event("verdict", self.judge.answer(), run)
+            except JudgeError as error:
+                event = Event("trouble", str(error), run)
+            except (OSError, ValueError):  # the judge was closed meanwhile
+                return
+            self.events.put(event)
+
+
+@contextlib.contextmanager
+def terminal(events: Events) -> Iterator[None]:
+    """Keys come one by one and are not shown, meanwhile; whatever ends it, the terminal is as it was."""
+    names = ("SIGTERM", "SIGHUP", "SIGINT")
+    before = {
+        number: signal.signal(number, lambda number, frame: events.put(Event("stop", number)))
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name))
+    }
+    if hasattr(signal, "SIGWINCH"):
+        before[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, lambda number, frame: events.put(Event("resized")))
+    restore = _without_echo()
+    try:
+        yield
+    finally:
+        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _without_echo() -> Any:
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows has no such settings, and readchar needs none
+        return lambda: None
+    if not os.isatty(sys.stdin.fileno()):
+        return lambda: None
+    settings = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin.fileno())
+    return lambda: termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)

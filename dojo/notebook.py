@@ -1,0 +1,160 @@
+"""The cell magic `%%kata`: have a notebook's cell judged, and read the verdict below it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from . import stubs
+from .catalog import Kata, UnknownKata, find_root
+from .judge import Judge, JudgeError
+from .report import render
+from .school import School
+
+try:
+    from IPython.core.error import UsageError
+    from IPython.core.magic import Magics, cell_magic, magics_class
+    from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+    from IPython.display import display
+except ImportError as error:
+    raise ImportError("%%kata is for notebooks and needs IPython: pip install ipykernel") from error
+
+WIDTH = 100  # characters of a line of a report
+
+
+class KataFailed(Exception):
+    """The cell did not pass, and was to (`--strict`); or there is no verdict. Shown as one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KataFailed: {self}"]  # the frames would all be the machinery's
+
+
+class Report:
+    """A report as a notebook shows it: HTML where it can, else plain text."""
+
+    def __init__(self, text: Text):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text.plain
+
+    def _repr_html_(self) -> str:
+        console = Console(record=True, file=io.StringIO(), width=WIDTH, force_jupyter=False)
+        console.print(self.text)
+        return console.export_html(inline_styles=True, code_format='<pre style="white-space: pre-wrap">{code}</pre>')
+
+
+@magics_class
+class KataMagics(Magics):
+    """Holds the judge, whose process stays warm from cell to cell."""
+
+    def __init__(self, shell: Any):
+        super().__init__(shell)
+        self.judge = Judge(find_root())
+        atexit.register(self.judge.close)
+
+    @magic_arguments()
+    @argument("kata", help="5, k05 or causal_attention")
+    @argument("--save", action="store_true", help="write the cell into the kata's file, after a backup")
+    @argument("--strict", action="store_true", help="raise KataFailed unless the cell passes")
+    @argument("--traceback", action="store_true", help="show the whole traceback")
+    @cell_magic
+    def kata(self, line: str, cell: str) -> None:
+        """Judge this cell as the file of a kata.
+
+        The cell runs in the judge's process, with its limits, never in the kernel; so the names it defines are not
+        defined in the notebook. Saved, they can be imported (the first part is the folder of the kata):
+
+            from katas.k05_causal_attention.causal_attention import CausalAttention
+
+        Only a cell that is saved counts as an attempt, and as solved when it passes: that means that the kata's file
+        passes, and later katas build on that file.
+        """
+        arguments = parse_argstring(self.kata, line)
+        school = School()  # anew for each cell: progress is also made outside of the notebook
+        try:
+            kata = school.catalog.find(arguments.kata)
+        except UnknownKata as error:
+            raise UsageError(str(error)) from None
+        saved, note = save(school, kata, cell) if arguments.save else (False, "")
+        verdict = self.verdict(school, kata, None if saved else cell)
+        verdict["notes"] += [note] if note else []
+        text = render(verdict, kata.title, arguments.traceback, advice=False)
+        display(Report(text.append(f"\n\n{_advice(verdict, kata, saved)}")))
+        if saved:
+            school.note(kata, verdict)
+        if arguments.strict and verdict["verdict"] != "passed":
+            raise KataFailed(f"{kata.code} did not pass. {verdict['message']}")
+
+    def verdict(self, school: School, kata: Kata, cell: str | None) -> dict[str, Any]:
+        """The verdict on a cell's text, or on the kata's file where that is None. Raises KataFailed."""
+        solved = school.progress.solved(school.catalog)
+        with tempfile.TemporaryDirectory() as folder:
+            path = None
+            if cell is not None:
+                path = Path(folder, kata.file.name)
+                # The empty line stands for that of the magic: lines are counted as the notebook counts them.
+                path.write_bytes(f"\n{cell}".encode("utf-8", errors="surrogatepass"))
+            try:
+                verdict = self.judge.verdict(kata, solved, path)
+            except JudgeError as error:
+                raise KataFailed(str(error)) from None
+            except KeyboardInterrupt:
+                self.judge.close()  # it may yet answer this request, and the next cell is not to read that answer
+                raise
+        if path and verdict["where"]:
+            verdict["where"]["file"] = "cell"
+        return verdict
+
+
+def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
+    """Write a cell into the kata's file, after a backup: whether it stands there now, and what to say about it."""
+    file, kept = school.near(kata.file), ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(cell, "cell", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False, f"The cell is not saved, since Python cannot read it; {file} is as it was."
+    new = kata.file.with_name(f".{kata.file.name}.new")
+    try:
+        if kata.file.exists():
+            if kata.file.read_bytes() == cell.encode():
+                return True, ""
+            kept = f" What stood there is kept as {school.near(stubs.back_up(kata))}."
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(cell.encode())
+        new.replace(kata.file)  # whole, or not at all where the disk is full
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        return False, f"The cell could not be saved ({error}); {file} is as it was."
+    for name in [name for name in sys.modules if name.split(".")[0] == "katas"]:
+        del sys.modules[name]  # the next import takes what was saved
+    return True, f"Saved as {file}.{kept}"
+
+
+def _advice(verdict: dict[str, Any], kata: Kata, saved: bool) -> str:
+    if verdict["verdict"] == "passed":
+        keep = "" if saved else f"Next: keep it with %%kata {kata.name} --save. "
+        return f"{keep}To compare: make solution KATA={kata.number}"
+    todo = f"write step {verdict['step']}" if verdict["verdict"] == "not_started" else "mend it"
+    step = f" STEP={verdict['step']}" if verdict["step"] else ""
+    return f"Next: {todo}, then run the cell again. A nudge: make hint KATA={kata.number}{step}"
+
+
+def load(shell: Any) -> None:
+    """Give `shell` the magic, and let it import what is saved in `katas`."""
+    shell.register_magics(KataMagics(shell))
+    root = str(find_root())
+    if root not in sys.path:
+        sys.path.insert(0, root)
