@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset data train sample stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -50,6 +50,20 @@ solution: $(READY)
 
 reset: $(READY)
 	@$(DOJO) reset $(KATA)
+
+progress: export EXPORT := $(EXPORT)
+progress: export IMPORT := $(IMPORT)
+progress: $(READY)
+	@$(DOJO) progress $(if $(EXPORT),--export "$$EXPORT") $(if $(IMPORT),--import "$$IMPORT")
+
+update: $(READY)
+	@$(DOJO) update
+
+# It is there for when setting up fails, so it sets nothing up and takes what Python there is.
+doctor:
+	@python=$(or $(PY),$(VENV)/bin/python); \
+	"$$python" -c '' 2>/dev/null || python=$(BOOTSTRAP); \
+	"$$python" -m dojo doctor
 
 data: $(READY)
 	@$(DOJO) data

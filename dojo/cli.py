@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from . import stubs
+from . import stubs, upkeep
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
 from .school import School, board, console, warn
@@ -174,6 +174,10 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     school = School()
     solved = school.progress.solved(school.catalog)
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
+
+
+for verb in (upkeep.progress, upkeep.update, upkeep.doctor):
+    app.add_command(verb)
 
 
 def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:

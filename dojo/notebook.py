@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from . import stubs
 from .catalog import Kata, UnknownKata, find_root
 from .judge import Judge, JudgeError
 from .report import render
@@ -129,7 +130,7 @@ def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
         if kata.file.exists():
             if kata.file.read_bytes() == cell.encode():
                 return True, ""
-            kept = f" What stood there is kept as {school.near(school.back_up(kata))}."
+            kept = f" What stood there is kept as {school.near(stubs.back_up(kata))}."
         new.parent.mkdir(parents=True, exist_ok=True)
         new.write_bytes(cell.encode())
         new.replace(kata.file)  # whole, or not at all where the disk is full

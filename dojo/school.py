@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,11 @@ console = Console(highlight=False, markup=False)
 STATUS = {
     "solved": ("✓", "solved", "green"),
     "changed": ("~", "solved before, changed since", "yellow"),
-    "started": ("…", "started", "yellow"),
+    "broken": ("✗", "solved before, broken since", "red"),
+    "started": ("…", "", "yellow"),
     "untouched": ("·", "", "dim"),
 }
+STEPS = {"passed": "passed", "failed": "failed", "broken": "passed before, fails now", "not_started": "not started"}
 
 
 class School:
@@ -41,25 +42,25 @@ class School:
             raise SystemExit(2) from None
 
     def note(self, kata: Kata, verdict: dict[str, Any]) -> None:
-        """Write down an attempt."""
-        self.progress.note(kata, verdict["verdict"], verdict["step"], verdict["fingerprint"])
+        """Note and save what came of judging a kata (the dictionary of `Verdict.as_dict`)."""
+        self.progress.note(
+            kata, verdict["verdict"], verdict["step"], verdict["fingerprint"], verdict["property"], verdict["steps"]
+        )
         self.save()
 
     def hint(self, kata: Kata, step: int = 0) -> tuple[int, list[tuple[str, str]], int]:
         """Take one more hint for a step, or for where one stands: the step, the hints so far, and how many are left."""
-        entry = self.progress.katas.setdefault(kata.slug, {"attempts": 0})
-        step = step or entry.get("step") or 1
+        step = step or self.progress.step(kata) or 1
         hints = kata.hints(step)
-        taken = entry.setdefault("hints", {})
-        count = taken[str(step)] = min(int(taken.get(str(step), 0)) + 1, len(hints))
+        taken = self.progress.hint(kata, step, len(hints))
         self.save()
-        return step, hints[:count], len(hints) - count
+        return step, hints[:taken], len(hints) - taken
 
     def reset(self, kata: Kata) -> Path | None:
         """Write the stub anew; returns the backup of the file that stood there, if one was made. Raises OSError."""
         kept = None
         if kata.file.exists() and stubs.read(kata.file) != stubs.stub_of(kata):
-            kept = self.back_up(kata)
+            kept = stubs.back_up(kata)
         stubs.write(kata)
         return kept
 
@@ -67,20 +68,23 @@ class School:
         """A path as one writes it from the root."""
         return path.relative_to(self.root).as_posix()
 
-    def back_up(self, kata: Kata) -> Path:
-        """Keep a copy of the learner's file: where it is. Raises OSError."""
-        folder = self.root / ".dojo" / "backups"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
-        shutil.copyfile(kata.file, path)
-        return path
-
-    def save(self) -> None:
-        """Write the progress; where that fails, say so and go on."""
+    def save(self) -> bool:
+        """Write the progress; where that fails, say so and go on. Whether it was written."""
         try:
             self.progress.save()
         except OSError as error:
             self.say(f"Your progress could not be written: {error}. The verdict stands.")
+            return False
+        return not self.progress.newer
+
+    def standing(self, kata: Kata) -> str:
+        """How far a kata is, in words; nothing for one that is not started."""
+        status = self.progress.status(kata)
+        if status != "started":
+            return STATUS[status][1]
+        step = self.progress.step(kata)
+        at = [f"step {step} of {len(kata.steps)}"] if step else []
+        return ", ".join([*at, count(self.progress.attempts(kata), "attempt")])
 
     @property
     def next(self) -> Kata | None:
@@ -103,16 +107,51 @@ def board(school: School) -> Text:
     solved = sum(school.progress.status(kata) == "solved" for kata in katas)
     shown = Text(f"GPT katas: {solved} of {len(katas)} solved\n\n", "bold")
     for kata in katas:
-        mark, words, style = STATUS[school.progress.status(kata)]
+        mark, _, style = STATUS[school.progress.status(kata)]
         arrow = "→" if kata is school.next else " "
         shown.append(f"{arrow} {mark} {kata.code}  {kata.title:<32}", "not bold " + style.replace("dim", ""))
-        shown.append(f"{words}".rstrip() + "\n", "not bold dim")
+        shown.append(school.standing(kata) + "\n", "not bold dim")
     if school.next is not None:
         lesson, number = school.near(school.next.lesson), school.next.number
         shown.append(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={number}", "not bold")
     else:
         shown.append("\nEvery kata is solved. Train the GPT that you built: make train", "not bold")
     return shown
+
+
+def show_progress(school: School) -> None:
+    """Print the record in words: for each kata how far it is, its attempts and when; for one under way its steps."""
+    katas, progress = school.catalog.katas, school.progress
+    solved = sum(progress.status(kata) == "solved" for kata in katas)
+    attempts = count(sum(map(progress.attempts, katas)), "attempt")
+    console.print(f"{solved} of {len(katas)} katas solved, {attempts}\n", style="bold")
+    for kata in katas:
+        entry, status = progress.katas.get(kata.slug, {}), progress.status(kata)
+        said = [school.standing(kata) or "not started"]
+        if status != "started" and progress.attempts(kata):
+            said.append(count(progress.attempts(kata), "attempt"))
+        if hints := sum(entry.get("hints", {}).values()):
+            said.append(count(hints, "hint"))
+        if "solved_at" in entry:
+            said.append(f"solved on {_local(entry['solved_at'])}")
+        if status != "solved" and "at" in entry:
+            said.append(f"last tried on {_local(entry['at'])}")
+        console.print(f"{kata.code} · {kata.title}: {', '.join(said)}", style=STATUS[status][2].replace("dim", ""))
+        for step, title in kata.steps.items() if status in ("started", "broken") else []:
+            words = STEPS.get(entry.get("steps", {}).get(str(step), ""), "not reached yet")
+            if step == progress.step(kata) and progress.tries(kata) > 1:
+                words += f", {progress.tries(kata)} times in a row at the same claim"
+            console.print(f"    step {step} · {title}: {words}", style="dim")
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: 1 attempt, 2 attempts."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _local(moment: str) -> str:
+    """A time of the record, as the clock on the wall shows it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d at %H:%M}"
 
 
 def warn(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+from datetime import datetime
 from pathlib import Path
 
 from .catalog import Kata
@@ -70,6 +72,15 @@ def write(kata: Kata) -> None:
     """Write a kata's stub, over whatever stands there."""
     kata.file.parent.mkdir(parents=True, exist_ok=True)
     kata.file.write_text(stub_of(kata), encoding="utf-8")
+
+
+def back_up(kata: Kata) -> Path:
+    """Keep a copy of the file of a kata in `.dojo/backups`, and return where. Raises OSError."""
+    folder = kata.root / ".dojo" / "backups"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{kata.slug}-{datetime.now():%Y%m%d-%H%M%S-%f}.py"
+    shutil.copyfile(kata.file, path)
+    return path
 
 
 def untouched(text: str) -> bool:

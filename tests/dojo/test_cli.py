@@ -1,5 +1,7 @@
 """What each verb prints, writes and leaves alone, and its exit status."""
 
+import re
+
 import pytest
 
 from dojo import stubs
@@ -28,6 +30,27 @@ def test_the_board_shows_what_is_solved_and_what_has_changed_since(fresh):
     assert "~ k05  Causal attention                solved before, changed since" in fresh.verb().stdout
 
 
+def test_the_board_shows_the_step_one_is_at_and_what_broke(fresh):
+    half = stubs.make_stub(fresh.solution("5"), solved=1)
+    fresh.save("5", half)
+    fresh.verb("test", "5")
+    assert "… k05  Causal attention                step 2 of 4, 1 attempt\n" in fresh.verb().stdout
+    fresh.save("5", half.replace("diagonal=1", "diagonal=0"))
+    fresh.verb("test", "5")
+    assert "step 1 of 4, 2 attempts\n" in fresh.verb().stdout
+    fresh.solve("5")
+    fresh.verb("test", "5")
+    fresh.save("5", half.replace("diagonal=1", "diagonal=0"))
+    assert "~ k05  Causal attention                solved before, changed since\n" in fresh.verb().stdout
+    fresh.verb("test", "5")
+    assert "✗ k05  Causal attention                solved before, broken since\n" in fresh.verb().stdout
+
+
+def test_a_look_at_the_stub_is_no_attempt(fresh):
+    fresh.verb("start")
+    assert "attempt" not in fresh.verb().stdout
+
+
 def test_the_board_says_what_to_do_when_all_is_solved(fresh):
     for name in ("4", "5"):
         fresh.solve(name)
@@ -39,7 +62,7 @@ def test_the_board_says_what_to_do_when_all_is_solved(fresh):
 
 
 def test_board_hint_solution_reset_and_stubs_import_no_torch(fresh):
-    verbs = [[], ["hint", "5"], ["solution", "5"], ["reset", "5"], ["stubs"]]
+    verbs = [[], ["hint", "5"], ["solution", "5"], ["reset", "5"], ["stubs"], ["progress"]]
     code = (
         "import sys\n"
         "from dojo import cli\n"
@@ -118,6 +141,87 @@ def test_the_traceback_is_shown_only_when_asked_for(fresh):
     fresh.save("5", fresh.solution("5") + "\n1 / 0\n")
     assert "Traceback" not in fresh.verb("test", "5").stdout
     assert "ZeroDivisionError: division by zero" in fresh.verb("test", "5", "--traceback").stdout
+
+
+# Progress.
+
+
+def test_progress_says_in_words_what_the_record_holds(fresh):
+    fresh.solve("4")
+    fresh.verb("test", "4")
+    fresh.verb("hint", "5")
+    for text in ("diagonal=0", "diagonal=-1"):
+        fresh.save("5", fresh.solution("5").replace("diagonal=1", text))
+        fresh.verb("test", "5")
+    first, four, five, *steps = [line for line in fresh.verb("progress").stdout.splitlines() if line]
+    assert first == "1 of 2 katas solved, 3 attempts"
+    assert re.fullmatch(r"k04 · Self-attention: solved, 1 attempt, solved on \d{4}-\d\d-\d\d at \d\d:\d\d", four)
+    assert five.startswith("k05 · Causal attention: step 1 of 4, 2 attempts, 1 hint, last tried on ")
+    assert steps == [
+        "    step 1 · The mask: failed, 2 times in a row at the same claim",
+        "    step 2 · Masked softmax: not reached yet",
+        "    step 3 · Dropout: not reached yet",
+        "    step 4 · Causal attention: not reached yet",
+    ]
+
+
+def test_progress_is_carried_to_another_clone(fresh, tmp_path):
+    fresh.solve("4")
+    fresh.verb("test", "4")
+    result = fresh.verb("progress", "--export", str(tmp_path / "mine.json"))
+    assert result.exit_code == 0 and "make progress IMPORT=mine.json" in result.stdout
+    assert "Your code is not in it" in result.stdout
+    fresh.renew()
+    said = "1 kata, 1 attempt new.\nYour code is not in it"
+    assert said in fresh.verb("progress", "--import", str(tmp_path / "mine.json")).stdout
+    assert "k04  Self-attention                  solved before, changed since" in fresh.verb().stdout
+    fresh.solve("4")
+    assert "✓ k04  Self-attention                  solved" in fresh.verb().stdout
+    assert "0 attempts new" in fresh.verb("progress", "--import", str(tmp_path / "mine.json")).stdout
+
+
+IMPORTS = {
+    "is missing": (None, "There is no file"),
+    "is damaged": ("{half", "is no record of progress, or damaged"),
+    "is something else": ("[1]", "is no record of progress, or damaged"),
+    "is newer": ('{"version": 9, "katas": {}}', "make update"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), IMPORTS.values(), ids=IMPORTS.keys())
+def test_an_import_that_cannot_be_had_changes_nothing(fresh, tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "theirs.json").write_text(content)
+    result = fresh.verb("progress", "--import", str(tmp_path / "theirs.json"))
+    assert result.exit_code == 1 and said in " ".join(result.stderr.split()) and result.stdout == ""
+    assert not (fresh.root / ".dojo").exists()
+
+
+def test_an_export_is_written_over_an_older_one_and_over_nothing_else(fresh, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for target, said in (("thesis.tex", "is something else"), (".", "Is a directory"), ("no/where", "No such file")):
+        result = fresh.verb("progress", "--export", str(tmp_path / target))
+        assert result.exit_code == 1 and said in " ".join(result.stderr.split())
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    for _ in range(2):
+        assert fresh.verb("progress", "--export", str(tmp_path / "mine.json")).exit_code == 0
+
+
+def test_a_record_of_a_newer_version_is_left_alone_by_every_verb(fresh, tmp_path):
+    (fresh.root / ".dojo").mkdir()
+    record = fresh.root / ".dojo" / "progress.json"
+    record.write_text('{"version": 9}')
+    fresh.solve("5")
+    for words, status in (
+        ([], 0),
+        (["test", "5"], 0),
+        (["hint", "5"], 0),
+        (["progress"], 0),
+        (["progress", "--export", str(tmp_path / "mine.json")], 1),
+    ):
+        result = fresh.verb(*words)
+        assert result.exit_code == status and result.stderr.count("Your progress file is left alone") == 1
+    assert record.read_text() == '{"version": 9}' and not list(tmp_path.iterdir())
 
 
 # Hint and solution.

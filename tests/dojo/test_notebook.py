@@ -177,7 +177,7 @@ def test_what_is_saved_can_be_imported_and_is_imported_anew(fresh):
     for answer in (1, 2, 2):
         fresh.judges(f"answer = {answer}", "4 --save")
         assert fresh.runs("from katas.k04_self_attention.self_attention import answer; answer") == str(answer)
-    assert record(fresh.clone)["k04_self_attention"]["attempts"] == 3
+    assert list(record(fresh.clone)["k04_self_attention"]["attempts"].values()) == [3]
     assert "Saved" not in fresh.shown("text/plain")
     assert [kept.read_text() for kept in backups(fresh.clone)][1:] == ["answer = 1\n"]  # the first is the stub
 

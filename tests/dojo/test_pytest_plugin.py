@@ -67,7 +67,7 @@ def test_a_syntax_error_is_told_once_with_its_line(right):
 
 
 def test_running_the_tests_changes_nothing(clone, right):
-    assert not (clone.root / ".dojo" / "progress.json").exists() or "passed_with" not in (
+    assert not (clone.root / ".dojo" / "progress.json").exists() or "solved_at" not in (
         clone.root / ".dojo" / "progress.json"
     ).read_text(encoding="utf-8")
     assert clone.kata("4").file.read_text(encoding="utf-8") != stubs.stub_of(clone.kata("4"))

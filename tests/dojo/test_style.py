@@ -11,9 +11,9 @@ from .trees import ROOT
 GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "claims"]
 FIRST = ["bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
 TEXTS = ["download", "derivations", "grammar", "corpus"]
-SECOND = ["diagnosis", "progress", "report", "school", "judgement"]
+SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
-TOP = ["events", "watch", "cli", "__main__", "notebook", "__init__"]  # `__init__` holds what IPython calls
+TOP = ["upkeep", "events", "watch", "cli", "__main__", "notebook", "__init__"]  # `__init__` holds what IPython calls
 ORDER = [*GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
 HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}
 FILES = {path.stem: path for path in sorted((ROOT / "dojo").glob("*.py"))}
