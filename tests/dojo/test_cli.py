@@ -86,7 +86,7 @@ def test_start_judges_the_next_kata_and_says_what_to_open(fresh):
     assert ending == [
         "Read the lesson:  katas/k04_self_attention/README.md",
         "Write your code:  katas/k04_self_attention/self_attention.py",
-        "Then be judged:   make test KATA=4",
+        "Then be judged:   make test KATA=4, or each time you save: make watch",
     ]
 
 
@@ -246,7 +246,7 @@ def test_hints_are_for_the_step_one_stands_at(fresh):
 def test_a_step_without_hints_is_a_usage_error(fresh):
     result = fresh.verb("hint", "5", "--step", "9")
     assert result.exit_code == 2
-    assert "There are no hints for step 9 of k05: it has steps 1, 2, 3, 4." in result.stderr
+    assert "k05 has no step 9: it has 1, 2, 3, 4." in result.stderr
 
 
 def test_the_solution_is_printed_as_it_is_without_its_markers(fresh):

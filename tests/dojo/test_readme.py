@@ -72,7 +72,7 @@ def test_start_ends_by_saying_what_to_open_and_what_to_type(tree):
     done = make(tree, "start")
     last = done.stdout.splitlines()[-3:]
     assert [line.split()[-1] for line in last[:2]] == ["katas/k01_tokens/README.md", "katas/k01_tokens/tokens.py"]
-    assert last[2].endswith("make test KATA=1")
+    assert last[2].endswith("make test KATA=1, or each time you save: make watch")
     assert done.returncode == 0
 
 

@@ -325,13 +325,6 @@ MISTAKES = [
         colour, whatever its weight.""",
     ),
     mistake(
-        "the colours end far above the weights",
-        swap("vmin=0", "vmin=0, vmax=1000"),
-        caught_by="test_a_large_weight_does_not_look_like_a_small_one",
-        explanation="""The scale of colours reaches to 1000, and a weight is 1 at most. All of them get the lowest
-        colour.""",
-    ),
-    mistake(
         "the axes that were given are not used",
         swap(AXES, "if True:"),
         caught_by="test_the_axes_come_back",
