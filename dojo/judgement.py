@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -194,8 +195,7 @@ class Judgement:
             self.verdict.traceback = "".join(traceback.format_exception(error))
             line = line or self._line(error)
         if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
-            used = [at for name in self.subject.called if (at := self.subject.line_of(name))]
-            line = used[-1] if used else None
+            line = self._definition(error)
         if line is not None:
             self.verdict.where = {"file": self._file(), "line": line, "code": self._code(line)}
 
@@ -203,6 +203,14 @@ class Judgement:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(self.path)]
         return lines[-1] if lines and not isinstance(error, Mismatch) else None
+
+    def _definition(self, error: BaseException | None) -> int | None:
+        """Where the one definition begins that a failure is about: the only one used, or the only one spoken of."""
+        assert self.subject is not None
+        used = set(self.subject.called)
+        spoken_of = {name for name in used if re.search(rf"\b{re.escape(name)}\b", str(error))}
+        about = spoken_of if len(spoken_of) == 1 else used
+        return self.subject.line_of(about.pop()) if len(about) == 1 else None
 
     def _file(self) -> str:
         return (

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .arguments import guard
 from .catalog import Catalog, Kata
 from .claims import Missing
 from .guard import watching
@@ -73,11 +74,9 @@ class Subject:
         return f"There is no {kind} `{name}` in your file.{advice}"
 
     def line_of(self, name: str) -> int | None:
-        """The line where a function, or the `forward` of a class, is defined in this file."""
+        """The line where a function or a class is defined in this file."""
         value = vars(self.module).get(name)
-        if inspect.isclass(value):
-            value = vars(value).get("forward") or vars(value).get("__init__") or value
-        code = getattr(inspect.unwrap(value) if callable(value) else value, "__code__", None)
+        code = getattr(inspect.unwrap(value) if inspect.isfunction(value) else value, "__code__", None)
         if code is not None:
             return code.co_firstlineno if code.co_filename == self.filename else None
         found = re.search(rf"^(class|def) {re.escape(name)}\b", self.source, re.MULTILINE)
@@ -163,6 +162,7 @@ class Workspace:
         except BaseException:
             sys.modules.pop(name, None)
             raise
+        guard(module)
         return Subject(module, filename, source, kata)
 
 
