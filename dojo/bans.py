@@ -132,6 +132,11 @@ class _Functions(TorchFunctionMode):
 
 
 class _Operations(TorchDispatchMode):
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to keep its compiler off this mode torch would load the compiler, which takes longer than a verdict."""
+        return False
+
     def __init__(self, names: dict[str, Ban], broken: list[Refused]):
         super().__init__()
         self.names, self.broken = names, broken

@@ -1,6 +1,7 @@
 """A banned call is caught however it is written, and nothing else is."""
 
 import contextlib
+import subprocess
 import sys
 
 import pytest
@@ -21,6 +22,8 @@ from dojo.bans import (
     oracle,
 )
 from dojo.claims import Refused
+
+from .trees import ROOT
 
 X = torch.rand(2, 3, 4, 4)
 ALIAS = F.softmax
@@ -124,3 +127,12 @@ def test_a_banned_module_can_be_imported_but_not_used(code):
     with pytest.raises(Refused, match="`json"), enforced([ban_module("json", why="reason")], 1):
         exec(code)
     assert sys.modules["json"] is real
+
+
+def test_enforcing_bans_does_not_load_the_compiler():
+    program = (
+        "import sys, torch; from dojo.bans import FUSED_ATTENTION, Ban, enforced\n"
+        "with enforced([Ban(names=FUSED_ATTENTION, why='')], 1): torch.ones(2).sum()\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
