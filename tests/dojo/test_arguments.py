@@ -46,7 +46,8 @@ def test_lists_dicts_and_what_is_in_them_are_looked_at(code, text, argument):
 
 
 def test_methods_are_looked_at_too(code):
-    module = code("from torch import nn\nclass Half(nn.Module):\n    def forward(self, x):\n        return x.mul_(0.5)\n")
+    forward = "    def forward(self, x):\n        return x.mul_(0.5)\n"
+    module = code("from torch import nn\nclass Half(nn.Module):\n" + forward)
     with pytest.raises(Mismatch, match=r"^`Half\.forward` changes its argument `x`"):
         module.Half()(torch.ones(2))
 
