@@ -74,14 +74,14 @@ MISTAKES = [
         "0.04471 for 0.044715",
         swap(CONSTANT, "0.04471"),
         caught_by="test_constants_of_gelu_have_all_their_digits",
-        explanation="""The factor of the cube has lost its last digit. That is a matter of a millionth here, but the numbers no
+        explanation="""The factor of the cube has lost its last digit. That is a matter of millionths here, but the numbers no
         longer agree with those of anybody else.""",
     ),
     mistake(
         "0.79788 for √(2/π)",
         swap(FACTOR, "0.79788"),
         caught_by="test_constants_of_gelu_have_all_their_digits",
-        explanation="""The factor in front of the bracket is √(2/π) cut after five decimals. That is a matter of a millionth
+        explanation="""The factor in front of the bracket is √(2/π) cut after five decimals. That is a matter of millionths
         here, but the numbers no longer agree with those of anybody else.""",
     ),
     mistake(
