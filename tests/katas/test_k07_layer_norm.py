@@ -17,19 +17,32 @@ epsilons = st.sampled_from([0.1, 1e-5, 1.0])
 
 
 def normalised_by_tokens(x, weight, bias, eps):
-    output = torch.empty_like(x)
-    for b, row in enumerate(x):
-        for t, token in enumerate(row):
-            distance = token - token.sum() / len(token)
-            variance = (distance * distance).sum() / len(token)
-            output[b, t] = weight * distance / (variance + eps) ** 0.5 + bias
-    return output
+    output = []
+    for token in x.reshape(-1, x.shape[-1]):
+        distance = token - token.sum() / len(token)
+        variance = (distance * distance).sum() / len(token)
+        output.append(weight * distance / (variance + eps) ** 0.5 + bias)
+    return torch.stack(output).reshape(x.shape)
 
 
 @oracle
 def gradients_of_torch(x, weight, bias, eps, probe):
     output = torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, eps)
     return torch.autograd.grad((output * probe).sum(), (x, weight, bias))
+
+
+def right(module, x, eps=1e-5):
+    """What `module`, with its weight and its bias as they now are, should make of x."""
+    return normalised_by_tokens(x, module.weight.detach(), module.bias.detach(), eps)
+
+
+def kind(module, value):
+    """What a tensor is to the module that holds it: only a parameter that has a gradient is trained."""
+    if any(value is parameter for parameter in module.parameters()):
+        return "a parameter" if value.requires_grad else "a parameter without a gradient"
+    if any(value is buffer for buffer in module.buffers()):
+        return "a buffer"
+    return "a plain tensor" if value.grad_fn is None else "the result of a calculation"
 
 
 def fresh(kata, size, *eps):
@@ -57,9 +70,8 @@ def test_weight_and_bias_are_trained(kata, size):
     module = fresh(kata, size)
     for name in ("weight", "bias"):
         check.tensor(check.parameter(module, name), (size.D,), torch.get_default_dtype(), f"`{name}`")
-    learned = {id(parameter) for parameter in module.parameters() if parameter.requires_grad}
-    found = [name for name in ("weight", "bias") if id(getattr(module, name)) in learned]
-    check.equal(found, ["weight", "bias"], "what training changes")
+    found = {name: kind(module, getattr(module, name)) for name in ("weight", "bias")}
+    check.equal(found, dict.fromkeys(found, "a parameter"), "the kind of `weight` or of `bias`")
     check.equal(sum(parameter.numel() for parameter in module.parameters()), 2 * size.D, "the number of parameters")
 
 
@@ -69,7 +81,7 @@ def test_a_fresh_layer_changes_nothing_after_normalising(kata, size):
     module = fresh(kata, size)
     start = torch.stack([check.parameter(module, "weight"), check.parameter(module, "bias")])
     want = torch.stack([torch.ones(size.D), torch.zeros(size.D)])
-    check.exactly(start, want, "`weight` (first row) and `bias` (second row) of a fresh layer")
+    check.exactly(start, want, "the pair of `weight` (first row) and `bias` (second row), in a fresh layer,")
 
 
 # --- Step 2: normalise -----------------------------------------------------------------------------------------
@@ -84,32 +96,61 @@ def test_x_is_left_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, double=True)
-def test_each_token_has_mean_0_and_variance_1(kata, size, eps):
+@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, scale=st.sampled_from([3.0, 0.3]), double=True)
+def test_each_token_has_mean_0_and_variance_1(kata, size, eps, scale):
     """A fresh layer gives each token mean 0 and, but for eps, variance 1: its squares averaged over all n features."""
-    x = size.normal(TOKENS, scale=3)
+    x = size.normal(TOKENS, scale=scale)
     variance = x.var(-1, correction=0)
     output = fresh(kata, size, eps)(x)
     check.tensor(output, x.shape, x.dtype, "the output")
     got = torch.stack([output.mean(-1), output.var(-1, correction=0)])
     want = torch.stack([torch.zeros_like(variance), variance / (variance + eps)])
-    check.equal(got, want, f"mean (first block) and variance (second) of each token, eps={eps},", x=x)
+    check.equal(got, want, f"the pair of mean (first block) and variance (second) of each token, for eps={eps},", x=x)
 
 
 @claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, double=True)
 def test_output_is_the_layer_norm_of_each_token(kata, size, eps):
     """The output is weight · (x − mean) / √(variance + eps) + bias, with mean and variance of each token's features."""
     module, x = trained(kata, size, eps), size.normal(TOKENS)
-    want = normalised_by_tokens(x, module.weight.detach(), module.bias.detach(), eps)
-    check.equal(module(x), want, f"the output for eps={eps}", x=x)
+    check.equal(module(x), right(module, x, eps), f"the output for eps={eps}", x=x)
+
+
+@claim(step=2, examples=2, size=sizes("B T h D"))
+def test_tokens_may_stand_in_any_shape(kata, size):
+    """The features are the last axis, however many stand before it: a single token is normalised too."""
+    for names in ("T D", "D", TOKENS, "B T h D"):
+        module, x = trained(kata, size), size.normal(names)
+        check.equal(
+            module(x), right(module, x), f"the output for x with {x.ndim} ax{'i' if x.ndim == 1 else 'e'}s", x=x
+        )
+
+
+@claim(step=2, examples=2, size=sizes(TOKENS))
+def test_every_call_is_computed_anew(kata, size):
+    """The output follows from this call's x and from weight and bias as they are now, not from an earlier call."""
+    module = trained(kata, size)
+    for number in ("first", "second"):
+        x = size.normal(TOKENS, salt=number)
+        check.equal(module(x), right(module, x), f"the output of the {number} call", x=x)
+    with torch.no_grad():
+        module.weight.mul_(2)
+        module.bias.sub_(1)
+    check.equal(module(x), right(module, x), "the output for other numbers in weight and bias", x=x)
+
+
+@claim(step=2, examples=2, size=sizes(TOKENS), double=True)
+def test_eval_mode_changes_nothing(kata, size):
+    """Nothing is learned from the tokens that pass: in eval mode the output is what it is in training."""
+    module, x = trained(kata, size), size.normal(TOKENS)
+    check.equal(module.train()(x + 1), right(module, x + 1), "the output in training", x=x + 1)
+    check.equal(module.eval()(x), right(module, x), "the output in eval mode", x=x)
 
 
 @claim(step=2, examples=4, size=sizes(TOKENS), double=True)
 def test_eps_is_a_hundred_thousandth_by_default(kata, size):
     """Without an eps of its own the layer adds 1e-5 to the variance."""
     module, x = trained(kata, size), size.normal(TOKENS, scale=0.01)
-    want = normalised_by_tokens(x, module.weight.detach(), module.bias.detach(), 1e-5)
-    check.equal(module(x), want, "the output for numbers of about 0.01", x=x)
+    check.equal(module(x), right(module, x), "the output for numbers of about 0.01", x=x)
 
 
 @claim(step=2, examples=6, size=sizes(TOKENS), double=True)
@@ -148,6 +189,27 @@ def test_a_constant_token_stays_finite(kata, size, level):
     check.equal(finite, [True, True], "whether the gradients of x and of the weight are finite")
 
 
+@claim(step=2, examples=2, size=sizes("B T"), eps=epsilons)
+def test_a_single_feature_comes_out_as_the_bias(kata, size, eps):
+    """A token of one feature is its own mean: nothing is left of it but the bias."""
+    module, x = kata.LayerNorm(1, eps), size.normal("B T 1", scale=3)
+    randomise(module, size)
+    check.equal(module(x), module.bias.detach().expand(x.shape), "the output for a width of 1", x=x)
+
+
+@claim(step=2, examples=2, size=sizes(TOKENS), double=True)
+def test_every_digit_of_x_counts(kata, size):
+    """What is given in double precision is computed in double: a step of 1e-10 in x makes its difference."""
+    module, step = trained(kata, size), size.normal(TOKENS, salt="step")
+    x = size.normal(TOKENS).mul(32).floor().div(32) + 1 / 64  # float32 can hold it, and rounds each step away
+    before, after = module(x), module(x + 1e-10 * step)
+    check.tensor(before, x.shape, x.dtype, "the output")
+    check.tensor(after, x.shape, x.dtype, "the output")
+    want = right(module, x + 1e-10 * step) - right(module, x)
+    change = "how the output changes, in steps of 1e-10,"
+    check.equal((after - before).double() / 1e-10, want / 1e-10, change, tolerance=1e-2, x=x)
+
+
 @claim(step=2, examples=6, size=sizes("B T D", D=(2, 8)), far=st.sampled_from([8192.0, -8192.0, 16384.0]))
 def test_a_large_mean_costs_no_precision(kata, size, far):
     """A token far from 0 is normalised as well as one near it, also in float32."""
@@ -170,3 +232,14 @@ def test_gradients_are_those_of_layer_norm(kata, size, eps):
     gradients = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True, materialize_grads=True)
     for name, got, want in zip(("x", "the weight", "the bias"), gradients, wanted, strict=True):
         check.equal(got, want, f"the gradient of {name}", x=x)
+
+
+@claim(step=2, examples=2, size=sizes(TOKENS), eps=epsilons, double=True)
+def test_gradient_passes_a_constant_token(kata, size, eps):
+    """A token whose features are all equal lets the gradient through, like any other: a small step would change it."""
+    module, x, probe = trained(kata, size, eps), torch.ones(size.shape(TOKENS), requires_grad=True), size.normal(TOKENS)
+    want, *_ = gradients_of_torch(x, module.weight, module.bias, eps, probe)
+    output = module(x)
+    check.tensor(output, x.shape, x.dtype, "the output")
+    (got,) = torch.autograd.grad((output * probe).sum(), x, allow_unused=True, materialize_grads=True)
+    check.equal(got, want, "the gradient of x", x=x)

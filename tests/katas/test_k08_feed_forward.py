@@ -25,6 +25,19 @@ def gelu_by_entries(x):
     return torch.tensor(values, dtype=x.dtype).reshape(x.shape)
 
 
+def changes(function, x, step):
+    """How much what `function` gives changes when x takes a step, in units of the step's size, 1e-10."""
+    before, after = function(x), function(x + 1e-10 * step)
+    for output in (before, after):
+        check.tensor(output, x.shape, x.dtype, "the output")
+    return (after - before).detach().double() / 1e-10
+
+
+def coarse(size):
+    """Numbers that float32 can hold, and to which it rounds whatever is within 1e-10 of them."""
+    return size.normal(TOKENS).mul(32).floor().div(32) + 1 / 64
+
+
 @oracle
 def gelu_of_torch(x):
     return torch.nn.functional.gelu(x, approximate="tanh")
@@ -63,6 +76,27 @@ def test_gelu_is_the_tanh_form(kata):
     """gelu(x) is ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))."""
     x = torch.tensor(POINTS)
     check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
+
+
+@claim(step=1, double=True)
+def test_constants_of_gelu_have_all_their_digits(kata):
+    """In double precision gelu(x) is right to six decimals: 0.044715 and √(2/π) are not cut short."""
+    x = torch.tensor(POINTS)
+    got, want = kata.gelu(x), gelu_by_entries(x)
+    check.tensor(got, x.shape, x.dtype, "gelu(x)")
+    error = (got - want).detach().double()  # tells constants apart that give nearly the same
+    wrong = check.Mismatch("gelu(x) is off in the seventh decimal or before it", got, want, {"x": x}, alike=error)
+    wrong.tolerance = 1e-7  # a constant that was rounded to float32 costs a tenth of that
+    if wrong.differs().any():
+        raise wrong
+
+
+@claim(step=1, examples=2, size=sizes(TOKENS), double=True)
+def test_every_digit_of_x_counts(kata, size):
+    """What is given in double precision is computed in double: a step of 1e-10 in x makes its difference."""
+    x, step = coarse(size), size.normal(TOKENS, salt="step")
+    want = changes(gelu_by_entries, x, step)
+    check.equal(changes(kata.gelu, x, step), want, "how gelu(x) changes, in steps of 1e-10,", tolerance=1e-3, x=x)
 
 
 @claim(step=1, examples=4, size=sizes(TOKENS))
@@ -138,6 +172,20 @@ def test_up_widens_and_down_brings_back(kata, size):
         check.equal(count, 2 * size.D * wide + wide + size.D, "the number of parameters")
 
 
+@claim(step=3, examples=2, size=sizes("D"))
+def test_up_and_down_share_nothing(kata, size):
+    """Each weight and each bias has numbers of its own: filling one leaves the other three as they are."""
+    for expansion in (4, 1):
+        module = feed_forward(kata, size, expansion)
+        parts = [module.up.weight, module.up.bias, module.down.weight, module.down.bias]
+        with torch.no_grad():
+            for number, values in enumerate(parts, 1):
+                values.fill_(number)
+        got = [values.mean().item() for values in parts]
+        what = f"what up.weight, up.bias, down.weight and down.bias hold, filled in turn, for expansion={expansion},"
+        check.equal(got, [1.0, 2.0, 3.0, 4.0], what)
+
+
 @claim(step=3, examples=4, size=sizes("D"))
 def test_expansion_is_4_by_default(kata, size):
     """Without an expansion of its own, FeedForward makes each token 4 times as wide."""
@@ -160,6 +208,27 @@ def test_output_is_down_of_gelu_of_up(kata, size, expansion):
     want = feed_forward_of_torch(module, x)
     check.equal(module.eval()(x), want, "the output in eval mode", x=x)
     check.equal(module.train()(x), want, "the output in training", x=x)
+
+
+@claim(step=3, examples=2, size=sizes(TOKENS))
+def test_every_call_is_computed_anew(kata, size):
+    """The output follows from this call's x and from the layers as they are now, not from an earlier call."""
+    module = feed_forward(kata, size)
+    for number in ("first", "second"):
+        x = size.normal(TOKENS, salt=number)
+        check.equal(module(x), feed_forward_of_torch(module, x), f"the output of the {number} call", x=x)
+    with torch.no_grad():
+        for values in module.parameters():
+            values.mul_(-0.5)
+    check.equal(module(x), feed_forward_of_torch(module, x), "the output for other numbers in the layers", x=x)
+
+
+@claim(step=3, examples=2, size=sizes(TOKENS), double=True)
+def test_every_digit_counts_between_the_layers(kata, size):
+    """What is given in double precision stays in double: a step of 1e-10 in x makes its difference in the output."""
+    module, x, step = feed_forward(kata, size), coarse(size), size.normal(TOKENS, salt="step")
+    want = changes(lambda x: feed_forward_of_torch(module, x), x, step)
+    check.equal(changes(module, x, step), want, "how the output changes, in steps of 1e-10,", tolerance=1e-2, x=x)
 
 
 @claim(step=3, examples=4, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
@@ -199,6 +268,7 @@ def shapes_of(layer):
 
 def gradients_are_right(module, x, size):
     inputs = {"x": x, "up.weight": module.up.weight, "down.weight": module.down.weight}
+    inputs |= {"up.bias": module.up.bias, "down.bias": module.down.bias}
     probe = size.normal(TOKENS, salt="probe")
     wanted = torch.autograd.grad((feed_forward_of_torch(module, x) * probe).sum(), inputs.values())
     output = module(x)

@@ -117,6 +117,19 @@ def test_each_layer_is_linear_then_gelu(kata, size, layer_sizes):
             check.equal(output, want, f"the output with shortcut={shortcut}", x=x)
 
 
+@claim(step=1, examples=2, size=batches, shortcut=st.booleans(), double=True)
+def test_deep_net_computes_every_call_anew(kata, size, shortcut):
+    """The output follows from this call's x, in training and in eval mode, and from no earlier call."""
+    net = deep_net(kata, size, [3, 3, 2], shortcut)
+    for mode in ("training", "eval mode"):
+        x = size.normal("B 3", salt=mode)
+        exact, want = (deep_net_by_layers(linears(net), shortcut, x, form) for form in ("none", "tanh"))
+        output = net.train(mode == "training")(x)
+        check.tensor(output, want.shape, want.dtype, "the output", want=want)
+        if not check.same(output.detach(), exact.detach()):
+            check.equal(output, want, f"the output in {mode}", x=x)
+
+
 @claim(step=1, examples=2, size=batches)
 def test_shortcuts_keep_the_gradient_alive(kata, size):
     """At depth 20 the first layer gets about as much gradient as the last with shortcuts, and next to none without."""
@@ -158,7 +171,9 @@ def test_gradient_norms_only_looks(kata, size, shortcut):
     net, x = deep_net(kata, size, [3, 3, 2], shortcut), size.normal("B 3")
     before = torch.nn.utils.parameters_to_vector(net.parameters()).detach(), x.clone()
     check.present(kata.gradient_norms(net, x), "gradient_norms(model, x)")
-    check.exactly(torch.nn.utils.parameters_to_vector(net.parameters()), before[0], "the parameters, after the call")
+    check.exactly(
+        torch.nn.utils.parameters_to_vector(net.parameters()), before[0], "the vector of parameters, after the call,"
+    )
     check.exactly(x, before[1], "x, after the call")
 
 
@@ -242,6 +257,42 @@ def test_block_adds_attention_then_feed_forward(kata, reference, size, room, bia
     module, model = pair(kata, reference, size, room, dropout=0.5, qkv_bias=bias)
     x = size.normal(STREAM)
     check.equal(module(x), block_by_parts(model, x), "the output", x=x)
+
+
+@claim(step=4, examples=2, size=sizes(BLOCK), double=True)
+def test_every_call_is_computed_anew(kata, reference, size):
+    """The output follows from this call's x and from the parameters as they are now, not from an earlier call."""
+    module, model = pair(kata, reference, size)
+    for number in ("first", "second"):
+        x = size.normal(STREAM, salt=number)
+        check.equal(module(x), block_by_parts(model, x), f"the output of the {number} call", x=x)
+    with torch.no_grad():
+        for values in model.parameters():
+            values.mul_(-0.5)
+    check.copy_parameters(model, module)
+    check.equal(module(x), block_by_parts(model, x), "the output for other parameters", x=x)
+
+
+@claim(step=4, examples=2, size=sizes(BLOCK), double=True)
+def test_without_dropout_training_changes_nothing(kata, reference, size):
+    """With dropout=0 the block gives the same in training as in eval mode."""
+    module, model = pair(kata, reference, size, dropout=0.0)
+    x = size.normal(STREAM)
+    check.equal(module.train()(x), block_by_parts(model, x), "the output in training, with dropout=0,", x=x)
+
+
+@claim(step=4, examples=2, size=sizes(BLOCK), double=True)
+def test_every_digit_of_x_counts(kata, reference, size):
+    """What is given in double precision is computed in double: a step of 1e-9 in x makes its difference."""
+    module, model = pair(kata, reference, size)
+    step = size.normal(STREAM, salt="step")
+    x = size.normal(STREAM).mul(4).floor().div(4) + 1 / 8  # float32 can hold it, and rounds each step away
+    got, want = ([one(x), one(x + 1e-9 * step)] for one in (module, lambda x: block_by_parts(model, x)))
+    for output in got:
+        check.tensor(output, x.shape, x.dtype, "the output")
+    change = "how the output changes, in steps of 1e-9,"
+    want = (want[1] - want[0]).detach() / 1e-9
+    check.equal((got[1] - got[0]).detach().double() / 1e-9, want, change, tolerance=1e-2, x=x)
 
 
 @claim(step=4, examples=3, size=sizes(BLOCK), double=True)

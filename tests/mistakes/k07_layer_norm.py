@@ -32,11 +32,39 @@ MISTAKES = [
         never learned.""",
     ),
     mistake(
+        "the weight is a buffer",
+        swap(WEIGHT, 'self.register_buffer("weight", torch.ones(emb_dim))'),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`weight` is registered as a buffer. A buffer moves and is saved with the module, but training does not
+        change it.""",
+    ),
+    mistake(
+        "the weight is frozen",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.ones(emb_dim), requires_grad=False)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`weight` is a parameter that asks for no gradient. An optimizer may be told of it, but has nothing to
+        change it by.""",
+    ),
+    mistake(
         "the bias is a plain tensor",
         swap(BIAS, "self.bias = torch.zeros(emb_dim)"),
         caught_by="test_weight_and_bias_are_trained",
         explanation="""`bias` is a tensor that the module does not know about. No optimizer is told of it, so it is
         never learned.""",
+    ),
+    mistake(
+        "the bias is a buffer",
+        swap(BIAS, 'self.register_buffer("bias", torch.zeros(emb_dim))'),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`bias` is registered as a buffer. A buffer moves and is saved with the module, but training does not
+        change it.""",
+    ),
+    mistake(
+        "the bias is frozen",
+        swap(BIAS, "self.bias = nn.Parameter(torch.zeros(emb_dim), requires_grad=False)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""`bias` is a parameter that asks for no gradient. An optimizer may be told of it, but has nothing to
+        change it by.""",
     ),
     mistake(
         "weight and bias are buffers",
@@ -136,7 +164,7 @@ MISTAKES = [
         "eps is ignored",
         swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + 1e-5)"),
         caught_by=NORMALISES,
-        explanation="""The number added to the variance is always 1e-5. The layer takes an `eps`, and whoever gives one
+        explanation="""The number added to the variance does not depend on `eps`: it is always about 1e-5. The layer takes an `eps`, and whoever gives one
         means it.""",
     ),
     mistake(
@@ -150,8 +178,15 @@ MISTAKES = [
         "eps is a lower limit",
         swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance.clamp(min=self.eps))"),
         caught_by=NORMALISES,
-        explanation="""The variance is raised to `eps` where it is smaller and left alone elsewhere. That is safe, but it
+        explanation="""What stands under the root is the variance or `eps`, whichever is larger. That is safe, but it
         is not the sum of the two.""",
+    ),
+    mistake(
+        "divided by its length",
+        swap(NORMALISED, "normalised = nn.functional.normalize(x - mean, dim=-1) * x.shape[-1] ** 0.5"),
+        caught_by=NORMALISES,
+        explanation="""The centred token is brought to length √n whatever `eps` is, and only a length next to 0 is guarded
+        against. `eps` belongs to every variance, and it takes away from every length.""",
     ),
     mistake(
         "no root",
@@ -226,6 +261,20 @@ MISTAKES = [
         then depends on its neighbours, later ones included.""",
     ),
     mistake(
+        "over the third axis",
+        *over(2),
+        caught_by="test_tokens_may_stand_in_any_shape",
+        explanation="""Mean and variance run along axis 2. That is where the features are in a batch of texts, but a
+        single text has no axis 2, and with one axis more something else stands there.""",
+    ),
+    mistake(
+        "x must have three axes",
+        swap(MEAN, f"B, T, D = x.shape\n        {MEAN}"),
+        caught_by="test_tokens_may_stand_in_any_shape",
+        explanation="""The shape of x is taken apart into three sizes. A single text has two, a single token one, and
+        each of its features is still there.""",
+    ),
+    mistake(
         "over everything",
         swap(MEAN, "mean = x.mean()"),
         swap(VARIANCE, "variance = x.var(unbiased=False)"),
@@ -268,10 +317,69 @@ MISTAKES = [
         others, and the weight and the bias are there to learn which.""",
     ),
     mistake(
+        "the first output is kept",
+        swap(
+            OUTPUT, OUTPUT.replace("return", "self.output = getattr(self, 'output',") + ")\n        return self.output"
+        ),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""The output is kept in the module and given again at the next call. That call comes with another x, and
+        after a step of training with another weight and bias.""",
+    ),
+    mistake(
+        "mean and variance of the first call are kept",
+        swap(MEAN, "mean = self.mean = getattr(self, 'mean', x.mean(dim=-1, keepdim=True))"),
+        swap(
+            VARIANCE,
+            "variance = self.variance = getattr(self, 'variance', (x - mean).pow(2).mean(dim=-1, keepdim=True))",
+        ),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""Mean and variance are taken once and used again for whatever comes later. Each token has its own.""",
+    ),
+    mistake(
+        "weight and bias in training only",
+        swap(OUTPUT, f"if not self.training:\n            return normalised\n        {OUTPUT}"),
+        caught_by="test_eval_mode_changes_nothing",
+        explanation="""In eval mode the normalised token is returned as it is. Weight and bias are what was learned; they count
+        whenever the layer is used.""",
+    ),
+    mistake(
+        "a running mean in eval mode",
+        swap(
+            MEAN,
+            f"{MEAN}\n        old = getattr(self, 'running', torch.zeros(1))"
+            "\n        if self.training:\n            self.running = 0.9 * old + 0.1 * mean.detach().mean()"
+            "\n        else:\n            mean = old",
+        ),
+        caught_by="test_eval_mode_changes_nothing",
+        explanation="""In training a mean is collected, and in eval mode it stands in for the token's own. Batch norm needs
+        that, because one text has no batch beside it; a token always has all its features.""",
+    ),
+    mistake(
+        "computed in float32",
+        swap(MEAN, f"x = x.float()\n        {MEAN}"),
+        caught_by="test_every_digit_of_x_counts",
+        explanation="""x is rounded to float32 before anything is computed, whatever precision it comes in. The layer should
+        work in the precision of its input.""",
+    ),
+    mistake(
+        "a single feature is not normalised",
+        swap(OUTPUT, f"normalised = x if x.shape[-1] == 1 else normalised\n        {OUTPUT}"),
+        caught_by="test_a_single_feature_comes_out_as_the_bias",
+        explanation="""A token of one feature is handed on without being centred. It is its own mean, so it comes out as 0 before
+        the bias is added, like any token whose features are all equal.""",
+    ),
+    mistake(
         "mean and variance are cut off from the gradient",
         swap(NORMALISED, "normalised = (x - mean.detach()) / torch.sqrt(variance.detach() + self.eps)"),
         caught_by="test_gradients_are_those_of_layer_norm",
         explanation="""The output is right, but mean and variance are treated as constants on the way back. They depend
         on x too, and their part of the gradient is missing.""",
+    ),
+    mistake(
+        "constant tokens are left out",
+        swap(OUTPUT, f"normalised = torch.where(variance == 0, 0.0, normalised)\n        {OUTPUT}"),
+        caught_by="test_gradient_passes_a_constant_token",
+        explanation="""Where the variance is 0 the normalised token is set to 0. The value is right, but a constant does not depend
+        on x, so no gradient comes back to such a token.""",
     ),
 ]

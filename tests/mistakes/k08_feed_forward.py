@@ -3,6 +3,12 @@
 from dojo.mistakes import mistake, swap
 
 INNER = "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)"
+FACTOR = "math.sqrt(2 / math.pi)"  # small pieces, so that two mistakes in one line can be told together
+SUM = "(x + 0.044715 * x**3)"
+CONSTANT = "0.044715"
+CUBE = "x**3"
+GATE = "1 + torch.tanh(inner)"
+HALF = "0.5 * x * "
 VALUE = "return 0.5 * x * (1 + torch.tanh(inner))"
 LAYER = "return gelu(x)"
 UP = "self.up = nn.Linear(emb_dim, expansion * emb_dim)"
@@ -46,39 +52,67 @@ MISTAKES = [
     ),
     mistake(
         "x² for x³",
-        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**2)"),
+        swap(CUBE, "x**2"),
         caught_by=CURVE,
         explanation="""x is squared inside the tanh. A square forgets the sign, so far to the left the curve comes
         back up.""",
     ),
     mistake(
         "0.44715 for 0.044715",
-        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.44715 * x**3)"),
+        swap(CONSTANT, "0.44715"),
         caught_by=CURVE,
         explanation="""The factor of the cube is ten times too large: a zero is missing. The curve bends too sharply.""",
     ),
     mistake(
         "0.04715 for 0.044715",
-        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x + 0.04715 * x**3)"),
+        swap(CONSTANT, "0.04715"),
         caught_by=CURVE,
         explanation="""The factor of the cube has lost a digit. The curve looks right and is off from the third decimal
         on.""",
     ),
     mistake(
+        "0.04471 for 0.044715",
+        swap(CONSTANT, "0.04471"),
+        caught_by="test_constants_of_gelu_have_all_their_digits",
+        explanation="""The factor of the cube has lost its last digit. That is a matter of millionths here, but the numbers no
+        longer agree with those of anybody else.""",
+    ),
+    mistake(
+        "0.79788 for √(2/π)",
+        swap(FACTOR, "0.79788"),
+        caught_by="test_constants_of_gelu_have_all_their_digits",
+        explanation="""The factor in front of the bracket is √(2/π) cut after five decimals. That is a matter of millionths
+        here, but the numbers no longer agree with those of anybody else.""",
+    ),
+    mistake(
+        "computed in float32",
+        swap(INNER, f"x = x.float()\n    {INNER}"),
+        caught_by="test_every_digit_of_x_counts",
+        explanation="""x is rounded to float32 before anything is computed, whatever precision it comes in. An activation
+        should work in the precision of its input.""",
+    ),
+    mistake(
+        "the gate is computed in float32",
+        swap(SUM, f"{SUM}.float()"),
+        caught_by="test_every_digit_of_x_counts",
+        explanation="""What x is multiplied by is computed in float32, whatever precision x comes in. An activation should
+        work in the precision of its input.""",
+    ),
+    mistake(
         "π/2 for 2/π",
-        swap(INNER, "inner = math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)"),
+        swap(FACTOR, "math.sqrt(math.pi / 2)"),
         caught_by=CURVE,
         explanation="""The fraction under the root is upside down. The curve is too steep around 0.""",
     ),
     mistake(
         "no root of 2/π",
-        swap(INNER, "inner = 2 / math.pi * (x + 0.044715 * x**3)"),
+        swap(FACTOR, "2 / math.pi"),
         caught_by=CURVE,
         explanation="""The factor inside the tanh is 2/π itself, not its root. The curve is too flat around 0.""",
     ),
     mistake(
         "no factor inside the tanh",
-        swap(INNER, "inner = x + 0.044715 * x**3"),
+        swap(f"{FACTOR} * ", ""),
         caught_by=CURVE,
         explanation="""The factor in front of the bracket is missing. Without it the tanh does not follow the normal
         distribution.""",
@@ -105,45 +139,45 @@ MISTAKES = [
     ),
     mistake(
         "the cube is subtracted",
-        swap(INNER, "inner = math.sqrt(2 / math.pi) * (x - 0.044715 * x**3)"),
+        swap("x + 0.044715", "x - 0.044715"),
         caught_by=CURVE,
         explanation="""The cube is taken away from x. Far out the tanh then runs to the wrong side.""",
     ),
     mistake(
         "no half",
-        swap(VALUE, "return x * (1 + torch.tanh(inner))"),
+        swap(HALF, "x * "),
         caught_by=CURVE,
         explanation="""The factor ½ is missing. One plus a tanh goes up to 2, so large inputs come out doubled.""",
     ),
     mistake(
         "no one",
-        swap(VALUE, "return 0.5 * x * torch.tanh(inner)"),
+        swap(GATE, "torch.tanh(inner)"),
         caught_by=CURVE,
         explanation="""The tanh is not shifted up by 1. It then runs from −1 to 1, and very negative inputs come out
         positive.""",
     ),
     mistake(
         "the one stands inside the tanh",
-        swap(VALUE, "return 0.5 * x * torch.tanh(1 + inner)"),
+        swap(GATE, "torch.tanh(1 + inner)"),
         caught_by=CURVE,
         explanation="""The 1 is added before the tanh is taken. It belongs outside, where it lifts the tanh above 0.""",
     ),
     mistake(
         "the sign is wrong",
-        swap(VALUE, "return 0.5 * x * (1 - torch.tanh(inner))"),
+        swap(GATE, "1 - torch.tanh(inner)"),
         caught_by=CURVE,
         explanation="""The tanh is subtracted from 1. That mirrors the gate: negative numbers pass and positive ones are
         stopped.""",
     ),
     mistake(
         "x is not multiplied",
-        swap(VALUE, "return 0.5 * (1 + torch.tanh(inner))"),
+        swap(HALF, "0.5 * "),
         caught_by=CURVE,
         explanation="""What comes out is the gate, a number between 0 and 1. GELU multiplies x by it.""",
     ),
     mistake(
         "sigmoid for tanh",
-        swap(VALUE, "return 0.5 * x * (1 + torch.sigmoid(inner))"),
+        swap(GATE, "1 + torch.sigmoid(inner)"),
         caught_by=CURVE,
         explanation="""A sigmoid stands where the tanh should. It never goes below 0, so very negative inputs keep half
         their size.""",
@@ -278,6 +312,29 @@ MISTAKES = [
         caught_by=SHAPES,
         explanation="""There is a third linear layer between `up` and `down`. Two are enough, and this one is the largest of
         all.""",
+    ),
+    mistake(
+        "up and down start as one matrix",
+        swap(DOWN, f"{DOWN}\n        self.down.weight = nn.Parameter(self.up.weight.T)"),
+        caught_by="test_up_and_down_share_nothing",
+        explanation="""`down` gets the numbers of `up`, transposed, and not a copy of them: what is written into one changes the
+        other. Widening and bringing back are two tasks, and each layer learns its own.""",
+    ),
+    mistake(
+        "the first output is kept",
+        swap(
+            OUTPUT, "self.output = getattr(self, 'output', self.down(hidden))\n        return self.output  # (B, T, D)"
+        ),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""The output is kept in the module and given again at the next call. That call comes with another x, and
+        after a step of training with other weights.""",
+    ),
+    mistake(
+        "float32 between the layers",
+        swap(HIDDEN, "hidden = self.activation(self.up(x).float()).to(x.dtype)"),
+        caught_by="test_every_digit_counts_between_the_layers",
+        explanation="""What `up` gives is rounded to float32, whatever precision x comes in. The layers should work in the
+        precision of their input.""",
     ),
     mistake(
         "no activation",

@@ -133,6 +133,15 @@ MISTAKES = [
         explanation="""The values are right, but what is added is cut off from the graph. The gradient cannot come home that
         way, which is what a shortcut is for.""",
     ),
+    mistake(
+        "the net keeps its first output",
+        swap(
+            "            x = out\n        return x",
+            "            x = out\n        self.output = getattr(self, 'output', x)\n        return self.output",
+        ),
+        caught_by="test_deep_net_computes_every_call_anew",
+        explanation="""The output is kept in the net and given again at the next call. That call comes with another x.""",
+    ),
     # Step 2
     mistake(
         "the mean loses its sign too late",
@@ -484,6 +493,30 @@ MISTAKES = [
         swap(SECOND, "x = x + 0 * self.feed_forward(self.norm2(x))"),
         caught_by=ALONE,
         explanation="""Only the attention adds to the stream. The tokens exchange news and nobody thinks it over.""",
+    ),
+    mistake(
+        "the block keeps its first output",
+        swap(
+            f"{SECOND}\n        return x",
+            f"{SECOND}\n        self.output = getattr(self, 'output', x)\n        return self.output",
+        ),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""The output is kept in the block and given again at the next call. That call comes with another x, and
+        after a step of training with other parameters.""",
+    ),
+    mistake(
+        "the feed-forward waits for eval mode",
+        swap(SECOND, f"if not self.training:\n            {SECOND}"),
+        caught_by="test_without_dropout_training_changes_nothing",
+        explanation="""In training the feed-forward adds nothing, so it can never learn. The two modes differ in what is dropped
+        and in nothing else.""",
+    ),
+    mistake(
+        "computed in float32",
+        swap(FIRST, "x = x.float().to(x.dtype)\n        x = x + self.dropout(self.attention(self.norm1(x)))"),
+        caught_by="test_every_digit_of_x_counts",
+        explanation="""x is rounded to float32 before anything is added to it, whatever precision it comes in. The stream should
+        keep the precision of its input.""",
     ),
     mistake(
         "the skip path carries no gradient",

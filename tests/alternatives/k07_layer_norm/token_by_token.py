@@ -17,5 +17,6 @@ class LayerNorm(nn.Module):
         return torch.stack([(feature - mean) / (variance + self.eps) ** 0.5 for feature in token])
 
     def forward(self, x):
-        texts = [torch.stack([self.normalise(token) for token in text]) for text in x]
-        return torch.stack(texts) * self.weight + self.bias
+        if x.ndim > 1:
+            return torch.stack([self(part) for part in x])
+        return self.normalise(x) * self.weight + self.bias
