@@ -189,14 +189,6 @@ def test_a_constant_token_stays_finite(kata, size, level):
     check.equal(finite, [True, True], "whether the gradients of x and of the weight are finite")
 
 
-@claim(step=2, examples=2, size=sizes("B T"), eps=epsilons)
-def test_a_single_feature_comes_out_as_the_bias(kata, size, eps):
-    """A token of one feature is its own mean: nothing is left of it but the bias."""
-    module, x = kata.LayerNorm(1, eps), size.normal("B T 1", scale=3)
-    randomise(module, size)
-    check.equal(module(x), module.bias.detach().expand(x.shape), "the output for a width of 1", x=x)
-
-
 @claim(step=2, examples=2, size=sizes(TOKENS), double=True)
 def test_every_digit_of_x_counts(kata, size):
     """What is given in double precision is computed in double: a step of 1e-10 in x makes its difference."""

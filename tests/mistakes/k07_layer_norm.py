@@ -362,13 +362,6 @@ MISTAKES = [
         work in the precision of its input.""",
     ),
     mistake(
-        "a single feature is not normalised",
-        swap(OUTPUT, f"normalised = x if x.shape[-1] == 1 else normalised\n        {OUTPUT}"),
-        caught_by="test_a_single_feature_comes_out_as_the_bias",
-        explanation="""A token of one feature is handed on without being centred. It is its own mean, so it comes out as 0 before
-        the bias is added, like any token whose features are all equal.""",
-    ),
-    mistake(
         "mean and variance are cut off from the gradient",
         swap(NORMALISED, "normalised = (x - mean.detach()) / torch.sqrt(variance.detach() + self.eps)"),
         caught_by="test_gradients_are_those_of_layer_norm",

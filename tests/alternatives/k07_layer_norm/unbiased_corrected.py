@@ -13,7 +13,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x):
         n = x.size(-1)
-        variance = x.var(-1, keepdim=True) * (n - 1) / n if n > 1 else torch.zeros_like(x)
+        variance = x.var(-1, keepdim=True) * (n - 1) / n
         x = x.clone()
         x -= x.mean(-1, keepdim=True)
         x /= torch.sqrt(variance + torch.tensor(self.eps))
