@@ -78,7 +78,7 @@ def test_lookup_lets_the_table_learn(kata, size):
     demand_gradients(rows, {"the table": (table, count)}, ids)
 
 
-@claim(step=1, double=True, size=sizes(EMBEDDING))
+@claim(step=1, examples=4, double=True, size=sizes(EMBEDDING))
 def test_rows_are_as_precise_as_the_table(kata, size):
     """A row comes out as it stands in the table, with all its digits: a float64 table gives float64 rows."""
     ids, table = some_ids(size), size.normal("V D")
@@ -124,7 +124,7 @@ def test_both_tables_are_trained_and_nothing_else(kata, size, room):
     check.equal(count, (size.V + size.T + room) * size.D, "the number of trained parameters")
 
 
-@claim(step=2, size=sizes(EMBEDDING), room=rooms)
+@claim(step=2, examples=6, size=sizes(EMBEDDING), room=rooms)
 def test_each_table_has_numbers_of_its_own(kata, size, room):
     """What is written into one table does not show in the other: they share no memory."""
     module = kata.GPTEmbedding(size.V, size.T + room, size.D)
