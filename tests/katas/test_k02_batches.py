@@ -83,6 +83,15 @@ def test_nine_tenths_are_for_training_unless_asked_otherwise(kata, length):
     check.equal(val, data[int(length * 0.9) :], "the validation part", data=data)
 
 
+@claim(step=1, examples=4, length=st.integers(2, 40))
+def test_all_of_the_data_may_be_for_training(kata, length):
+    """With a fraction of 1 the training part is the whole data, and the validation part is empty."""
+    data = tokens(length)
+    train, val = two(kata.split(data, 1.0), "split")
+    check.equal(train, data, "the training part", data=data)
+    check.equal(val, data[:0], "the validation part", data=data)
+
+
 # --- Step 2: windows -------------------------------------------------------------------------------------------
 
 
@@ -91,8 +100,8 @@ def test_data_for_one_window_gives_one_window(kata, context_length, seed, stride
     """One token more than the context length is one window, and the last token of the data is its last target."""
     data = tokens(context_length + 1, seed, strided)
     inputs, targets = two(kata.windows(data, context_length, 1), "windows")
-    check.equal(inputs, data[None, :-1], "the inputs", data=data)
-    check.equal(targets, data[None, 1:], "the targets", data=data)
+    check.equal(inputs, data[None, :-1], "the tensor of inputs", data=data)
+    check.equal(targets, data[None, 1:], "the tensor of targets", data=data)
 
 
 @claim(step=2, context_length=contexts, stride=strides, count=counts, full=st.booleans(), strided=layouts)
@@ -101,7 +110,7 @@ def test_inputs_are_every_whole_window(kata, context_length, stride, count, full
     data = tokens(length_for(context_length, stride, count, full), strided=strided)
     inputs, _ = two(kata.windows(data, context_length, stride), "windows")
     want, _ = windows_by_hand(data, context_length, stride)
-    check.equal(inputs, want, "the inputs", data=data)
+    check.equal(inputs, want, "the tensor of inputs", data=data)
 
 
 @claim(step=2, context_length=contexts, stride=strides, count=counts, full=st.booleans(), strided=layouts)
@@ -110,7 +119,7 @@ def test_targets_are_the_next_tokens_of_the_data(kata, context_length, stride, c
     data = tokens(length_for(context_length, stride, count, full), strided=strided)
     _, targets = two(kata.windows(data, context_length, stride), "windows")
     _, want = windows_by_hand(data, context_length, stride)
-    check.equal(targets, want, "the targets", data=data)
+    check.equal(targets, want, "the tensor of targets", data=data)
 
 
 @claim(step=2, context_length=contexts, count=counts, full=st.booleans())
@@ -118,10 +127,12 @@ def test_a_stride_of_the_context_covers_every_token_once(kata, context_length, c
     """With a stride of the context length the windows lie end to end: no token is skipped, and none comes twice."""
     data = tokens(length_for(context_length, context_length, count, full))
     inputs, targets = two(kata.windows(data, context_length, context_length), "windows")
-    check.tensor(inputs, (count, context_length), torch.int64, "the inputs")
-    check.tensor(targets, (count, context_length), torch.int64, "the targets")
-    check.equal(inputs.reshape(-1), data[: count * context_length], "the inputs, one window after the other")
-    check.equal(targets.reshape(-1), data[1 : count * context_length + 1], "the targets, one window after the other")
+    check.tensor(inputs, (count, context_length), torch.int64, "the tensor of inputs")
+    check.tensor(targets, (count, context_length), torch.int64, "the tensor of targets")
+    check.equal(inputs.reshape(-1), data[: count * context_length], "the row of all inputs, window after window,")
+    check.equal(
+        targets.reshape(-1), data[1 : count * context_length + 1], "the row of all targets, window after window,"
+    )
 
 
 @claim(step=2, stride=strides, context_length=st.integers(31, 49), length=st.integers(1, 49))
@@ -131,7 +142,9 @@ def test_windows_refuses_too_short_data(kata, stride, context_length, length):
     call = lambda: kata.windows(tokens(length), context_length, stride)
     # Whoever says how many tokens it takes, with the last target, has said the context length as well.
     mentions = (length, (context_length, context_length + 1))
-    check.raises(ValueError, call, mentions, f"windows of {context_length} on {length} tokens")
+    check.raises(
+        ValueError, call, mentions, f"windows(…) with a context of {context_length} and data of length {length}"
+    )
 
 
 @claim(step=2, context_length=contexts, stride=strides)
@@ -139,7 +152,7 @@ def test_windows_leaves_the_data_alone(kata, context_length, stride):
     """windows does not change the data."""
     data = tokens(20)
     check.present(kata.windows(data, context_length, stride), "windows(…)")
-    check.equal(data, tokens(20), "the data, after the call")
+    check.equal(data, tokens(20), "the data after the call")
 
 
 # --- Step 3: a random batch ------------------------------------------------------------------------------------
@@ -150,8 +163,8 @@ def test_one_possible_window_fills_the_batch(kata, context_length, batch_size, s
     """Where there is but one window, every row of x is that window, and y is the same moved by one token."""
     data = tokens(context_length + 1, seed, strided)
     x, y = batch_of(kata, data, Sizes({"B": batch_size, "T": context_length}), generator(seed))
-    check.equal(x, data[:-1].repeat(batch_size, 1), "x", data=data)
-    check.equal(y, data[1:].repeat(batch_size, 1), "y", data=data)
+    check.equal(x, data[:-1].repeat(batch_size, 1), "`x`", data=data)
+    check.equal(y, data[1:].repeat(batch_size, 1), "`y`", data=data)
 
 
 @claim(step=3, size=batches(40, st.integers(2, 9)))
@@ -161,7 +174,11 @@ def test_rows_are_stretches_of_the_data(kata, size):
     for given in (generator(0), None):
         x, _ = batch_of(kata, data, size, given)
         steps = places(data, x).diff(dim=1).unique().tolist()
-        check.equal(steps, [1] if size.T > 1 else [], "the steps from place to place in the data, along a row of x")
+        check.equal(
+            steps,
+            [1] if size.T > 1 else [],
+            "the list of steps in the data, from each token of a row of `x` to the next,",
+        )
 
 
 @claim(step=3, size=batches(60, st.integers(2, 9)))
@@ -171,7 +188,7 @@ def test_y_is_one_token_further_on(kata, size):
     for given in (generator(0), None):
         x, y = batch_of(kata, data, size, given)
         moved = (places(data, y) - places(data, x)).unique().tolist()
-        check.equal(moved, [1], "how far the targets stand behind their inputs, in the data")
+        check.equal(moved, [1], "the list of distances in the data, from an input to its target,")
 
 
 @claim(step=3, size=batches(300, st.integers(1, 6)))
@@ -179,7 +196,11 @@ def test_every_offset_is_drawn(kata, size):
     """Windows start at every place from 0 to the last one that leaves room for the last target."""
     data = tokens(size.N)
     x, _ = batch_of(kata, data, size, generator(0))
-    check.equal(places(data, x[:, 0]).unique().tolist(), list(range(size.N - size.T)), "the offsets of 300 windows")
+    check.equal(
+        places(data, x[:, 0]).unique().tolist(),
+        list(range(size.N - size.T)),
+        "the list of offsets found in 300 windows",
+    )
 
 
 @claim(step=3, examples=4, size=batches(3000, st.integers(2, 6)))
@@ -206,7 +227,7 @@ def test_rows_are_drawn_independently(kata, context_length):
         x, _ = batch_of(kata, data, size, given)
         met.add(tuple(sorted(places(data, x[:, 0]).tolist())))
     want = [(i, j) for i in range(3) for j in range(i, 3)]
-    check.equal(sorted(met), want, "the offsets that meet in 200 batches of two windows")
+    check.equal(sorted(met), want, "the list of offsets that meet in 200 batches of two windows")
 
 
 @claim(step=3, seed=seeds)
@@ -216,8 +237,9 @@ def test_equal_generators_give_equal_batches(kata, seed):
     one, other = generator(seed), generator(seed)
     first, again = batch_of(kata, data, size, one), batch_of(kata, data, size, other)
     second = batch_of(kata, data, size, one)
-    check.equal(all(map(torch.equal, first, again)), True, "that two equal generators give equal batches")
-    check.equal(all(map(torch.equal, first, second)), False, "that the next batch is the same again")
+    if not all(map(torch.equal, first, again)):
+        raise check.Mismatch("two equal generators give different batches", again[0], first[0], alike="different")
+    demand_another(first, second)
 
 
 @claim(step=3)
@@ -225,7 +247,7 @@ def test_batches_differ_without_a_generator(kata):
     """Without a generator too, batches are drawn at random: one is not like the next."""
     data, size = tokens(200), Sizes({"B": 8, "T": 3})
     first, second = batch_of(kata, data, size, None), batch_of(kata, data, size, None)
-    check.equal(all(map(torch.equal, first, second)), False, "that the next batch is the same again")
+    demand_another(first, second)
 
 
 @claim(step=3, batch_size=counts, context_length=st.integers(31, 49), length=st.integers(1, 49))
@@ -234,7 +256,9 @@ def test_get_batch_refuses_too_short_data(kata, batch_size, context_length, leng
     length = min(length, context_length)
     call = lambda: kata.get_batch(tokens(length), batch_size, context_length)
     mentions = (length, (context_length, context_length + 1))
-    check.raises(ValueError, call, mentions, f"get_batch with a context of {context_length} on {length} tokens")
+    check.raises(
+        ValueError, call, mentions, f"get_batch(…) with a context of {context_length} and data of length {length}"
+    )
 
 
 @claim(step=3, context_length=contexts, batch_size=counts)
@@ -242,11 +266,17 @@ def test_get_batch_leaves_the_data_alone(kata, context_length, batch_size):
     """get_batch does not change the data."""
     data = tokens(20)
     check.present(kata.get_batch(data, batch_size, context_length, generator(0)), "get_batch(…)")
-    check.equal(data, tokens(20), "the data, after the call")
+    check.equal(data, tokens(20), "the data after the call")
 
 
 def generator(seed):
     return torch.Generator().manual_seed(seed)
+
+
+def demand_another(first, second):
+    """Demand that two batches are not the same."""
+    if all(map(torch.equal, first, second)):
+        raise check.Mismatch("the second batch is the first one again", second[0], "another batch", alike="the same")
 
 
 def batch_of(kata, data, size, given):
@@ -258,8 +288,8 @@ def batch_of(kata, data, size, given):
         if str(error) == "step 3":
             raise
         got = f"{type(error).__name__}: {error}"
-        problem = f"get_batch raises an error on {len(data)} tokens, with a context length of {size.T}"
+        problem = f"get_batch raises an error with a context of {size.T} and data of length {len(data)}"
         raise check.Mismatch(problem, got, "a batch", alike="an error") from error
-    check.tensor(x, (size.B, size.T), torch.int64, "x")
-    check.tensor(y, (size.B, size.T), torch.int64, "y")
+    check.tensor(x, (size.B, size.T), torch.int64, "`x`")
+    check.tensor(y, (size.B, size.T), torch.int64, "`y`")
     return x, y

@@ -1,5 +1,7 @@
 """k03 embeddings: what must be true of them."""
 
+import functools
+
 import torch
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -72,10 +74,20 @@ def test_lookup_lets_the_table_learn(kata, size):
     ids, table = some_ids(size), size.normal("V D").requires_grad_()
     rows = kata.lookup(ids, table)
     check.tensor(rows, size.shape("B T D"), table.dtype, "lookup(ids, table)")
-    check.equal(rows.requires_grad, True, "that the rows depend on the table")
-    rows.sum().backward()
     count = one_hot(ids, size.V).sum(dim=(0, 1))
-    check.equal(table.grad, count[:, None].expand(size.V, size.D), "the gradient of the table", ids=ids)
+    demand_gradients(rows, {"the table": (table, count)}, ids)
+
+
+@claim(step=1, examples=4, double=True, size=sizes(EMBEDDING))
+def test_rows_are_as_precise_as_the_table(kata, size):
+    """A row comes out as it stands in the table, with all its digits: a float64 table gives float64 rows."""
+    ids, table = some_ids(size), size.normal("V D")
+    got = kata.lookup(ids, table)
+    check.tensor(got, size.shape("B T D"), None, "lookup(ids, table)")
+    if got.dtype != table.dtype:
+        problem = f"lookup(ids, table) has dtype {str(got.dtype)[6:]}, but the table has {str(table.dtype)[6:]}"
+        raise check.Mismatch(problem, got, one_hot(ids, size.V) @ table)
+    check.equal(got, one_hot(ids, size.V) @ table, "lookup(ids, table)", ids=ids, table=table)
 
 
 @claim(step=1, examples=4, size=sizes(EMBEDDING))
@@ -83,8 +95,8 @@ def test_lookup_leaves_its_arguments_alone(kata, size):
     """lookup changes neither the ids nor the table."""
     ids, table = some_ids(size), size.normal("V D")
     check.present(kata.lookup(ids, table), "lookup(ids, table)")
-    check.exactly(ids, some_ids(size), "the ids, after the call")
-    check.exactly(table, size.normal("V D"), "the table, after the call")
+    check.exactly(ids, some_ids(size), "the tensor of ids after the call")
+    check.exactly(table, size.normal("V D"), "the table after the call")
 
 
 # --- Step 2: two tables ----------------------------------------------------------------------------------------
@@ -112,6 +124,18 @@ def test_both_tables_are_trained_and_nothing_else(kata, size, room):
     check.equal(count, (size.V + size.T + room) * size.D, "the number of trained parameters")
 
 
+@claim(step=2, examples=6, size=sizes(EMBEDDING), room=rooms)
+def test_each_table_has_numbers_of_its_own(kata, size, room):
+    """What is written into one table does not show in the other: they share no memory."""
+    module = kata.GPTEmbedding(size.V, size.T + room, size.D)
+    check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
+    tok, pos = tables(module)
+    for written, other, name in ((pos, tok, "tok_emb"), (tok, pos, "pos_emb")):
+        other.fill_(1)
+        written.fill_(2)
+        check.exactly(other, torch.ones_like(other), f"`{name}.weight` after a change of the other table")
+
+
 # --- Step 3: refuse what cannot be right -----------------------------------------------------------------------
 
 
@@ -128,16 +152,29 @@ def test_too_many_tokens_are_refused(kata, size, more):
     module = embedding(kata, size)
     ids = torch.ones(size.B, size.T + more, dtype=torch.int64)
     call = lambda: module(ids)
-    check.raises(refusals, call, (size.T + more, size.T), f"{size.T + more} tokens in a context of {size.T}")
+    what = f"a sequence of {size.T + more} tokens in a context of {size.T}"
+    check.raises(refusals, call, (size.T + more, size.T), what)
 
 
 @claim(step=3, size=sizes(EMBEDDING), beyond=st.integers(30, 99))
 def test_ids_outside_the_vocabulary_are_refused(kata, size, beyond):
     """An id outside the vocabulary, wherever it stands, is a ValueError that names the id."""
-    ids = ordinary_ids(size)
-    ids[beyond % size.B, beyond % size.T] = beyond
     module = embedding(kata, size, room=2)
-    check.raises(refusals, lambda: module(ids), (beyond,), f"id {beyond} in a vocabulary of {size.V}")
+    first, passed = None, []
+    for b in range(size.B):
+        for t in range(size.T):
+            ids = ordinary_ids(size)
+            ids[b, t] = beyond
+            try:
+                what = f"the id {beyond} at [{b}, {t}] of {size.B}×{size.T} ids, with a vocabulary of {size.V},"
+                check.raises(refusals, functools.partial(module, ids), (beyond,), what)
+            except check.Mismatch as mismatch:
+                mismatch.given = {"ids": ids}
+                first = first or mismatch
+                passed.append((b, t, mismatch.alike))
+    if first is not None:
+        first.alike = passed  # at which places the id was not refused, and what was said or given instead
+        raise first
 
 
 @claim(step=3, size=sizes(EMBEDDING))
@@ -146,7 +183,7 @@ def test_the_first_id_past_the_table_is_refused(kata, size):
     ids = ordinary_ids(size)
     ids[size.seed % size.B, size.seed % size.T] = size.V
     module = embedding(kata, size, room=2)
-    check.raises(refusals, lambda: module(ids), (size.V,), f"id {size.V} in a vocabulary of {size.V}")
+    check.raises(refusals, lambda: module(ids), (size.V,), f"the id {size.V} in a vocabulary of {size.V}")
 
 
 @claim(step=3, size=sizes(EMBEDDING), below=st.integers(1, 30))
@@ -155,7 +192,7 @@ def test_negative_ids_are_refused(kata, size, below):
     ids = ordinary_ids(size)
     ids[below % size.B, below % size.T] = -below
     module = embedding(kata, size, room=2)
-    check.raises(refusals, lambda: module(ids), (-below,), f"id {-below}")
+    check.raises(refusals, lambda: module(ids), (-below,), f"the id {-below}")
 
 
 # --- Step 4: token plus position -------------------------------------------------------------------------------
@@ -165,14 +202,16 @@ def test_negative_ids_are_refused(kata, size, below):
 def test_every_length_up_to_the_context_is_accepted(kata, size):
     """A sequence may have any number of tokens from 1 to the context length, that length included."""
     module = embedding(kata, size)
-    demand_no_refusal({T: torch.zeros(size.B, T, dtype=torch.int64) for T in range(1, size.T + 1)}, module, "tokens")
+    inputs = {T: torch.zeros(size.B, T, dtype=torch.int64) for T in range(1, size.T + 1)}
+    demand_no_refusal(inputs, module, f"sequences of this many tokens are refused, with a context of {size.T}")
 
 
 @claim(step=4, size=sizes(EMBEDDING))
 def test_every_id_of_the_vocabulary_is_accepted(kata, size):
     """An id may be anything from 0 to vocab_size − 1, both included."""
     module = embedding(kata, size)
-    demand_no_refusal({i: torch.full((size.B, size.T), i) for i in range(size.V)}, module, "as an id")
+    inputs = {i: torch.full((size.B, size.T), i) for i in range(size.V)}
+    demand_no_refusal(inputs, module, f"these ids are refused, with a vocabulary of {size.V}")
 
 
 @claim(step=4, size=sizes(EMBEDDING), room=rooms)
@@ -182,7 +221,7 @@ def test_the_same_token_differs_from_place_to_place(kata, size, room):
     tok, pos = tables(module)
     ids = torch.full((size.B, size.T), size.V - 1)
     want = (tok[size.V - 1] + pos[: size.T]).expand(size.B, -1, -1)
-    check.equal(module(ids), want, f"the embedding of token {size.V - 1}, {size.T} times", positions=pos)
+    check.equal(module(ids), want, f"the embedding of {size.T} times the token {size.V - 1}", positions=pos)
 
 
 @claim(step=4, size=sizes(EMBEDDING), room=rooms)
@@ -216,6 +255,15 @@ def test_order_matters(kata, size):
     check.equal(backwards, want, "the embedding of the sequence turned round", ids=ids)
 
 
+@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
+def test_integers_of_32_bits_are_integers_too(kata, size, room):
+    """Ids may be int32 as well as int64: they pick the same rows."""
+    module = embedding(kata, size, room)
+    ids = some_ids(size)
+    demand_no_refusal({"torch.int32": ids.int()}, module, "integers of this type are refused")
+    check.equal(module(ids.int()), sum_by_hand(*tables(module), ids), "the embedding of int32 ids", ids=ids)
+
+
 @claim(step=4, size=sizes(EMBEDDING), room=rooms)
 def test_both_tables_learn(kata, size, room):
     """The gradient reaches each row of a table as often as its token or its place came up."""
@@ -223,12 +271,10 @@ def test_both_tables_learn(kata, size, room):
     ids = some_ids(size)
     got = module(ids)
     check.tensor(got, size.shape("B T D"), torch.float32, "the embedding")
-    check.equal(got.requires_grad, True, "that the embedding depends on the tables")
-    got.sum().backward()
     counts = one_hot(ids, size.V).sum(dim=(0, 1)), (torch.arange(size.T + room) < size.T) * float(size.B)
-    for name, count in zip(("tok_emb", "pos_emb"), counts):
-        gradient = check.parameter(module, f"{name}.weight").grad
-        check.equal(gradient, count[:, None].expand(-1, size.D), f"the gradient of `{name}`", ids=ids)
+    names = ("tok_emb", "pos_emb")
+    learning = {f"`{name}`": (check.parameter(module, f"{name}.weight"), n) for name, n in zip(names, counts)}
+    demand_gradients(got, learning, ids)
 
 
 @claim(step=4, size=sizes("B T D V", T=(3, 7)), rate=rates)
@@ -282,7 +328,7 @@ def test_ids_are_left_alone(kata, size, room):
     module = embedding(kata, size, room)
     ids = some_ids(size)
     check.present(module(ids), "the embedding")
-    check.exactly(ids, some_ids(size), "the ids, after the call")
+    check.exactly(ids, some_ids(size), "the tensor of ids after the call")
 
 
 @claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
@@ -317,7 +363,18 @@ def demand_no_refusal(inputs, module, what):
         except (TypeError, ValueError, IndexError) as error:
             refused[name] = str(error)
     if refused:
-        raise check.Mismatch(f"{', '.join(map(str, refused))} {what}: refused", refused, {}, alike=list(refused))
+        raise check.Mismatch(what, refused, {}, alike=list(refused))
+
+
+def demand_gradients(got, tables, ids):
+    """Demand that the sum of `got` has, for each row of each named table, the gradient that is told for it."""
+    if got.requires_grad:
+        got.sum().backward()
+    for name, (table, count) in tables.items():
+        want = count[:, None].expand(table.shape)
+        if table.grad is None:
+            raise check.Mismatch(f"no gradient reaches {name}", None, want, {"ids": ids})
+        check.equal(table.grad, want, f"the gradient of {name}", ids=ids)
 
 
 class _Devices(TorchDispatchMode):

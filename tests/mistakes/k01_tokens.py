@@ -175,8 +175,8 @@ MISTAKES = [
         "a KeyError instead of an explanation",
         swap(REFUSE, "break"),
         caught_by="test_a_strange_character_is_refused_wherever_it_stands",
-        explanation="""A strange character is looked up like any other, and the dictionary complains. A KeyError names
-        the character and leaves its place in a long text to be searched for.""",
+        explanation="""A character outside the vocabulary ends in a KeyError. What is promised is a ValueError, and
+        whoever waits for that one is not told.""",
     ),
     mistake(
         "the error does not say where",
@@ -199,13 +199,44 @@ MISTAKES = [
         explanation="""The message gives the place plus one. Places in a string count from 0, so that `text[place]` shows
         the character.""",
     ),
+    mistake(
+        "the last place of the character",
+        swap(REFUSE, REFUSE.replace("{place}", "{text.rindex(character)}")),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Where the strange character stands several times, the message gives its last place. Whoever reads
+        the text from its beginning finds another one first.""",
+    ),
+    mistake(
+        "strange white space is skipped",
+        swap(REFUSE, "if character.isspace():\n                    continue\n                " + REFUSE),
+        swap(ENCODE, "return [self.stoi[character] for character in text if character in self.stoi]"),
+        caught_by="test_strange_white_space_is_refused",
+        explanation="""White space outside the vocabulary disappears without a word. A line break is a character too, and
+        without it the text that comes back is another one.""",
+    ),
+    mistake(
+        "white space at the ends is lost (encode)",
+        swap(ENCODE, "return [self.stoi[character] for character in text.strip()]"),
+        caught_by="test_characters_come_back_unchanged",
+        explanation="""White space at the beginning and the end of the text gets no ids. A last line break is a character
+        of the text, and has to come back with the others.""",
+    ),
+    mistake(
+        "the ids of earlier calls stay (CharTokenizer)",
+        swap(
+            ENCODE, 'ids = self.__dict__.setdefault("ids", [])\n        ids += ' + ENCODE[7:] + "\n        return ids"
+        ),
+        caught_by="test_calls_of_a_char_tokenizer_do_not_meet",
+        explanation="""A second call gives the ids of the first one too, and the list that the first gave grows with it.
+        What a call gives depends on its text alone.""",
+    ),
     # Step 3
     mistake(
         "merges from left to right",
         swap(PLACE, "i = next(i for i, rank in enumerate(pair_ranks) if rank < math.inf)"),
         caught_by="test_neighbours_merge_by_rank",
-        explanation="""The first neighbours from the left that make a token are merged, whatever their rank. A token made
-        late is then preferred to one made early, only because it stands further left.""",
+        explanation="""What comes out is what merging the first neighbours from the left that make a token gives: the
+        rank plays no part in it. A token made late may then be preferred to one made early.""",
     ),
     mistake(
         "the highest rank first",
@@ -331,6 +362,66 @@ MISTAKES = [
         caught_by="test_encode_equals_tiktoken",
         explanation="""The text is cut by a pattern that is written into the class. Another tokenizer brings another
         pattern, and hands it over.""",
+    ),
+    mistake(
+        "the pattern does not tell capitals",
+        swap(PATTERN, "self.pattern = regex.compile(pattern, regex.IGNORECASE)"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pattern matches capitals and small letters alike. A pattern that asks for the one kind then
+        matches the other as well, and cuts elsewhere.""",
+    ),
+    mistake(
+        "line by line",
+        swap(
+            PIECES,
+            "for match in (one for line in text.splitlines(True) for one in self.pattern.finditer(line)):",
+        ),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text is cut at its line ends before the pattern sees it. A piece may hold several line breaks, and
+        what the pattern matches depends on what comes next.""",
+    ),
+    mistake(
+        "the text is normalised",
+        swap("import regex\n", "import unicodedata\n\nimport regex\n"),
+        swap(PIECES, 'for match in self.pattern.finditer(unicodedata.normalize("NFC", text)):'),
+        caught_by="test_text_comes_back_unchanged",
+        explanation="""Letters that can be written with one code point or with several are written in one way. The text
+        that comes back looks the same and is another one.""",
+    ),
+    mistake(
+        "carriage returns are lost",
+        swap(COLLECT, COLLECT.replace("match.group()", 'match.group().replace("\\r", "")')),
+        caught_by="test_text_comes_back_unchanged",
+        explanation="""The character `\\r` gets no ids, wherever it stands. It is a character of the text, and has to come
+        back with the others.""",
+    ),
+    mistake(
+        "the ids of earlier calls stay (BPETokenizer)",
+        swap("ids = []", 'ids = self.__dict__.setdefault("ids", [])'),
+        caught_by="test_calls_of_a_bpe_tokenizer_do_not_meet",
+        explanation="""A second call gives the ids of the first one too, and the list that the first gave grows with it.
+        What a call gives depends on its text alone.""",
+    ),
+    mistake(
+        "a byte-order mark is lost",
+        swap(TEXT, TEXT.replace("utf-8", "utf-8-sig")),
+        caught_by="test_text_comes_back_unchanged",
+        explanation="""A byte-order mark at the beginning of the text does not come back. To a tokenizer it is a character
+        like others.""",
+    ),
+    mistake(
+        "invalid bytes are an error",
+        swap(TEXT, 'return joined.decode("utf-8")'),
+        caught_by="test_half_a_character_becomes_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 stop `decode` with an error. A model writes token by token, and half
+        of a character may well be the last of them.""",
+    ),
+    mistake(
+        "invalid bytes are dropped",
+        swap(TEXT, 'return joined.decode("utf-8", errors="ignore")'),
+        caught_by="test_half_a_character_becomes_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 disappear without a word. The replacement character shows that
+        something stood there.""",
     ),
     mistake(
         "every character is a piece",

@@ -93,6 +93,13 @@ MISTAKES = [
         text, and what comes after it is for measuring.""",
     ),
     split_mistake(
+        "all for training becomes nothing",
+        swap(PARTS, "rest = len(data) - border\n    return data[:-rest], data[-rest:]"),
+        caught_by="all_of_the_data_may_be_for_training",
+        explanation="""With a fraction of 1 the training part is empty, and all tokens are in the validation part. Whoever
+        counts from the end has no number for the end itself: minus 0 is the beginning.""",
+    ),
+    split_mistake(
         "a token on both sides of the border",
         swap(PARTS, "return data[: border + 1], data[border:]"),
         caught_by="training_part_is_the_beginning",
@@ -416,18 +423,20 @@ MISTAKES = [
         """The generator is set back to its seed before it is used. Every batch of a run is then the same.""",
     ),
     of_batches(
-        "a fixed seed",
+        "every call draws the same",
         DRAW,
         DRAW.replace("generator=generator", "generator=torch.Generator().manual_seed(1337)"),
         "rows_are_drawn_independently",
-        """A generator with a fixed seed is made anew in every call. Every batch of a run is then the same.""",
+        """Every call draws the same offsets, whatever generator it is given. All batches of a run are then the same
+        one.""",
     ),
     of_batches(
-        "a fixed seed unless a generator is given",
+        "without a generator every call draws the same",
         DRAW,
         DRAW.replace("generator=generator", "generator=generator or torch.Generator().manual_seed(1337)"),
         "batches_differ_without_a_generator",
-        """Without a generator one with a fixed seed is made anew in every call. Every batch is then the same.""",
+        """Without a generator the offsets of one call are those of the next. Whoever passes none wants chance, not the
+        same batch again and again.""",
     ),
 ]
 

@@ -8,7 +8,7 @@ POS = "self.pos_emb = nn.Embedding(context_length, emb_dim)"
 DROPOUT = "self.dropout = nn.Dropout(dropout)"
 FLOAT = 'if ids.is_floating_point():\n            raise TypeError(f"ids must be integers, got {ids.dtype}")'
 LONG = (
-    'if T > context_length:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
+    'if context_length < T:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
 )
 OUTSIDE = "outside = ids[(ids < 0) | (ids >= vocab_size)]"
 NAMED = 'raise ValueError(f"id {outside[0]} is outside the vocabulary, 0 to {vocab_size - 1}")'
@@ -91,8 +91,16 @@ MISTAKES = [
         LOOKUP,
         "return table.detach()[ids]",
         "lookup_lets_the_table_learn",
-        """The table is detached before the lookup, or leaves torch on the way. The rows are right, and no gradient
-        reaches them.""",
+        """The rows are right, but they come as plain numbers, cut off from the table. No gradient reaches it, and it
+        stays as it began.""",
+    ),
+    one(
+        "the rows are rounded to float32",
+        LOOKUP,
+        "return table.float()[ids]",
+        "rows_are_as_precise_as_the_table",
+        """The rows come as float32 whatever the table is. What else is computed with such a table has its own type, and
+        torch multiplies no float32 matrix by a float64 one.""",
     ),
     # Step 2
     one(
@@ -170,6 +178,15 @@ MISTAKES = [
         "both_tables_are_trained_and_nothing_else",
         """The position table is frozen. GPT-2's positions are learnt like everything else.""",
     ),
+    one(
+        "the two tables share their memory",
+        POS,
+        POS + "\n        if context_length <= vocab_size:"
+        "\n            self.pos_emb.weight.data = self.tok_emb.weight.data[:context_length]",
+        "each_table_has_numbers_of_its_own",
+        """The two tables are one piece of memory: what is written to the one changes the other. Token 5 and place 5 have
+        nothing in common, and each is learnt for itself.""",
+    ),
     # Step 3
     one(
         "float ids are not refused",
@@ -203,7 +220,7 @@ MISTAKES = [
     one(
         "one token too many is let through",
         LONG,
-        LONG.replace("T > context_length", "T > context_length + 1"),
+        LONG.replace("context_length < T", "context_length + 1 < T"),
         "too_many_tokens_are_refused",
         """The gate opens for one token more than there are places. The last place is `context_length - 1`.""",
     ),
@@ -263,14 +280,21 @@ MISTAKES = [
         OUTSIDE,
         "outside = ids[:1][(ids[:1] < 0) | (ids[:1] >= vocab_size)]",
         "ids_outside_the_vocabulary_are_refused",
-        """The gate looks at the first sequence of the batch. A wrong id may stand in any of them.""",
+        """A wrong id is refused in the first sequence of the batch, and in no other. It may stand in any of them.""",
     ),
     one(
         "the first and the last id only are checked",
         OUTSIDE,
         "ends = ids[:, [0, -1]]\n            outside = ends[(ends < 0) | (ends >= vocab_size)]",
         "ids_outside_the_vocabulary_are_refused",
-        """The gate looks at the ends of each sequence. A wrong id may stand anywhere.""",
+        """A wrong id is refused at either end of a sequence, and not between. It may stand anywhere.""",
+    ),
+    one(
+        "the first id of each sequence only is checked",
+        OUTSIDE,
+        "outside = ids[:, 0][(ids[:, 0] < 0) | (ids[:, 0] >= vocab_size)]",
+        "ids_outside_the_vocabulary_are_refused",
+        """A wrong id is refused at the beginning of a sequence, and nowhere else. It may stand anywhere.""",
     ),
     one(
         "wrong ids are pushed back",
@@ -293,11 +317,18 @@ MISTAKES = [
         "ids_outside_the_vocabulary_are_refused",
         """A wrong id fails an assertion. Assertions are for what cannot happen, and `python -O` leaves them out.""",
     ),
+    one(
+        "only int64 counts as an integer",
+        FLOAT,
+        FLOAT.replace("ids.is_floating_point()", "ids.dtype != torch.int64"),
+        "integers_of_32_bits_are_integers_too",
+        """Ids of type int32 are refused. They are integers, and a table is indexed by them as well.""",
+    ),
     # Step 4
     one(
         "a full context is refused",
         LONG,
-        LONG.replace("T > context_length", "T >= context_length"),
+        LONG.replace("context_length < T", "context_length <= T"),
         "every_length_up_to_the_context_is_accepted",
         """A sequence of exactly `context_length` tokens is refused. There is a place for each of them.""",
     ),
@@ -418,14 +449,16 @@ MISTAKES = [
         SUM,
         SUM.replace("self.tok_emb(ids)", "self.tok_emb.weight.detach()[ids]"),
         "both_tables_learn",
-        """The token rows are taken from a detached table. The result is right, and no gradient reaches the table.""",
+        """The token rows enter the sum as plain numbers, cut off from their table. No gradient reaches it, so training
+        leaves it as it began.""",
     ),
     one(
         "the position rows are not trained",
         SUM,
         SUM.replace("self.pos_emb(positions)", "self.pos_emb.weight.data[: ids.shape[1]]"),
         "both_tables_learn",
-        """The position rows are taken from `weight.data`. The result is right, and no gradient reaches the table.""",
+        """The position rows enter the sum as plain numbers, cut off from their table. No gradient reaches it, so training
+        leaves it as it began.""",
     ),
     one(
         "token 0 is never trained",
