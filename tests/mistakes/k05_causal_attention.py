@@ -357,7 +357,10 @@ MISTAKES = [
     ),
     mistake(
         "the key is cut off from x",
-        swap("query, key, value = self.W_query(x), self.W_key(x), ", "query, key, value = self.W_query(x), self.W_key(x.detach()), "),
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), ",
+            "query, key, value = self.W_query(x), self.W_key(x.detach()), ",
+        ),
         caught_by="test_training_reaches_every_projection",
         explanation="""The keys are made of a copy of x that autograd does not follow. The projections can learn, but
         what made x is not told how it should be found.""",
