@@ -21,6 +21,7 @@ CROSS = "h d B T_q T_k d_v"
 CROSS_SIZES = sizes(CROSS, T_q=(1, 7), T_k=(1, 7), d_v=(2, 7))
 SELF_SIZES = sizes(SELF, d_v=(2, 7))
 leading = st.sampled_from(["B", "", "B h"])
+modes = st.sampled_from(["training", "eval mode"])
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -114,6 +115,19 @@ def test_gradients_pass_through_softmax(kata, size):
     weights = softmax_by_rows(scores.detach())
     want = weights * (probe - (weights * probe).sum(-1, keepdim=True))
     check.equal(gradient, want, "the gradient of the scores", tolerance=1e-4, scores=scores)
+
+
+@claim(step=1, size=sizes("B T", T=(2, 7)), examples=4, double=True)
+def test_every_weight_is_right_however_small(kata, size):
+    """In double precision every weight is right to nine digits, also where another is 10²⁰ times as large."""
+    scores = size.normal("B T", scale=15)
+    weights, want = kata.softmax(scores), softmax_by_rows(scores).log()
+    check.tensor(weights, scores.shape, scores.dtype, "softmax(scores)")
+    try:
+        check.equal(weights.log(), want, "the logarithm of softmax(scores)", tolerance=1e-9, scores=scores)
+    except check.Mismatch as mismatch:
+        mismatch.alike = weights.log() - want  # many answers are nearly right: the same mistake deviates alike
+        raise
 
 
 # --- Step 2: attention -----------------------------------------------------------------------------------------
@@ -221,8 +235,8 @@ def test_v1_has_three_matrices(kata, size):
 
 @claim(step=3, size=sizes("d_in d_out"), examples=6)
 def test_v1_starts_random(kata, size):
-    """The three matrices start with random numbers, each with its own."""
-    module = made(kata.SelfAttentionV1, size)
+    """The three matrices start with random numbers, each with its own, and anew in every module."""
+    module, next_one = made(kata.SelfAttentionV1, size), made(kata.SelfAttentionV1, size)
     matrices = [check.parameter(module, name).detach() for name in PROJECTIONS]
     for name, values in zip(PROJECTIONS, matrices):
         if torch.equal(values, values.flatten()[0].expand_as(values)):
@@ -230,6 +244,7 @@ def test_v1_starts_random(kata, size):
     for (one, values), (other, others) in itertools.combinations(zip(PROJECTIONS, matrices), 2):
         if torch.equal(values, others):
             raise check.Mismatch(f"`{one}` and `{other}` start equal", values)
+    start_apart(module, next_one, PROJECTIONS)
 
 
 @claim(step=3, size=sizes("B T d_in d_out"), double=True)
@@ -243,9 +258,17 @@ def test_v1_is_self_attention(kata, reference, size):
 
 @claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), examples=6, double=True)
 def test_training_reaches_every_matrix_of_v1(kata, reference, size):
-    """Gradients of the output reach W_query, W_key and W_value."""
+    """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
     module, model = beside(reference, kata, "SelfAttentionV1", size)
     same_gradients(module, model, size, PROJECTIONS)
+
+
+@claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, examples=4, double=True)
+def test_v1_answers_each_input_anew(kata, reference, size, mode):
+    """One SelfAttentionV1 gives every input its own output, whatever it was asked before."""
+    module, model = beside(reference, kata, "SelfAttentionV1", size)
+    project = lambda x: (x @ model.W_query, x @ model.W_key, x @ model.W_value)
+    answers_anew(module.train(mode == "training"), project, size, mode)
 
 
 @claim(step=3, size=sizes("B T d_in d_out"), examples=4)
@@ -267,6 +290,7 @@ def test_v2_has_three_linear_layers(kata, size, options):
         check.instance(getattr(module, name), torch.nn.Linear, f"`{name}`")
         check.equal(getattr(module, name).bias is not None, bias, f"the presence of a bias in `{name}`")
     check.equal(trainable(module), 3 * (size.d_in + bias) * size.d_out, "the number of trainable parameters")
+    start_apart(module, made(kata.SelfAttentionV2, size, **options), [f"{name}.weight" for name in PROJECTIONS])
 
 
 @claim(step=4, size=sizes("B T d_in d_out"), bias=st.booleans(), double=True)
@@ -280,9 +304,18 @@ def test_v2_is_self_attention(kata, reference, size, bias):
 
 @claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), examples=6, double=True)
 def test_training_reaches_every_layer_of_v2(kata, reference, size):
-    """Gradients of the output reach W_query, W_key and W_value."""
+    """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
+    module, model = beside(reference, kata, "SelfAttentionV2", size, qkv_bias=True)
+    # No bias of the key: it adds the same to all scores of a row, so its gradient is 0 but for rounding.
+    same_gradients(module, model, size, [*(f"{name}.weight" for name in PROJECTIONS), "W_query.bias", "W_value.bias"])
+
+
+@claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, examples=4, double=True)
+def test_v2_answers_each_input_anew(kata, reference, size, mode):
+    """One SelfAttentionV2 gives every input its own output, whatever it was asked before."""
     module, model = beside(reference, kata, "SelfAttentionV2", size)
-    same_gradients(module, model, size, [f"{name}.weight" for name in PROJECTIONS])
+    project = lambda x: (model.W_query(x), model.W_key(x), model.W_value(x))
+    answers_anew(module.train(mode == "training"), project, size, mode)
 
 
 @claim(step=4, size=sizes("B T d_in d_out"), examples=4)
@@ -327,7 +360,11 @@ def test_v2_owns_its_weights(kata, size):
 @claim(step=5, size=sizes("d_in"), examples=6)
 def test_v2_can_be_trained(kata, size):
     """The weights of the new module are parameters that can be trained."""
-    v2 = converted(kata, kata.SelfAttentionV1(size.d_in, size.d_in))
+    v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
+    randomise(v1, size)
+    v2 = converted(kata, v1)
+    for name in PROJECTIONS:
+        check.instance(check.parameter(v2, f"{name}.weight"), torch.nn.Parameter, f"`{name}.weight` of the new module")
     theirs = {id(values) for values in v2.parameters() if values.requires_grad}
     got = [name for name in PROJECTIONS if id(check.parameter(v2, f"{name}.weight")) in theirs]
     check.equal(got, list(PROJECTIONS), "the list of layers whose weight can be trained")
@@ -335,10 +372,13 @@ def test_v2_can_be_trained(kata, size):
 
 @claim(step=5, size=sizes("d_in"), examples=6)
 def test_v1_stays_as_it_was(kata, size):
-    """v2_from_v1 does not change the V1 that it is given."""
+    """v2_from_v1 does not change the V1 that it is given: neither its numbers nor whether they can be trained."""
     v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
+    randomise(v1, size)
     before = [check.parameter(v1, name).detach().clone() for name in PROJECTIONS]
     converted(kata, v1)
+    trained = [name for name, values in v1.named_parameters() if values.requires_grad and name in PROJECTIONS]
+    check.equal(sorted(trained), sorted(PROJECTIONS), "the list of V1's matrices that can be trained, after the call,")
     for name, values in zip(PROJECTIONS, before):
         check.exactly(check.parameter(v1, name).detach(), values, f"`{name}` of V1 after the call")
 
@@ -399,12 +439,27 @@ def gradients(output, probe, **inputs):
 
 
 def same_gradients(module, model, size, names):
-    """Demand that parameters get the gradients that they get in the reference."""
-    x, probe = size.normal("B T d_in", scale=0.3), size.normal("B T d_out", salt="probe")
-    got = gradients(module(x), probe, **{name: check.parameter(module, name) for name in names})
-    want = gradients(model(x), probe, **{name: check.parameter(model, name) for name in names})
-    for name, one, other in zip(names, got, want):
+    """Demand that parameters and x get the gradients that they get in the reference."""
+    x, probe = size.normal("B T d_in", scale=0.3).requires_grad_(), size.normal("B T d_out", salt="probe")
+    got = gradients(module(x), probe, **{name: check.parameter(module, name) for name in names}, x=x)
+    want = gradients(model(x), probe, **{name: check.parameter(model, name) for name in names}, x=x)
+    for name, one, other in zip((*names, "x"), got, want):
         check.equal(one, other, f"the gradient of `{name}`", tolerance=1e-4)
+
+
+def answers_anew(module, project, size, mode):
+    """Demand the right output for two inputs of one shape, one after the other."""
+    for which in ("first", "second"):
+        x = size.normal("B T d_in", salt=which)
+        want, _ = attention_by_queries(*project(x))
+        check.equal(module(x.clone()), want, f"the output for the {which} input in {mode}", x=x)
+
+
+def start_apart(module, next_one, names):
+    """Demand that two modules, made one after the other, do not start with the same numbers."""
+    for name in names:
+        if torch.equal(check.parameter(module, name), check.parameter(next_one, name)):
+            raise check.Mismatch(f"`{name}` starts equal in two modules made one after the other", alike="")
 
 
 def leaves_alone(module, x):

@@ -16,7 +16,10 @@ ATTENTION = "B T d_in d_out"
 rates = st.sampled_from([0.5, 0.25, 0.8])
 rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
 leading = st.sampled_from(["B h", "B", ""])
+modes = st.sampled_from(["training", "eval mode"])
 PROJECTIONS = ("W_query", "W_key", "W_value")
+# What gradients must reach. No bias of the key: it adds the same to all scores of a row, so its gradient is 0.
+LEARNERS = (*(f"{name}.weight" for name in PROJECTIONS), "W_query.bias", "W_value.bias", "x")
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -70,6 +73,13 @@ def test_mask_is_true_exactly_for_later_tokens(kata, tokens):
     check.equal(kata.causal_mask(tokens), want, f"causal_mask({tokens})")
 
 
+@claim(step=1, tokens=st.just(1100), examples=1)
+def test_mask_may_be_long(kata, tokens):
+    """causal_mask makes a mask of any size, also for more than a thousand tokens."""
+    places = torch.arange(tokens)
+    check.equal(kata.causal_mask(tokens), places > places[:, None], f"causal_mask({tokens})")
+
+
 # --- Step 2: softmax over what is visible ----------------------------------------------------------------------
 
 
@@ -89,6 +99,14 @@ def test_visible_weights_are_the_softmax_of_the_visible_scores(kata, size, lead)
     scores, mask = size.normal(f"{lead} T T", scale=2), some_mask(size)
     want = masked_softmax_by_rows(scores, mask)
     check.equal(kata.masked_softmax(scores, mask), want, "masked_softmax(scores, mask)", scores=scores, mask=mask)
+
+
+@claim(step=2, size=sizes("B T", T=(3, 7)), examples=4, double=True)
+def test_masked_softmax_keeps_double_precision(kata, size):
+    """In double precision the weights are right to nine digits."""
+    scores, mask = size.normal("B T T", scale=2), some_mask(size)
+    got = kata.masked_softmax(scores, mask)
+    right_to_nine_digits(got, masked_softmax_by_rows(scores, mask), "masked_softmax(scores, mask)")
 
 
 @claim(step=2, size=sizes("B T", T=(2, 7)))
@@ -120,6 +138,27 @@ def test_dropout_does_nothing_outside_training(kata, size, rate):
     check.equal(kata.dropout(x, 0.0, True), x, "dropout(x, 0.0, training=True)", x=x)
 
 
+@claim(step=3, size=sizes("B T D"), rate=rates, examples=4, double=True)
+def test_dropout_keeps_double_precision(kata, size, rate):
+    """In double precision the entries are right to nine digits."""
+    x = size.normal("B T D") + 3
+    got = kata.dropout(x.clone(), rate, True, size.generator("dropout"))
+    check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
+    right_to_nine_digits(got, torch.where(got == 0, 0.0, x / (1 - rate)), f"dropout(x, {rate}, training=True)")
+
+
+@claim(step=3, size=sizes("B T D"), rate=rates, training=st.booleans(), examples=6, double=True)
+def test_gradients_pass_through_dropout(kata, size, rate, training):
+    """The gradient comes back through dropout as x went forth: scaled or stopped in training, unchanged elsewhere."""
+    x, probe = (size.normal("B T D") + 3).requires_grad_(), size.normal("B T D", salt="probe")
+    got = kata.dropout(x, rate, training, size.generator("dropout"))
+    check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training={training})")
+    passes_gradients(got)
+    (gradient,) = torch.autograd.grad((got * probe).sum(), x)
+    want = torch.where(got == 0, 0.0, probe / (1 - rate)) if training else probe
+    check.equal(gradient, want, f"the gradient of x through dropout(x, {rate}, training={training})")
+
+
 @claim(step=3, size=sizes("B T D"), rate=rates)
 def test_dropout_zeroes_or_scales(kata, size, rate):
     """In training every entry is either exactly 0 or x / (1 − rate)."""
@@ -147,6 +186,20 @@ def test_dropout_keeps_the_expected_share(kata, rate, seed):
         if ((share - want).abs() > slack).any():
             part = {None: "of all entries", 1: "of each row", 0: "of each column"}[dim]
             raise check.Mismatch(f"the share kept {part} is not about {1 - rate:g}", share, want)
+
+
+@claim(step=3, rate=rates, seed=st.integers(0, 99), examples=3)
+def test_number_of_dropped_entries_is_left_to_chance(kata, rate, seed):
+    """Each entry is dropped on its own, so how many are dropped varies, from call to call and from row to row."""
+    generator, x = torch.Generator().manual_seed(seed), torch.ones(20, 30)
+    calls = [kata.dropout(x, rate, True, generator) for _ in range(8)]
+    for got in calls:
+        check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
+    dropped = torch.stack(calls) == 0
+    for part, dims in (("call", (1, 2)), ("row", 2), ("column", 1)):
+        counts = dropped.sum(dims).unique()
+        if len(counts) == 1:
+            raise check.Mismatch(f"every {part} drops the same number of entries", counts.item())
 
 
 @claim(step=3, rate=rates, seed=st.integers(0, 99))
@@ -194,6 +247,33 @@ def test_output_is_causal_attention(kata, reference, size, room, bias):
     model = with_same_parameters(reference, module, size, room, dropout=0.5, qkv_bias=bias)
     x = size.normal("B T d_in")
     check.equal(module(x.clone()), causal_attention_by_tokens(model, x), "the output", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, examples=4, double=True)
+def test_each_input_is_answered_anew(kata, reference, size, mode):
+    """Without a dropout rate, one CausalAttention gives every input its own output, in training and in eval mode."""
+    module = attention(kata, size)
+    model = with_same_parameters(reference, module, size)
+    module.train(mode == "training")
+    for which in ("first", "second"):
+        x = size.normal("B T d_in", salt=which)
+        want = causal_attention_by_tokens(model, x)
+        check.equal(module(x.clone()), want, f"the output for the {which} input in {mode}", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(3, 7)), examples=3, double=True)
+def test_equal_scores_give_the_mean_of_the_visible_values(kata, reference, size):
+    """Where all scores are 0, the output is the mean of the visible values: in double precision to nine digits."""
+    module = attention(kata, size)
+    model = with_same_parameters(reference, module, size)
+    with torch.no_grad():
+        for projection in (module.W_query, module.W_key):
+            projection.weight.zero_()
+    x = size.normal("B T d_in")
+    want = model.W_value(x).cumsum(dim=1) / torch.arange(1, size.T + 1)[:, None]
+    got = module(x.clone())
+    check.equal(got, want, "the output where all scores are 0", x=x)
+    right_to_nine_digits(got, want, "the output where all scores are 0")
 
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
@@ -302,11 +382,11 @@ def test_weights_pass_through_the_dropout_module(kata, seed):
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), examples=4, double=True)
 def test_training_reaches_every_projection(kata, reference, size):
-    """Gradients of the output reach W_query, W_key and W_value."""
-    module = attention(kata, size)
-    model = with_same_parameters(reference, module, size)
-    for name, got, want in zip(PROJECTIONS, gradients(module, size), gradients(model, size)):
-        check.equal(got, want, f"the gradient of `{name}.weight`", tolerance=1e-4)
+    """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
+    module = attention(kata, size, qkv_bias=True)
+    model = with_same_parameters(reference, module, size, qkv_bias=True)
+    for name, got, want in zip(LEARNERS, gradients(module, size), gradients(model, size)):
+        check.equal(got, want, f"the gradient of `{name}`", tolerance=1e-4)
 
 
 @claim(step=4, size=sizes(ATTENTION), examples=4)
@@ -348,14 +428,25 @@ def passes_gradients(output):
 
 
 def gradients(module, size):
-    """The gradient of each projection's weight, in the order of PROJECTIONS."""
-    x, probe = size.normal("B T d_in", scale=0.3), size.normal("B T d_out", salt="probe")
+    """The gradient of each of LEARNERS, in their order."""
+    x, probe = size.normal("B T d_in", scale=0.3).requires_grad_(), size.normal("B T d_out", salt="probe")
     output = module(x)
     check.tensor(output, probe.shape, x.dtype, "the output")
     passes_gradients(output)
-    weights = [check.parameter(module, f"{name}.weight") for name in PROJECTIONS]
-    found = torch.autograd.grad((output * probe).sum(), weights, allow_unused=True)
-    for name, gradient in zip(PROJECTIONS, found):
+    inputs = [x if name == "x" else check.parameter(module, name) for name in LEARNERS]
+    found = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True)
+    for name, gradient in zip(LEARNERS, found):
         if gradient is None:
-            raise check.Mismatch(f"no gradient reaches `{name}.weight`", output)
+            raise check.Mismatch(f"no gradient reaches `{name}`", output)
     return found
+
+
+def right_to_nine_digits(got, want, what):
+    """Demand double precision of what is right to fewer digits; only the same deviation is the same mistake."""
+    check.tensor(got, want.shape, want.dtype, what)
+    check.equal(str(got.dtype), str(want.dtype), f"the dtype of {what} for double precision")
+    try:
+        check.equal(got, want, what, tolerance=1e-9)
+    except check.Mismatch as mismatch:
+        mismatch.alike = got - want
+        raise

@@ -13,6 +13,7 @@ BANS = [
     ban_module("einops", why="moving the heads by hand is what this kata is about."),
 ]
 PROJECTIONS = ("W_query", "W_key", "W_value")
+modes = st.sampled_from(["training", "eval mode"])
 ATTENTION = "h B d d_in T"
 rates = st.sampled_from([0.5, 0.25, 0.8])
 rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
@@ -80,10 +81,18 @@ def test_wrapper_passes_the_dropout_rate_on(kata, size, rate):
 
 @claim(step=1, size=sizes(ATTENTION, T=(2, 7)), examples=4, double=True)
 def test_training_reaches_every_head(kata, reference, size):
-    """Gradients of the output reach every projection of every head."""
+    """Gradients of the output reach every projection of every head, and x by way of all of them."""
     module, model = (wrapper(code, size) for code in (kata, reference))
     check.copy_parameters(model, module)
     same_gradients(module, model, size, [f"heads.{i}.{name}.weight" for i in range(size.h) for name in PROJECTIONS])
+
+
+@claim(step=1, size=sizes(ATTENTION, T=(2, 6)), mode=modes, examples=2, double=True)
+def test_wrapper_answers_each_input_anew(kata, reference, size, mode):
+    """At rate 0 one wrapper gives every input its own output, in training and in eval mode."""
+    module, model = (wrapper(code, size) for code in (kata, reference))
+    check.copy_parameters(model, module)
+    answers_anew(module.train(mode == "training"), lambda x: wrapper_by_heads(model, x), size, mode)
 
 
 # --- Step 2: split and merge -----------------------------------------------------------------------------------
@@ -113,6 +122,20 @@ def test_merge_undoes_split(kata, size):
     heads = kata.split_heads(x, size.h)
     check.tensor(heads, size.shape("B h T d"), x.dtype, f"split_heads(x, {size.h})")
     check.exactly(kata.merge_heads(heads), x, f"merge_heads(split_heads(x, {size.h}))")
+
+
+@claim(step=2, size=sizes("h d B T"), examples=4, double=True)
+def test_gradients_pass_through_split_and_merge(kata, size):
+    """Gradients come back through split_heads and merge_heads, each number's to its own place."""
+    whole, heads = size.normal("B T h*d").requires_grad_(), size.normal("B h T d").requires_grad_()
+    split, merged = kata.split_heads(whole, size.h), kata.merge_heads(heads)
+    for name, made, given in (("split_heads", split, whole), ("merge_heads", merged, heads)):
+        probe = size.normal("B h T d" if made is split else "B T h*d", salt="probe")
+        check.tensor(made, probe.shape, given.dtype, f"{name}(…)")
+        passes_gradients(made)
+        (gradient,) = torch.autograd.grad((made * probe).sum(), given)
+        want = torch.cat(probe.unbind(1), -1) if made is split else torch.stack(probe.chunk(size.h, -1), 1)
+        check.equal(gradient, want, f"the gradient of x through {name}")
 
 
 @claim(step=2, size=sizes("h d B T"), examples=6)
@@ -177,7 +200,7 @@ def test_dropout_is_a_module(kata, size):
 def test_fused_equals_wrapper(kata, reference, size, room, bias):
     """With the wrapper's weights and an out_proj that changes nothing, the output is that of the wrapper."""
     model = wrapper(reference, size, room, qkv_bias=bias)
-    module = fused(kata, size, room, qkv_bias=bias)
+    module = working(kata, size, room, qkv_bias=bias)
     with torch.no_grad():
         for name in PROJECTIONS:
             for part in ("weight", "bias") if bias else ("weight",):
@@ -195,10 +218,25 @@ def test_output_is_multi_head_attention(kata, reference, size, room, bias):
     check.equal(module(x.clone()), fused_by_heads(model, x, size.h), "the output", x=x)
 
 
+@claim(step=4, size=sizes(ATTENTION, h=(12, 12)) | sizes(ATTENTION, h=(1, 1)), examples=4, double=True)
+def test_any_number_of_heads_will_do(kata, reference, size):
+    """The output is right for a dozen heads, and for one alone, which passes through out_proj too."""
+    module, model = beside(reference, kata, size)
+    x = size.normal("B T d_in")
+    check.equal(module(x.clone()), fused_by_heads(model, x, size.h), f"the output of {size.h} heads", x=x)
+
+
+@claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, examples=4, double=True)
+def test_each_input_is_answered_anew(kata, reference, size, mode):
+    """At rate 0 one MultiHeadAttention gives every input its own output, in training and in eval mode."""
+    module, model = beside(reference, kata, size)
+    answers_anew(module.train(mode == "training"), lambda x: fused_by_heads(model, x, size.h), size, mode)
+
+
 @claim(step=4, size=sizes(ATTENTION), head=st.integers(0, 3), examples=8, double=True)
 def test_heads_are_independent(kata, size, head):
     """Changing the weights of one head changes the channels of that head, before out_proj, and no others."""
-    module, head = with_plain_out_proj(fused(kata, size)), head % size.h
+    module, head = with_plain_out_proj(working(kata, size)), head % size.h
     x, own = size.normal("B T d_in"), slice(head * size.d, (head + 1) * size.d)
     before = module(x)
     check.tensor(before, size.shape("B T h*d"), x.dtype, "the output")
@@ -217,7 +255,7 @@ def test_heads_are_independent(kata, size, head):
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
 def test_no_gradient_reaches_a_later_token(kata, size, room):
     """The gradient of an output to every later input is exactly 0."""
-    gradients = gradient_by_token(fused(kata, size, room), size)
+    gradients = gradient_by_token(working(kata, size, room), size)
     later = torch.ones(size.T, size.T).triu(1).bool()
     what = "the gradient of output (row) to a later input (column)"
     check.exactly(gradients.where(later, 0), torch.zeros_like(gradients), what)
@@ -226,7 +264,7 @@ def test_no_gradient_reaches_a_later_token(kata, size, room):
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), head=st.integers(0, 3), examples=6)
 def test_every_head_sees_the_token_itself_and_all_earlier_ones(kata, size, head):
     """In every head, every output depends on its own token and on each earlier one."""
-    module, head = with_plain_out_proj(fused(kata, size, 2)), head % size.h
+    module, head = with_plain_out_proj(working(kata, size, 2)), head % size.h
     with torch.no_grad():  # small weights: no softmax is so sharp that a token is seen by a hair only
         for name in PROJECTIONS:
             check.parameter(module, f"{name}.weight").mul_(0.3)
@@ -239,7 +277,7 @@ def test_every_head_sees_the_token_itself_and_all_earlier_ones(kata, size, head)
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
 def test_a_huge_change_of_a_later_token_changes_no_earlier_output(kata, size, room):
     """Making the last token 1,000 times as large changes no output before it."""
-    module = fused(kata, size, room)
+    module = working(kata, size, room)
     x = size.normal("B T d_in")
     changed = x.clone()
     changed[:, -1] *= 1000
@@ -252,7 +290,7 @@ def test_a_huge_change_of_a_later_token_changes_no_earlier_output(kata, size, ro
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
 def test_a_prefix_gives_the_same_outputs(kata, size, room):
     """The outputs of the first t tokens are the same when the rest is cut off."""
-    module = fused(kata, size, room)
+    module = working(kata, size, room)
     x = size.normal("B T d_in")
     whole = module(x)
     check.tensor(whole, size.shape("B T h*d"), x.dtype, "the output")
@@ -293,6 +331,7 @@ def test_every_head_drops_weights_of_its_own(kata, size):
 @claim(step=4, examples=4, seed=st.integers(0, 99))
 def test_dropout_is_on_in_training_only(kata, seed):
     """In training two passes differ, in eval mode they do not."""
+    demand_step_2(kata)
     torch.manual_seed(seed)
     module = kata.MultiHeadAttention(3, 4, 20, 0.5, 2)
     check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
@@ -307,6 +346,7 @@ def test_dropout_is_on_in_training_only(kata, seed):
 @claim(step=4, examples=2, seed=st.integers(0, 99))
 def test_weights_pass_through_the_dropout_module(kata, seed):
     """It is the module `dropout` that the attention weights pass through in training."""
+    demand_step_2(kata)
     torch.manual_seed(seed)
     module = kata.MultiHeadAttention(3, 4, 5, 0.5, 2)
     check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
@@ -318,10 +358,11 @@ def test_weights_pass_through_the_dropout_module(kata, seed):
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 7)), examples=4, double=True)
 def test_training_reaches_every_layer(kata, reference, size):
-    """Gradients of the output reach W_query, W_key, W_value and out_proj."""
-    module, model = beside(reference, kata, size)
-    names = [f"{name}.weight" for name in PROJECTIONS]
-    same_gradients(module, model, size, [*names, "out_proj.weight", "out_proj.bias"])
+    """Gradients of the output reach W_query, W_key, W_value and out_proj, and x by way of them."""
+    module, model = beside(reference, kata, size, qkv_bias=True)
+    weights = [f"{name}.weight" for name in (*PROJECTIONS, "out_proj")]
+    # No bias of the key: it adds the same to all scores of a row, so its gradient is 0 but for rounding.
+    same_gradients(module, model, size, [*weights, "W_query.bias", "W_value.bias", "out_proj.bias"])
 
 
 @claim(step=4, size=sizes(ATTENTION), examples=4)
@@ -329,7 +370,7 @@ def test_input_stays_as_it_was(kata, size):
     """MultiHeadAttention does not change x."""
     x = size.normal("B T d_in")
     before = x.clone()
-    check.present(fused(kata, size)(x), "the output")
+    check.present(working(kata, size)(x), "the output")
     check.exactly(x, before, "`x` after the call")
 
 
@@ -344,6 +385,18 @@ def wrapper(kata, size, room=0, dropout=0.0, **options):
     return module.eval()
 
 
+def demand_step_2(kata):
+    """Demand the shapes of step 2: where they are wrong, step 4 has nothing to stand on, however it is written."""
+    check.tensor(kata.split_heads(torch.zeros(2, 3, 20), 4), (2, 4, 3, 5), None, "split_heads(x, 4)")
+    check.tensor(kata.merge_heads(torch.zeros(2, 4, 3, 5)), (2, 3, 20), None, "merge_heads(x)")
+
+
+def working(kata, size, room=0, dropout=0.0, **options):
+    """The attention of all heads at once, as `fused` makes it, where step 2 has been done."""
+    demand_step_2(kata)
+    return fused(kata, size, room, dropout, **options)
+
+
 def fused(kata, size, room=0, dropout=0.0, **options):
     """The attention of all heads at once in eval mode, with parameters that no default start hides."""
     module = kata.MultiHeadAttention(size.d_in, size.h * size.d, size.T + room, dropout, size.h, **options)
@@ -354,7 +407,7 @@ def fused(kata, size, room=0, dropout=0.0, **options):
 
 def beside(reference, kata, size, room=0, **options):
     """The module under test and the reference's, with equal parameters (buffers are its own)."""
-    module, model = fused(kata, size, room, **options), fused(reference, size, room, **options)
+    module, model = working(kata, size, room, **options), fused(reference, size, room, **options)
     check.copy_parameters(model, module)
     return module, model
 
@@ -380,23 +433,30 @@ def trainable(module):
 
 
 def same_gradients(module, model, size, names):
-    """Demand that parameters get the gradients that they get in the reference."""
-    x, probe = size.normal("B T d_in", scale=0.3), size.normal("B T h*d", salt="probe")
-    for name, got, want in zip(names, gradients(module, x, probe, names), gradients(model, x, probe, names)):
+    """Demand that parameters and x get the gradients that they get in the reference."""
+    x, probe = size.normal("B T d_in", scale=0.3).requires_grad_(), size.normal("B T h*d", salt="probe")
+    for name, got, want in zip((*names, "x"), gradients(module, x, probe, names), gradients(model, x, probe, names)):
         check.equal(got, want, f"the gradient of `{name}`", tolerance=1e-4)
 
 
 def gradients(module, x, probe, names):
-    """The gradient of each parameter under the sum of output times probe."""
+    """The gradient of each parameter, and of x, under the sum of output times probe."""
     output = module(x)
     check.tensor(output, probe.shape, probe.dtype, "the output")
     passes_gradients(output)
-    inputs = [check.parameter(module, name) for name in names]
+    inputs = [*(check.parameter(module, name) for name in names), x]
     found = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True)
-    for name, gradient in zip(names, found):
+    for name, gradient in zip((*names, "x"), found):
         if gradient is None:
             raise check.Mismatch(f"no gradient reaches `{name}`", output)
     return found
+
+
+def answers_anew(module, by_heads, size, mode):
+    """Demand the right output for two inputs of one shape, one after the other."""
+    for which in ("first", "second"):
+        x = size.normal("B T d_in", salt=which)
+        check.equal(module(x.clone()), by_heads(x), f"the output for the {which} input in {mode}", x=x)
 
 
 def passes_gradients(output):
@@ -420,6 +480,7 @@ def gradient_by_token(module, size, channels=slice(None)):
 
 def that_shows_its_weights(kata, size, rate):
     """A module of all heads at once from whose output, given the identity, the weights can be read."""
+    demand_step_2(kata)
     module = kata.MultiHeadAttention(size.T, size.h * 2 * size.T, size.T, rate, size.h)
     check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
     randomise(module, size)

@@ -130,6 +130,20 @@ MISTAKES = [
         explanation="""The weights are computed outside of what autograd follows. No gradient comes back to the scores, so
         the queries and keys would never learn.""",
     ),
+    mistake(
+        "softmax works in float32",
+        swap(SHIFT, "scores = scores.float()\n    shifted = scores - scores.amax(dim=dim, keepdim=True)"),
+        caught_by="test_every_weight_is_right_however_small",
+        explanation="""The scores are rounded to float32, which keeps about seven digits. Whoever hands over double
+        precision gets weights that are right to seven digits only.""",
+    ),
+    mistake(
+        "low scores are clamped",
+        swap(EXP, "exponentials = shifted.clamp(min=-20).exp()"),
+        caught_by="test_every_weight_is_right_however_small",
+        explanation="""Scores more than 20 below the largest are lifted to 20 below it. The small weights are then too
+        large, and all of them equal.""",
+    ),
     # Step 2
     mistake(
         "no scale",
@@ -371,6 +385,32 @@ MISTAKES = [
         explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
         context.""",
     ),
+    mistake(
+        "V1 starts from a fixed seed",
+        swap(V1_QUERY, "torch.manual_seed(0)\n        " + V1_QUERY),
+        caught_by="test_v1_starts_random",
+        explanation="""The numbers of a module come from a seed that never changes, so every module that is made starts
+        with the same ones. Layers stacked on each other should each start with their own.""",
+    ),
+    mistake(
+        "V1 keeps its first answer",
+        swap(
+            V1_FORWARD + "\n        return context",
+            'if "first" not in self.__dict__:\n'
+            "            self.first, _ = attention(x @ self.W_query, x @ self.W_key, x @ self.W_value)\n"
+            "        return self.first",
+        ),
+        caught_by="test_v1_answers_each_input_anew",
+        explanation="""What was worked out for one input is kept and given again for the next. Another input of the same
+        shape has another answer.""",
+    ),
+    mistake(
+        "V1 cuts the key off from x",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query, x.detach() @ self.W_key, x @ self.W_value)"),
+        caught_by="test_training_reaches_every_matrix_of_v1",
+        explanation="""The keys are made of a copy of x that autograd does not follow. The three matrices can learn, but
+        what made x is not told how it should be found.""",
+    ),
     # Step 4
     mistake(
         "always with a bias",
@@ -463,6 +503,25 @@ MISTAKES = [
         explanation="""The module hands on both results of `attention`. The next layer expects one tensor, the
         context.""",
     ),
+    mistake(
+        "V2 keeps its first answer",
+        swap(
+            V2_FORWARD + "\n        return context",
+            'if "first" not in self.__dict__:\n'
+            "            self.first, _ = attention(self.W_query(x), self.W_key(x), self.W_value(x))\n"
+            "        return self.first",
+        ),
+        caught_by="test_v2_answers_each_input_anew",
+        explanation="""What was worked out for one input is kept and given again for the next. Another input of the same
+        shape has another answer.""",
+    ),
+    mistake(
+        "V2 cuts the key off from x",
+        swap(V2_FORWARD, "context, _ = attention(self.W_query(x), self.W_key(x.detach()), self.W_value(x))"),
+        caught_by="test_training_reaches_every_layer_of_v2",
+        explanation="""The keys are made of a copy of x that autograd does not follow. The three layers can learn, but
+        what made x is not told how it should be found.""",
+    ),
     # Step 5
     mistake(
         "copied without transposing",
@@ -554,5 +613,22 @@ MISTAKES = [
         caught_by="test_v2_can_be_trained",
         explanation="""The weights of the new module ask for no gradient. The numbers are right, but no training will
         change them.""",
+    ),
+    mistake(
+        "the new weights are no parameters",
+        *(
+            swap(copy, f"del v2.{name}.weight\n        v2.{name}.weight = v1.{name}.T.clone()")
+            for name, copy in (("W_query", COPY_QUERY), ("W_key", COPY_KEY), ("W_value", COPY_VALUE))
+        ),
+        caught_by="test_v2_can_be_trained",
+        explanation="""The weights of the new layers are plain tensors with the right numbers. The module does not count
+        them among its parameters, so no optimizer finds them.""",
+    ),
+    mistake(
+        "V1 is frozen on the way",
+        swap("return v2\n", "v1.requires_grad_(False)\n    return v2\n"),
+        caught_by="test_v1_stays_as_it_was",
+        explanation="""After the call the matrices of V1 ask for no gradient any more. V1 is somebody else's, who may
+        want to go on training it.""",
     ),
 ]

@@ -56,6 +56,13 @@ MISTAKES = [
         explanation="""The mask holds floating-point ones and zeros. It answers yes or no, and `masked_fill` takes
         nothing but a bool mask.""",
     ),
+    mistake(
+        "the mask has a largest size",
+        swap(MASK, "return torch.ones(1024, 1024, dtype=torch.bool).triu(1)[:tokens, :tokens]"),
+        caught_by="test_mask_may_be_long",
+        explanation="""The mask is cut from one of a fixed size. For more tokens than that size the result is smaller
+        than was asked for.""",
+    ),
     # Step 2
     mistake(
         "the mask is ignored",
@@ -100,15 +107,15 @@ MISTAKES = [
         than 1, and what is left depends on the hidden scores.""",
     ),
     mistake(
-        "masked after the softmax, then renormalised",
+        "masked after the exponential, then renormalised",
         swap(
             FILL,
             "weights = softmax(scores).masked_fill(mask, 0.0)\n    return weights / weights.sum(dim=-1, keepdim=True)",
         ),
         caught_by="test_extreme_scores_do_not_break_the_mask",
-        explanation="""The weights are masked after the softmax and scaled back to sum 1, which is right for ordinary
-        scores. Where a hidden score is far above the visible ones, all visible weights round to 0 and the division
-        is 0/0.""",
+        explanation="""Hidden entries are set to 0 after the exponential, within a softmax or behind it, and each row is
+        divided by what is left: right for ordinary scores. Where a hidden score is far above the visible ones, all
+        visible entries round to 0 beside it, and the division is 0/0.""",
     ),
     mistake(
         "the softmax runs over the queries",
@@ -123,6 +130,13 @@ MISTAKES = [
         caught_by="test_masked_softmax_leaves_its_arguments_alone",
         explanation="""The function with a trailing underscore writes into the scores that it was given. Whoever
         called still holds that tensor, and finds it changed.""",
+    ),
+    mistake(
+        "masked softmax works in float32",
+        swap(FILL, "return softmax(scores.float().masked_fill(mask, -torch.inf)).to(scores.dtype)"),
+        caught_by="test_masked_softmax_keeps_double_precision",
+        explanation="""The scores are rounded to float32, which keeps about seven digits. Whoever hands over double
+        precision gets weights that are right to seven digits only.""",
     ),
     # Step 3
     mistake(
@@ -199,13 +213,45 @@ MISTAKES = [
         explanation="""Without a generator, the code makes a new one at every call, and a new generator starts from a
         fixed seed. The same entries are then dropped every time.""",
     ),
+    mistake(
+        "dropout turns double precision into float32",
+        swap(DROP, "return x.float() * keep / (1 - rate)"),
+        caught_by="test_dropout_keeps_double_precision",
+        explanation="""What comes back is float32, whatever x is. Half of the digits of double precision are lost in
+        training, and the next layer may refuse the other dtype.""",
+    ),
+    mistake(
+        "what dropout keeps is cut off",
+        swap(DROP, "return x.detach() * keep / (1 - rate)"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The entries are taken out of what autograd follows before they are dropped or scaled. In training
+        no gradient comes back to x, so nothing before the dropout can learn.""",
+    ),
+    mistake(
+        "what dropout leaves alone is cut off",
+        swap("rate == 0:\n        return x\n", "rate == 0:\n        return x.detach()\n"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""Where nothing is dropped, x comes back outside of what autograd follows. The numbers are right,
+        and no gradient passes.""",
+    ),
+    mistake(
+        "always the same number is dropped",
+        swap(
+            KEEP,
+            "noise = torch.rand(x.numel(), generator=generator, device=x.device)\n"
+            "    keep = (noise.argsort().argsort() >= round(rate * x.numel())).view(x.shape)",
+        ),
+        caught_by="test_number_of_dropped_entries_is_left_to_chance",
+        explanation="""Which entries are dropped is random, how many is not. Each entry is dropped on its own, whatever
+        becomes of the others.""",
+    ),
     # Step 4
     mistake(
         "attention without a mask",
         swap(WEIGHTS, "weights = softmax(scores)"),
         caught_by="test_output_is_causal_attention",
-        explanation="""The weights come from all scores, and the mask is not used. Every token sees the tokens that
-        it is meant to predict.""",
+        explanation="""The weights come from all scores: nothing is hidden from the softmax. Every token sees the tokens
+        that it is meant to predict.""",
     ),
     mistake(
         "no scale",
@@ -267,11 +313,11 @@ MISTAKES = [
         nearly everything is visible. Token 0 stands in row 0.""",
     ),
     mistake(
-        "the mask is not cut to the sequence",
+        "the mask is wider than the sequence",
         swap(WEIGHTS, "weights = masked_softmax(scores, self.mask)"),
         caught_by="test_output_is_causal_attention",
-        explanation="""The mask has the size of the context length, the scores that of the sequence. As soon as a sequence
-        is shorter the two do not fit.""",
+        explanation="""The mask that meets the scores still has a column for every token of the context length. As soon as
+        a sequence is shorter the two do not fit.""",
     ),
     mistake(
         "dropout before the softmax",
@@ -308,6 +354,42 @@ MISTAKES = [
         caught_by="test_training_reaches_every_projection",
         explanation="""The weights are taken out of what autograd follows. The values can learn, but no gradient reaches
         queries and keys.""",
+    ),
+    mistake(
+        "the key is cut off from x",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), ",
+            "query, key, value = self.W_query(x), self.W_key(x.detach()), ",
+        ),
+        caught_by="test_training_reaches_every_projection",
+        explanation="""The keys are made of a copy of x that autograd does not follow. The projections can learn, but
+        what made x is not told how it should be found.""",
+    ),
+    mistake(
+        "the weights are rounded to float32",
+        swap(MIX, "return self.dropout(weights).float().to(x.dtype) @ value  # (B, T, d_out)"),
+        caught_by="test_equal_scores_give_the_mean_of_the_visible_values",
+        explanation="""The weights pass through float32, which keeps about seven digits. In double precision the output is
+        then right to seven digits only.""",
+    ),
+    mistake(
+        "the first answer is kept",
+        swap(
+            MIX,
+            'if "first" not in self.__dict__ or self.first.shape != value.shape or self.dropout.p > 0:\n'
+            "            self.first = self.dropout(weights) @ value\n"
+            "        return self.first",
+        ),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""What was worked out for one input is kept and given again for the next of the same shape. Another
+        input has another answer.""",
+    ),
+    mistake(
+        "drops unless told otherwise",
+        swap("dropout: float = 0.0", "dropout: float = 0.1"),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""The rate is 0.1 where nobody says anything. Weights are then dropped in training that nobody asked
+        to drop.""",
     ),
     mistake(
         "the mask is a plain attribute",

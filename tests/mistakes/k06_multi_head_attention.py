@@ -224,6 +224,20 @@ MISTAKES = [
         explanation="""The function with a trailing underscore swaps the dimensions of the tensor that was handed over.
         Whoever called still holds it, and finds another shape.""",
     ),
+    mistake(
+        "split_heads cuts the gradient off",
+        swap(SPLIT, "return x.detach().transpose(1, 2)"),
+        caught_by="test_gradients_pass_through_split_and_merge",
+        explanation="""The heads come back outside of what autograd follows. The numbers are right, and no gradient comes
+        back to the projections that made them.""",
+    ),
+    mistake(
+        "merge_heads cuts the gradient off",
+        swap(MERGE, "return x.detach().transpose(1, 2).reshape(B, T, num_heads * d)"),
+        caught_by="test_gradients_pass_through_split_and_merge",
+        explanation="""The merged heads come back outside of what autograd follows. The numbers are right, and nothing
+        before `out_proj` can learn.""",
+    ),
     # Step 3
     mistake(
         "any width is accepted",
@@ -448,15 +462,15 @@ MISTAKES = [
         "no mask",
         swap(WEIGHTS, "weights = scores.softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
-        explanation="""The weights come from all scores, and the mask is not used. Every token sees the tokens that it is
-        meant to predict.""",
+        explanation="""The weights come from all scores: nothing is hidden from the softmax. Every token sees the tokens
+        that it is meant to predict.""",
     ),
     mistake(
-        "the mask is not cut to the sequence",
+        "the mask is wider than the sequence",
         swap(WEIGHTS, "weights = masked_softmax(scores, self.mask)"),
         caught_by="test_fused_equals_wrapper",
-        explanation="""The mask has the size of the context length, the scores that of the sequence. As soon as a sequence
-        is shorter the two do not fit.""",
+        explanation="""The mask that meets the scores still has a column for every token of the context length. As soon as
+        a sequence is shorter the two do not fit.""",
     ),
     mistake(
         "the last rows of the mask are used",
@@ -469,8 +483,8 @@ MISTAKES = [
         "the diagonal is hidden",
         swap(WEIGHTS, "weights = masked_softmax(scores, torch.ones(T, T, dtype=torch.bool).triu())"),
         caught_by="test_fused_equals_wrapper",
-        explanation="""The mask also hides each token from itself. The first token then has nothing to look at, and its
-        row is 0/0.""",
+        explanation="""The mask also hides each token from itself. The first token then has nothing to look at, and no
+        weights can be made of a row of −∞.""",
     ),
     mistake(
         "one future token is visible",
@@ -533,7 +547,7 @@ MISTAKES = [
         swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""Dimension 1 was the tokens in the kata before, and is the heads now. The heads compete for each
-        pair of tokens, and where a pair is hidden all of them lose: 0/0.""",
+        pair of tokens, and where a pair is hidden there are only scores of −∞ to share out.""",
     ),
     mistake(
         "softmax over the queries",
@@ -548,6 +562,20 @@ MISTAKES = [
         caught_by="test_output_is_multi_head_attention",
         explanation="""The module has an out_proj, but forward does not use it. It stays at its first random numbers, and
         the heads never meet.""",
+    ),
+    mistake(
+        "out_proj is left out for a single head",
+        swap(RESULT, "return self.out_proj(merge_heads(context)) if self.num_heads > 1 else merge_heads(context)"),
+        caught_by="test_any_number_of_heads_will_do",
+        explanation="""A single head goes past out_proj. There are no heads to bring together then, but the layer is there
+        all the same, and its weights take no part.""",
+    ),
+    mistake(
+        "never more than eight heads",
+        swap("self.num_heads = num_heads\n", "self.num_heads = min(num_heads, 8)\n"),
+        caught_by="test_any_number_of_heads_will_do",
+        explanation="""The number of heads is limited. With more than that, the channels are not cut as they were
+        asked to be.""",
     ),
     mistake(
         "the bias of out_proj is left out",
@@ -614,6 +642,25 @@ MISTAKES = [
         caught_by="test_training_reaches_every_layer",
         explanation="""The weights are taken out of what autograd follows. The values can learn, but no gradient reaches
         queries and keys.""",
+    ),
+    mistake(
+        "the key is cut off from x",
+        swap(KEY, "key = split_heads(self.W_key(x.detach()), self.num_heads)"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""The keys are made of a copy of x that autograd does not follow. The projections can learn, but
+        what made x is not told how it should be found.""",
+    ),
+    mistake(
+        "the first answer is kept",
+        swap(
+            RESULT,
+            'if "first" not in self.__dict__ or self.first.shape[:2] != x.shape[:2] or self.dropout.p > 0:\n'
+            "            self.first = merge_heads(context)\n"
+            "        return self.out_proj(self.first)",
+        ),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""What the heads have found for one input is kept and used again for the next of the same shape.
+        Another input has another answer.""",
     ),
     mistake(
         "attention runs without gradients",
