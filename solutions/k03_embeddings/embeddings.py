@@ -34,7 +34,7 @@ class GPTEmbedding(nn.Module):
         T, context_length, vocab_size = ids.shape[1], self.pos_emb.num_embeddings, self.tok_emb.num_embeddings
         if ids.is_floating_point():
             raise TypeError(f"ids must be integers, got {ids.dtype}")
-        if context_length < T:
+        if T > context_length:
             raise ValueError(f"{T} tokens do not fit into a context of {context_length}")
         if not ids.is_meta:  # a meta tensor has a shape and no values to look at
             outside = ids[(ids < 0) | (ids >= vocab_size)]

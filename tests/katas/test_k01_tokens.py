@@ -3,7 +3,6 @@
 import functools
 import itertools
 import random
-import re
 import unicodedata
 
 import tiktoken
@@ -377,20 +376,6 @@ def test_any_unicode_text_comes_back(kata, table, text):
 def test_text_comes_back_unchanged(kata):
     """decode(encode(text)) is the text to the last code point: line ends, a byte-order mark, accents put together."""
     demand_untidy_texts_back(lambda _: kata.BPETokenizer(table_of("white space"), PATTERNS["GPT-2's"]))
-
-
-@claim(step=4, text=st.text("é€ß😀", min_size=1, max_size=3), cut=st.integers(0, 9), end=st.booleans())
-def test_half_a_character_becomes_the_replacement_character(kata, text, cut, end):
-    """Tokens whose bytes are no valid UTF-8, as where a character was cut in two, give the replacement character."""
-    ranks, whole = table_of("banana"), text.encode("utf-8")
-    some = 1 + cut % (len(whole) - 1)
-    piece = b"a" + whole[some:] if end else whole[:some] + b"a"
-    ids = [ranks[piece[i : i + 1]] for i in range(len(piece))]
-    got = kata.BPETokenizer(ranks, WHOLE).decode(ids)
-    check.instance(got, str, f"decode({ids})")
-    # How many of them stand for one cut is not said.
-    got, want = (re.sub("\ufffd+", "\ufffd", one) for one in (got, piece.decode("utf-8", errors="replace")))
-    check.equal(got, want, f"decode({ids})", bytes=piece)
 
 
 @claim(step=4, table=tables, other=tables, pattern=patterns, length=lengths, seed=seeds)

@@ -83,15 +83,6 @@ def test_nine_tenths_are_for_training_unless_asked_otherwise(kata, length):
     check.equal(val, data[int(length * 0.9) :], "the validation part", data=data)
 
 
-@claim(step=1, examples=4, length=st.integers(2, 40))
-def test_all_of_the_data_may_be_for_training(kata, length):
-    """With a fraction of 1 the training part is the whole data, and the validation part is empty."""
-    data = tokens(length)
-    train, val = two(kata.split(data, 1.0), "split")
-    check.equal(train, data, "the training part", data=data)
-    check.equal(val, data[:0], "the validation part", data=data)
-
-
 # --- Step 2: windows -------------------------------------------------------------------------------------------
 
 

@@ -78,18 +78,6 @@ def test_lookup_lets_the_table_learn(kata, size):
     demand_gradients(rows, {"the table": (table, count)}, ids)
 
 
-@claim(step=1, examples=4, double=True, size=sizes(EMBEDDING))
-def test_rows_are_as_precise_as_the_table(kata, size):
-    """A row comes out as it stands in the table, with all its digits: a float64 table gives float64 rows."""
-    ids, table = some_ids(size), size.normal("V D")
-    got = kata.lookup(ids, table)
-    check.tensor(got, size.shape("B T D"), None, "lookup(ids, table)")
-    if got.dtype != table.dtype:
-        problem = f"lookup(ids, table) has dtype {str(got.dtype)[6:]}, but the table has {str(table.dtype)[6:]}"
-        raise check.Mismatch(problem, got, one_hot(ids, size.V) @ table)
-    check.equal(got, one_hot(ids, size.V) @ table, "lookup(ids, table)", ids=ids, table=table)
-
-
 @claim(step=1, examples=4, size=sizes(EMBEDDING))
 def test_lookup_leaves_its_arguments_alone(kata, size):
     """lookup changes neither the ids nor the table."""
@@ -253,15 +241,6 @@ def test_order_matters(kata, size):
     check.tensor(forwards, size.shape("B T D"), torch.float32, "the embedding")
     want = (forwards - pos).flip(1) + pos
     check.equal(backwards, want, "the embedding of the sequence turned round", ids=ids)
-
-
-@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
-def test_integers_of_32_bits_are_integers_too(kata, size, room):
-    """Ids may be int32 as well as int64: they pick the same rows."""
-    module = embedding(kata, size, room)
-    ids = some_ids(size)
-    demand_no_refusal({"torch.int32": ids.int()}, module, "integers of this type are refused")
-    check.equal(module(ids.int()), sum_by_hand(*tables(module), ids), "the embedding of int32 ids", ids=ids)
 
 
 @claim(step=4, size=sizes(EMBEDDING), room=rooms)

@@ -119,12 +119,12 @@ def test_gradients_pass_through_softmax(kata, size):
 
 @claim(step=1, size=sizes("B T", T=(2, 7)), examples=4, double=True)
 def test_every_weight_is_right_however_small(kata, size):
-    """In double precision every weight is right to nine digits, also where another is 10²⁰ times as large."""
+    """Every weight is right, also where another is 10²⁰ times as large."""
     scores = size.normal("B T", scale=15)
     weights, want = kata.softmax(scores), softmax_by_rows(scores).log()
     check.tensor(weights, scores.shape, scores.dtype, "softmax(scores)")
     try:
-        check.equal(weights.log(), want, "the logarithm of softmax(scores)", tolerance=1e-9, scores=scores)
+        check.equal(weights.log(), want, "the logarithm of softmax(scores)", tolerance=1e-5, scores=scores)
     except check.Mismatch as mismatch:
         mismatch.alike = weights.log() - want  # many answers are nearly right: the same mistake deviates alike
         raise

@@ -410,20 +410,6 @@ MISTAKES = [
         like others.""",
     ),
     mistake(
-        "invalid bytes are an error",
-        swap(TEXT, 'return joined.decode("utf-8")'),
-        caught_by="test_half_a_character_becomes_the_replacement_character",
-        explanation="""Bytes that are no valid UTF-8 stop `decode` with an error. A model writes token by token, and half
-        of a character may well be the last of them.""",
-    ),
-    mistake(
-        "invalid bytes are dropped",
-        swap(TEXT, 'return joined.decode("utf-8", errors="ignore")'),
-        caught_by="test_half_a_character_becomes_the_replacement_character",
-        explanation="""Bytes that are no valid UTF-8 disappear without a word. The replacement character shows that
-        something stood there.""",
-    ),
-    mistake(
         "every character is a piece",
         swap(PIECES, 'for match in regex.finditer(r"(?s).", text):'),
         caught_by="test_encode_equals_tiktoken",

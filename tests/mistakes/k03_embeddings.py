@@ -8,7 +8,7 @@ POS = "self.pos_emb = nn.Embedding(context_length, emb_dim)"
 DROPOUT = "self.dropout = nn.Dropout(dropout)"
 FLOAT = 'if ids.is_floating_point():\n            raise TypeError(f"ids must be integers, got {ids.dtype}")'
 LONG = (
-    'if context_length < T:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
+    'if T > context_length:\n            raise ValueError(f"{T} tokens do not fit into a context of {context_length}")'
 )
 OUTSIDE = "outside = ids[(ids < 0) | (ids >= vocab_size)]"
 NAMED = 'raise ValueError(f"id {outside[0]} is outside the vocabulary, 0 to {vocab_size - 1}")'
@@ -220,7 +220,7 @@ MISTAKES = [
     one(
         "one token too many is let through",
         LONG,
-        LONG.replace("context_length < T", "context_length + 1 < T"),
+        LONG.replace("T > context_length", "T > context_length + 1"),
         "too_many_tokens_are_refused",
         """The gate opens for one token more than there are places. The last place is `context_length - 1`.""",
     ),
@@ -328,7 +328,7 @@ MISTAKES = [
     one(
         "a full context is refused",
         LONG,
-        LONG.replace("context_length < T", "context_length <= T"),
+        LONG.replace("T > context_length", "T >= context_length"),
         "every_length_up_to_the_context_is_accepted",
         """A sequence of exactly `context_length` tokens is refused. There is a place for each of them.""",
     ),

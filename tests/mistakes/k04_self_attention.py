@@ -131,13 +131,6 @@ MISTAKES = [
         the queries and keys would never learn.""",
     ),
     mistake(
-        "softmax works in float32",
-        swap(SHIFT, "scores = scores.float()\n    shifted = scores - scores.amax(dim=dim, keepdim=True)"),
-        caught_by="test_every_weight_is_right_however_small",
-        explanation="""The scores are rounded to float32, which keeps about seven digits. Whoever hands over double
-        precision gets weights that are right to seven digits only.""",
-    ),
-    mistake(
         "low scores are clamped",
         swap(EXP, "exponentials = shifted.clamp(min=-20).exp()"),
         caught_by="test_every_weight_is_right_however_small",

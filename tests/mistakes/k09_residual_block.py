@@ -512,13 +512,6 @@ MISTAKES = [
         and in nothing else.""",
     ),
     mistake(
-        "computed in float32",
-        swap(FIRST, "x = x.float().to(x.dtype)\n        x = x + self.dropout(self.attention(self.norm1(x)))"),
-        caught_by="test_every_digit_of_x_counts",
-        explanation="""x is rounded to float32 before anything is added to it, whatever precision it comes in. The stream should
-        keep the precision of its input.""",
-    ),
-    mistake(
         "the skip path carries no gradient",
         swap(FIRST, "x = x.detach() + self.dropout(self.attention(self.norm1(x)))"),
         caught_by="test_gradient_passes_skip_and_branches",

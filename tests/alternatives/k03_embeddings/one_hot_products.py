@@ -6,7 +6,7 @@ from torch import nn
 
 
 def lookup(ids, table):
-    return F.one_hot(ids.long(), num_classes=table.size(0)).to(table.dtype) @ table
+    return F.one_hot(ids, num_classes=table.size(0)).to(table.dtype) @ table
 
 
 class GPTEmbedding(nn.Module):

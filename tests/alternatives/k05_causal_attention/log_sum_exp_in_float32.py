@@ -1,4 +1,4 @@
-"""A softmax of its own, through logsumexp over the visible scores; a parent class; the other product."""
+"""A softmax of its own in float32, through logsumexp over the visible scores; a parent class; the other product."""
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,8 @@ def causal_mask(tokens):
 
 
 def masked_softmax(scores, mask):
-    visible = scores.masked_fill(mask, float("-inf"))
-    return (visible - torch.logsumexp(visible, dim=-1, keepdim=True)).exp()
+    visible = scores.float().masked_fill(mask, float("-inf"))
+    return (visible - torch.logsumexp(visible, dim=-1, keepdim=True)).exp().to(scores.dtype)
 
 
 def dropout(x, rate, training, generator=None):

@@ -1,4 +1,4 @@
-"""Softmax in float32 or finer and cast back, scale in float32, a named tuple, one forward for both modules."""
+"""Softmax and scale in float32 and cast back, a named tuple as the result, one forward for both modules."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Attended(NamedTuple):
 
 
 def softmax(scores, dim=-1):
-    in_front = scores.to(torch.promote_types(scores.dtype, torch.float32)).transpose(0, dim)
+    in_front = scores.float().transpose(0, dim)
     powers = torch.exp(in_front - in_front.max(dim=0, keepdim=True)[0].detach())
     return (powers / torch.sum(powers, 0)).transpose(0, dim).to(scores.dtype)
 
