@@ -180,7 +180,7 @@ def test_gradient_is_softmax_minus_one_hot(kata, size, shape):
 
 @claim(step=2, examples=6, size=sizes(SIZES, strided=False, B=(2, 4), T=(2, 7)), part=PARTS, double=True)
 def test_slices_are_as_good_as_whole_tensors(kata, size, part):
-    """Logits and targets may be slices of larger tensors, such as ids[:, 1:]: how they lie in memory does not matter."""
+    """Logits and targets may be slices of larger tensors, such as ids[:, 1:]; how they lie in memory is no matter."""
     logits, targets = logits_and_targets(size)
     if part != "targets":
         logits = torch.cat([logits, logits[:, :1]], dim=1)[:, :-1]

@@ -403,7 +403,8 @@ def check_rates(kata, steps, want, **options):
         rates.append(kata.learning_rate(step, **options))
         check.instance(rates[-1], (float, int), f"learning_rate({step}, …)")
     got = torch.tensor(rates, dtype=torch.float64)
-    check.equal(got, torch.tensor([want(step) for step in steps], dtype=torch.float64), f"learning_rate at steps {steps}")
+    wanted = torch.tensor([want(step) for step in steps], dtype=torch.float64)
+    check.equal(got, wanted, f"learning_rate at steps {steps}")
 
 
 @claim(step=3, **{**schedules, "warmup": st.integers(1, 5)})
