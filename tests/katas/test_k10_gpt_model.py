@@ -115,6 +115,18 @@ def test_a_shared_parameter_counts_once(kata, size):
     check.equal(kata.count_parameters(model), size.V * size.D, "count_parameters(model)")
 
 
+@claim(step=1, examples=3, size=sizes("D"), device=st.sampled_from(["cpu", "meta"]))
+def test_layers_of_one_shape_count_each(kata, size, device):
+    """Layers of one shape count each, whatever numbers they hold, and where they hold none (on the meta device)."""
+    model = torch.nn.Sequential(*(torch.nn.Linear(size.D, size.D, device=device) for _ in range(3)))
+    if device == "cpu":
+        with torch.no_grad():
+            for values in model.parameters():
+                values.zero_()
+    want = 3 * (size.D + 1) * size.D
+    check.equal(kata.count_parameters(model), want, "count_parameters(three layers of one shape)")
+
+
 @claim(step=1, examples=3, size=sizes("D"))
 def test_buffers_do_not_count(kata, size):
     """A buffer is not learned and does not count."""
@@ -150,6 +162,15 @@ def test_parts_have_parameters_of_their_own(kata, reference, size):
         got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin))
         check.equal(got, want, "the number of parameters", **options)
         check.copy_parameters(twin, model)
+
+
+@claim(step=2, examples=2, size=models())
+def test_the_model_is_counted_as_any_other(kata, reference, size):
+    """count_parameters counts a GPT as any other module: every parameter once, a tied one too."""
+    for tie in (False, True):
+        model, twin = (gpt(one, size, tie_weights=tie) for one in (kata, reference))
+        want = sum(values.numel() for values in twin.parameters())
+        check.equal(kata.count_parameters(model), want, "count_parameters(GPT(config))", tie_weights=tie)
 
 
 @claim(step=2, examples=2, size=models())
@@ -233,7 +254,7 @@ def test_logits_come_from_all_parts_in_order(kata, reference, size, room, tie, b
     model, twin = pair(kata, reference, size, room, tie_weights=tie, qkv_bias=bias, dropout=0.5)
     ids = size.ids("B T", size.V)
     want = logits_by_parts(twin, ids)
-    check.equal(model(ids), want, "the logits in eval mode", ids=ids)
+    check.equal(model(ids), want, "the output in eval mode", ids=ids)
 
 
 @claim(step=3, examples=3, size=models(T=(2, 6)), room=rooms)
@@ -243,11 +264,11 @@ def test_no_later_token_changes_earlier_logits(kata, size, room):
     changed = ids.clone()
     changed[:, -1] = (ids[:, -1] + 1) % size.V
     before = model(ids)
-    check.tensor(before, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+    check.tensor(before, size.shape("B T V"), torch.get_default_dtype(), "the output")
     for what, other in (("after the change", changed), ("without the last token", ids[:, :-1])):
         after = model(other)
-        check.tensor(after, (*other.shape, size.V), before.dtype, f"the logits {what}")
-        check.equal(after[:, : size.T - 1], before[:, :-1], f"the logits before the last, {what}", ids=ids)
+        check.tensor(after, (*other.shape, size.V), before.dtype, f"the output {what}")
+        check.equal(after[:, : size.T - 1], before[:, :-1], f"the part before the last logits, {what}", ids=ids)
 
 
 @claim(step=3, examples=2, size=models(T=(2, 6), L=(2, 3)), tie=st.booleans())
@@ -255,7 +276,7 @@ def test_gradient_reaches_every_part(kata, reference, size, tie):
     """The gradient of the logits reaches every weight of every block, the embedding, the norm and the head."""
     model, twin = pair(kata, reference, size, scale=0.3, tie_weights=tie)
     output = model(size.ids("B T", size.V))
-    check.tensor(output, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+    check.tensor(output, size.shape("B T V"), torch.get_default_dtype(), "the output")
     check.equal(output.requires_grad, True, "whether the logits have a gradient")
     (output * size.normal("B T V")).sum().backward()
     gradients = {name: check.parameter(model, name).grad for name, _ in twin.named_parameters()}
@@ -270,7 +291,7 @@ def test_first_loss_is_that_of_guessing(kata, seed):
     model = fresh(kata, 200, 16, 64, 4, 2)
     ids, targets = torch.randint(200, (2, 8, 16)).unbind()
     logits = model(ids)
-    check.tensor(logits, (8, 16, 200), torch.get_default_dtype(), "the logits")
+    check.tensor(logits, (8, 16, 200), torch.get_default_dtype(), "the output")
     picked = torch.log_softmax(logits.detach().double(), dim=-1).gather(-1, targets.unsqueeze(-1))
     loss = -picked.mean().item()
     if abs(loss - math.log(200)) > 0.1:
@@ -283,9 +304,19 @@ def test_eval_mode_is_deterministic(kata, size):
     for rate in (0.5, 0.0):
         model, ids = gpt(kata, size, dropout=rate), size.ids("B T", size.V)
         logits = model(ids)
-        check.tensor(logits, size.shape("B T V"), torch.get_default_dtype(), "the logits")
+        check.tensor(logits, size.shape("B T V"), torch.get_default_dtype(), "the output")
         check.exactly(model(ids), logits, "a second pass in eval mode")
-    check.equal(model.train()(ids), logits, "the logits in training with a dropout of 0")
+    check.equal(model.train()(ids), logits, "the output in training with a dropout of 0")
+
+
+@claim(step=3, examples=3, size=models(), double=True)
+def test_each_text_gets_logits_of_its_own(kata, reference, size):
+    """One model reads one text after the other, and what it reads leaves no trace in the logits of the next."""
+    model, twin = pair(kata, reference, size)
+    for number in (1, 2, 3):
+        ids = size.ids("B T", size.V, salt=str(number))
+        want = logits_by_parts(twin, ids)
+        check.equal(model(ids), want, f"the output for text number {number}", ids=ids)
 
 
 @claim(step=3, examples=2, size=models(L=(1, 2), B=(3, 6), T=(5, 8)))
@@ -302,12 +333,20 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
 
 
 @claim(step=3)
+def test_the_context_is_as_long_as_asked(kata):
+    """A text may be as long as the configuration's context length, however long that is."""
+    model, ids = fresh(kata, 7, 1100, 4, 2, 1), torch.arange(1100)[None] % 7
+    with torch.no_grad():
+        check.tensor(model(ids), (1, 1100, 7), None, "the output for 1100 tokens")
+
+
+@claim(step=3)
 def test_too_many_tokens_are_refused(kata):
     """More tokens than the context length: ValueError or IndexError, with both numbers."""
     model = fresh(kata, 7, 23, 4, 2, 1)
     for tokens in (24, 29):
         ids = torch.randint(7, (2, tokens))
-        check.present(model(ids[:, :23]), "the logits of 23 tokens")
+        check.present(model(ids[:, :23]), "the output for 23 tokens")
         what = f"GPT with a context length of 23, on {tokens} tokens,"
         check.raises((ValueError, IndexError), lambda: model(ids), [23, tokens], what)
 

@@ -14,6 +14,7 @@ from dojo.strategies import sizes
 BANS = [ban(*CROSS_ENTROPY, why="it is what you build here.")]
 SIZES = "B T V"
 SHAPES = st.sampled_from(["B T", "T"])  # of the targets: (B, T), or one row of N tokens
+PARTS = st.sampled_from(["targets", "logits", "both"])  # which of them are slices
 MODES = st.sampled_from([True, False])
 CORPUS = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 6)), min_size=1, max_size=4)  # batches of B times T
 
@@ -120,13 +121,13 @@ def test_log_softmax_leaves_the_logits_alone(kata, size):
     """log_softmax does not change the logits that it is given."""
     logits = size.normal("B T V")
     check.present(kata.log_softmax(logits), "log_softmax(logits)")
-    check.exactly(logits, size.normal("B T V"), "the logits, after the call")
+    check.exactly(logits, size.normal("B T V"), "the tensor of logits, after the call,")
 
 
 # --- Step 2: cross-entropy -------------------------------------------------------------------------------------
 
 
-# `logits.view(-1, V)` is how half the world writes it, and models give contiguous logits: no strides here.
+# Slices have a claim of their own, so that whoever writes `.view(-1)` is told of that and of nothing else.
 
 
 @claim(step=2, size=sizes(SIZES, strided=False), shape=SHAPES, double=True)
@@ -177,14 +178,26 @@ def test_gradient_is_softmax_minus_one_hot(kata, size, shape):
     check.equal(gradient, want, "the gradient of the logits", targets=targets)
 
 
+@claim(step=2, examples=6, size=sizes(SIZES, strided=False, B=(2, 4), T=(2, 7)), part=PARTS, double=True)
+def test_slices_are_as_good_as_whole_tensors(kata, size, part):
+    """Logits and targets may be slices of larger tensors, such as ids[:, 1:]; how they lie in memory is no matter."""
+    logits, targets = logits_and_targets(size)
+    if part != "targets":
+        logits = torch.cat([logits, logits[:, :1]], dim=1)[:, :-1]
+    if part != "logits":
+        targets = torch.cat([targets[:, :1], targets], dim=1)[:, 1:]
+    want = cross_entropy_by_hand(logits, targets)
+    check.equal(kata.cross_entropy(logits, targets), want, f"the loss of slices ({part})", targets=targets)
+
+
 @claim(step=2, examples=4, size=sizes(SIZES, strided=False), shape=SHAPES)
 def test_cross_entropy_leaves_its_arguments_alone(kata, size, shape):
     """cross_entropy changes neither the logits nor the targets."""
     logits, targets = logits_and_targets(size, shape)
     check.present(kata.cross_entropy(logits, targets), "the loss")
     before = logits_and_targets(size, shape)
-    check.exactly(logits, before[0], "the logits, after the call")
-    check.exactly(targets, before[1], "the targets, after the call")
+    check.exactly(logits, before[0], "the tensor of logits, after the call,")
+    check.exactly(targets, before[1], "the tensor of targets, after the call,")
 
 
 # --- Step 3: perplexity ----------------------------------------------------------------------------------------

@@ -370,6 +370,8 @@ def test_evaluate_leaves_weights_and_gradients_as_they_were(kata, size, windows,
     for name, weights in model.named_parameters():
         if not there:
             check.equal(weights.grad is None, True, f"whether `{name}` is still without a gradient")
+        elif weights.grad is None:
+            raise check.Mismatch(f"the gradient of `{name}` was there before evaluate and is gone afterwards")
         else:
             check.exactly(weights.grad, torch.full_like(weights, 2.0), f"the gradient of `{name}`, afterwards")
     check_weights(model, before, "after evaluate")
@@ -401,7 +403,8 @@ def check_rates(kata, steps, want, **options):
         rates.append(kata.learning_rate(step, **options))
         check.instance(rates[-1], (float, int), f"learning_rate({step}, …)")
     got = torch.tensor(rates, dtype=torch.float64)
-    check.equal(got, torch.tensor([want(step) for step in steps], dtype=torch.float64), f"the rates of steps {steps}")
+    wanted = torch.tensor([want(step) for step in steps], dtype=torch.float64)
+    check.equal(got, wanted, f"learning_rate at steps {steps}")
 
 
 @claim(step=3, **{**schedules, "warmup": st.integers(1, 5)})
@@ -411,7 +414,7 @@ def test_the_rate_rises_in_a_straight_line(kata, peak, warmup, decay, floor):
     check_rates(kata, range(warmup), lambda step: peak * (step + 1) / warmup, **options)
 
 
-@claim(step=3, **schedules)
+@claim(step=3, **{**schedules, "warmup": st.integers(1, 5)})
 def test_the_rate_falls_by_half_a_cosine(kata, peak, warmup, decay, floor):
     """From the peak, at step = warmup, the rate falls along half a cosine that ends at the floor, at step = total."""
     low = floor * peak
@@ -429,6 +432,22 @@ def test_the_rate_stays_at_the_floor(kata, peak, warmup, decay, floor):
     total = warmup + decay
     options = {"peak": peak, "warmup": warmup, "total": total, "floor": floor * peak}
     check_rates(kata, [*range(total, total + decay + 2), 10 * total], lambda step: floor * peak, **options)
+
+
+@claim(step=3, examples=6, **schedules)
+def test_without_a_warmup_the_fall_comes_at_once(kata, peak, decay, floor):
+    """With a warmup of 0 the rate is the peak at step 0, and falls from there."""
+    low = floor * peak
+    options = {"peak": peak, "warmup": 0, "total": decay, "floor": low}
+    cosine = lambda step: low + (peak - low) / 2 * (1 + math.cos(math.pi * step / decay))
+    check_rates(kata, range(decay), cosine, **options)
+
+
+@claim(step=3, examples=6, **schedules)
+def test_a_run_may_be_all_warmup(kata, peak, warmup, floor):
+    """Where total equals warmup nothing is left to fall, and the rate is the floor from step = total on."""
+    options = {"peak": peak, "warmup": warmup, "total": warmup, "floor": floor * peak}
+    check_rates(kata, range(warmup, warmup + 3), lambda step: floor * peak, **options)
 
 
 @claim(step=3, **{**schedules, "floor": st.just(0.0)})
@@ -485,7 +504,7 @@ def test_training_is_one_step_after_the_other(kata, size, steps):
     losses = run(kata, size, model, optimizer, steps)
     wanted, trained = sgd_by_hand(before, batches_of(model, size, steps), [RATE] * steps)
     check_numbers(losses, steps)
-    check.equal(torch.tensor(losses), torch.tensor(wanted), "the losses", tolerance=1e-5)
+    check.equal(torch.tensor(losses), torch.tensor(wanted), "the list of losses", tolerance=1e-5)
     check_moved(model, before, optimizer)
     check_weights(model, trained[-1], f"after {steps} steps")
 
@@ -512,9 +531,9 @@ def test_on_step_is_told_of_every_step(kata, size, steps):
         heads.append(model.head.weight.detach().clone())
 
     losses = run(kata, size, model, sgd(model), steps, on_step=on_step)
-    check.equal([call[0] for call in calls], list(range(steps)), "the steps that on_step was told of")
-    check.equal([call[1] for call in calls], losses, "the losses that on_step was told of")
-    check.equal([call[2] for call in calls], list(range(1, steps + 1)), "batches seen when on_step was called")
+    check.equal([call[0] for call in calls], list(range(steps)), "the list of steps that on_step was told of")
+    check.equal([call[1] for call in calls], losses, "the list of losses that on_step was told of")
+    check.equal([call[2] for call in calls], list(range(1, steps + 1)), "the count of batches at each call of on_step")
     _, trained = sgd_by_hand(before, batches_of(model, size, steps), [RATE] * steps)
     for number, (got, (_, want, _)) in enumerate(zip(heads, trained)):
         check.equal(got, want, f"`head.weight` when on_step({number}, …) is called")
@@ -541,7 +560,7 @@ def test_equal_generators_give_equal_batches(kata, size, seed):
         return torch.cat(model.batches)
 
     one, again, other = batches(seed, 1), batches(seed, 2), batches(seed + 1, 1)
-    check.equal(again, one, "the batches of a second run with an equal generator")
+    check.equal(again, one, "the sequence of batches in a second run with an equal generator")
     if torch.equal(one, other):
         raise check.Mismatch("the batches are the same with another generator", other)
 
@@ -577,6 +596,26 @@ def test_train_needs_no_generator(kata, size, steps):
     kata.train(model, sgd(model), data, steps=steps, batch_size=size.B, context_length=size.T)
     batches_of(model, size, steps)
     check.exactly(data, before, "data, after training")
+
+
+@claim(step=4, examples=3, size=TEXT, double=True)
+def test_a_second_run_goes_on_with_the_optimizer(kata, size):
+    """What the optimizer remembers is left to it: a second run goes on where the first one ended."""
+    model = tiny(size, vocab=LENGTH)
+    before = model.weights()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, betas=(0.8, 0.9), eps=0.01, weight_decay=0.3)
+    run(kata, size, model, optimizer, 2)
+    run(kata, size, model, optimizer, 2, seed=1)
+    want = adamw_by_hand(before, batches_of(model, size, 4), 0.1, 0.8, 0.9, eps=0.01, decay=0.3)
+    check_weights(model, want, "after two runs of 2 steps with AdamW")
+
+
+@claim(step=4, examples=1)
+def test_a_run_is_as_long_as_asked(kata):
+    """The number of steps has nothing to do with the length of data: each step draws anew."""
+    size = Sizes({"B": 1, "T": 2, "D": 2})
+    model = tiny(size, vocab=LENGTH)
+    check_numbers(run(kata, size, model, sgd(model), LENGTH + 25), LENGTH + 25)
 
 
 @claim(step=4, examples=2, size=TEXT)

@@ -79,6 +79,27 @@ MISTAKES = [
         once.""",
     ),
     mistake(
+        "parameters of one shape count once",
+        swap(COUNT, "return sum(shape.numel() for shape in {parameter.shape for parameter in model.parameters()})"),
+        caught_by="test_layers_of_one_shape_count_each",
+        explanation="""Parameters are told apart by their shapes. Two layers of one size are still two layers, and each learns
+        numbers of its own.""",
+    ),
+    mistake(
+        "parameters at one address count once",
+        swap(COUNT, "return sum({parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}.values())"),
+        caught_by="test_layers_of_one_shape_count_each",
+        explanation="""Parameters are told apart by where their numbers lie in memory. On the meta device there are no numbers, and
+        all parameters have the address 0.""",
+    ),
+    mistake(
+        "a tied head counts once more",
+        swap(COUNT, COUNT + ' + (model.lm_head.weight.numel() if getattr(model, "config", None) and model.config.tie_weights else 0)'),
+        caught_by="test_the_model_is_counted_as_any_other",
+        explanation="""The head of a tied model is added to the count. Its weight is that of the token embedding, which is in the
+        count already.""",
+    ),
+    mistake(
         "buffers count, and shared parameters twice",
         swap(COUNT, "return sum(values.numel() for values in model.state_dict().values())"),
         caught_by="test_a_shared_parameter_counts_once",
@@ -162,18 +183,18 @@ MISTAKES = [
         training, while one that is shared cannot.""",
     ),
     mistake(
+        "not tied, or tied by a copy that is drawn anew",
+        swap(IF_TIED, "if False:"),
+        caught_by=TIED,
+        explanation="""With `tie_weights` the head still has a weight of its own: either nothing ties it, or it begins as a copy
+        that is drawn anew at initialisation. Tied, the two would be one parameter.""",
+    ),
+    mistake(
         "tied by sharing the numbers only",
         swap(TIE, "self.lm_head.weight = nn.Parameter(self.embedding.tok_emb.weight.data)"),
         caught_by=TIED,
         explanation="""Two parameters look at the same memory. Each gets a gradient of its own, so an optimizer updates the same
         numbers twice.""",
-    ),
-    mistake(
-        "never tied",
-        swap(IF_TIED, "if False:"),
-        caught_by=TIED,
-        explanation="""`tie_weights` is not looked at, and the head always has a weight of its own. Tied, the two would share
-        one.""",
     ),
     mistake(
         "always tied",
@@ -450,6 +471,24 @@ MISTAKES = [
         caught_by=FORMULA,
         explanation="""The blocks are built with one head, whatever the configuration says. Their parameters look the same, but
         each token can look one way only.""",
+    ),
+    mistake(
+        "an earlier text is remembered",
+        swap(
+            EMBED,
+            "known = self.__dict__.setdefault(\"known\", {})\n        key = None if self.training else ids.shape\n"
+            "        x = known[key] = self.embedding(ids) if key is None else known.get(key, self.embedding(ids))",
+        ),
+        caught_by="test_each_text_gets_logits_of_its_own",
+        explanation="""What was computed for one text is used again for the next of the same shape. Two texts of one size
+        still say different things.""",
+    ),
+    mistake(
+        "the blocks have a fixed context",
+        swap(BLOCK, "config.emb_dim, 1024, config.num_heads, config.dropout, config.qkv_bias\n"),
+        caught_by="test_the_context_is_as_long_as_asked",
+        explanation="""The blocks are built for 1024 tokens, the context of GPT-2. A configuration with a longer one has a
+        table of positions for it, and blocks that cannot follow.""",
     ),
     mistake(
         "the last tokens are kept",

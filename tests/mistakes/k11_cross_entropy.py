@@ -250,6 +250,43 @@ MISTAKES = [
         turns axes round.""",
     ),
     one(
+        "reshaped to (B, V, T)",
+        LOG_PROBS + "\n    " + PICKED,
+        """log_probs = log_softmax(logits)
+    if logits.ndim == 3:
+        B, T, V = logits.shape
+        return -log_probs.reshape(B, V, T).gather(1, targets[:, None]).mean()
+    picked = log_probs.gather(-1, targets.unsqueeze(-1))""",
+        LOSS,
+        """The log-probabilities (B, T, V) are reshaped to (B, V, T), and the targets picked along the middle. The shape is
+        right and the contents are shuffled: only a transpose turns axes round.""",
+    ),
+    one(
+        "the targets are shifted again, where there are any to shift",
+        LOG_PROBS,
+        "if targets.ndim == 2 and targets.shape[1] > 1:\n        logits, targets = logits[:, :-1], targets[:, 1:]\n    "
+        + LOG_PROBS,
+        LOSS,
+        """In each sequence a logit is compared with the target of the next position. The targets are the next tokens
+        already: they were moved when the batch was made.""",
+    ),
+    one(
+        "the targets are viewed",
+        PICKED,
+        "targets.view(-1)\n    " + PICKED,
+        "slices_are_as_good_as_whole_tensors",
+        """`view` demands targets that lie in one piece in memory. A slice such as `ids[:, 1:]` does not; `reshape` and
+        `flatten` take it as well.""",
+    ),
+    one(
+        "the logits are viewed",
+        LOG_PROBS,
+        "logits.view(-1, logits.shape[-1])\n    " + LOG_PROBS,
+        "slices_are_as_good_as_whole_tensors",
+        """`view` demands logits that lie in one piece in memory. A slice such as `logits[:, :-1]` does not; `reshape` and
+        `flatten` take it as well.""",
+    ),
+    one(
         "three dimensions are taken for granted",
         LOG_PROBS,
         "_, _, _ = logits.shape\n    " + LOG_PROBS,

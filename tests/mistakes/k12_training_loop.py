@@ -416,6 +416,21 @@ MISTAKES = [
         steps are largest.""",
     ),
     mistake(
+        "the warm-up includes step number warmup",
+        swap(RISING, "if step <= warmup:"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""Step number `warmup` still belongs to the rise, which takes it above the peak; where there is no
+        warm-up, that divides by zero. With steps counted from 0, `warmup` steps end one earlier.""",
+    ),
+    mistake(
+        "progress is computed before the end is looked at",
+        swap(END, f"    {PROGRESS}\n" + END),
+        swap(END + f"    {PROGRESS}  # from 0 to 1\n", END),
+        caught_by="test_a_run_may_be_all_warmup",
+        explanation="""The length of the fall is divided by before anyone asks whether there is a fall. Where all steps are
+        warm-up, its length is zero.""",
+    ),
+    mistake(
         "the warm-up is one step too long",
         swap(RISING, "if step <= warmup and warmup:"),
         caught_by="test_the_rate_falls_by_half_a_cosine",
@@ -584,6 +599,27 @@ MISTAKES = [
         caught_by="test_every_step_draws_a_new_batch",
         explanation="""Each step begins with a fresh generator of the same seed, and so draws the same batch. A generator
         moves on by itself; that is how the next batch differs.""",
+    ),
+    mistake(
+        "every step makes a generator with a fixed seed",
+        swap(BATCH, "x, y = get_batch(data, batch_size, context_length, torch.Generator().manual_seed(0))"),
+        caught_by="test_every_step_draws_a_new_batch",
+        explanation="""Each step makes a new generator with the same seed, and so draws the same batch for ever. The
+        generator that was given is not used.""",
+    ),
+    mistake(
+        "the optimizer's memory is cleared",
+        swap(TRAIN_MODE, TRAIN_MODE + "    optimizer.state.clear()\n"),
+        caught_by="test_a_second_run_goes_on_with_the_optimizer",
+        explanation="""What the optimizer remembers of earlier steps is thrown away at the start. A run that is taken up
+        again then begins with averages that know nothing.""",
+    ),
+    mistake(
+        "the run ends with the data",
+        swap("for step in range(steps):", "for step in range(min(steps, len(data))):"),
+        caught_by="test_a_run_is_as_long_as_asked",
+        explanation="""The run takes no more steps than data has tokens. Batches are drawn at random, so they never run
+        out.""",
     ),
     mistake(
         "one batch for the whole run",
