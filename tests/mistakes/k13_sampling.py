@@ -341,6 +341,13 @@ MISTAKES = [
         together.""",
     ),
     mistake(
+        "only tokens that reach p alone are kept",
+        swap(DROPPED, "dropped = probabilities < p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Each token's own probability is compared with p, the likeliest one's too. p is what the tokens that
+        are kept reach together; where none reaches it alone, nothing is left.""",
+    ),
+    mistake(
         "p is measured against the likeliest token",
         swap(DROPPED, "dropped = probabilities < p * probabilities[:, :1]"),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
