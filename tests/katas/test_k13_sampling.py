@@ -13,13 +13,15 @@ SQUARES = sizes("V", V=(3, 6)).map(lambda size: Sizes({"B": size.V, "V": size.V}
 LOGITS = sizes("B V", V=(4, 8)) | SQUARES
 TEXTS = sizes("B T V", V=(6, 9)) | SQUARES.map(lambda size: Sizes({**size.dims, "T": 2}, size.seed, size.strided))
 SOME = Sizes({"B": 2, "V": 5})
-shares = st.sampled_from([0.5, 0.8, 0.3, 0.95, 0.1])
+shares = st.sampled_from([0.5, 0.8, 0.3, 0.95, 0.1, 0.99])
 seeds = st.integers(0, 99)
 news = st.integers(2, 8)
 stops = st.integers(0, 2)
 orders = st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)])  # temperature, k, p
-# Not 0: whether `generate(top_k=0)` means none or is refused is left open.
-bad_options = st.sampled_from([{"temperature": -1.0}, {"top_k": -2}, {"top_p": -0.5}, {"top_p": 1.5}])
+BAD = [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
+bad_options = st.sampled_from(BAD)
+causes = st.sampled_from([{}, {"temperature": -1.0}, {"top_k": -2}, {"top_p": 1.5}])  # {}: the model raises
+both_modes = st.sampled_from([True, False])
 PROBABILITIES = (0.4, 0.25, 0.2, 0.1, 0.05)
 DRAWS = 400  # a token of probability 0.05 stays out of all of them once in 800 million times
 
@@ -94,12 +96,17 @@ class Model(nn.Module):
         super().__init__()
         self.table = nn.Parameter(table)
         self.dropout = nn.Dropout(0.5)
-        self.widths, self.modes = [], []
+        self.widths, self.modes, self.graphs = [], [], []
+        self.broken = False
 
     def forward(self, ids):
         self.widths.append(ids.shape[1])
         self.modes.append(self.dropout.training)
-        return self.logits(ids)
+        if self.broken:
+            raise ArithmeticError("the model raises")
+        logits = self.logits(ids)
+        self.graphs.append(logits.requires_grad)
+        return logits
 
 
 class Reader(Model):
@@ -174,8 +181,8 @@ def check_drawable(kata, logits, want, seed, **options):
     """Of many draws, all tokens of finite logits in `want` turn up, and no others."""
     counts = drawn(kata, logits, seed, **options).bincount(minlength=len(logits))
     probabilities = logits.softmax(dim=-1)
-    told = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "no options"
-    what = f"which tokens are drawn at all, with {told}"
+    chosen = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "no options"
+    what = f"which tokens are drawn at all, with {chosen}"
     check.equal(counts > 0, want.isfinite(), what, probabilities=probabilities)
 
 
@@ -217,8 +224,9 @@ def test_temperature_divides_the_logits(kata, size, t):
 
 @claim(step=1, t=st.sampled_from([0, 0.0, -1.0, -0.5]))
 def test_temperature_must_be_above_zero(kata, t):
-    """with_temperature raises a ValueError where the temperature is 0 or less."""
-    check.raises(ValueError, lambda: kata.with_temperature(logits_of(SOME), t), what=f"with_temperature(logits, {t})")
+    """with_temperature raises a ValueError, with the number, where the temperature is 0 or less."""
+    call = lambda: kata.with_temperature(logits_of(SOME), t)  # noqa: E731
+    check.raises(ValueError, call, [f"{t:g}"], f"with_temperature(logits, {t})")
 
 
 @claim(step=1, size=LOGITS, examples=4)
@@ -273,8 +281,8 @@ def survivors_are_right(row, kept, k):
 
 @claim(step=2, k=st.sampled_from([0, -1, -3]))
 def test_k_must_be_at_least_one(kata, k):
-    """top_k raises a ValueError where k is below 1."""
-    check.raises(ValueError, lambda: kata.top_k(logits_of(SOME), k), what=f"top_k(logits, {k})")
+    """top_k raises a ValueError, with the number, where k is below 1."""
+    check.raises(ValueError, lambda: kata.top_k(logits_of(SOME), k), [f"{k}"], f"top_k(logits, {k})")
 
 
 @claim(step=2, size=LOGITS, examples=4)
@@ -319,8 +327,8 @@ def test_top_p_after_top_k(kata, size, share):
 
 @claim(step=3, p=st.sampled_from([0, 0.0, -0.5, 1.5, 2]))
 def test_p_must_be_above_zero_and_at_most_one(kata, p):
-    """top_p raises a ValueError where p is 0 or less, or above 1."""
-    check.raises(ValueError, lambda: kata.top_p(logits_of(SOME), p), what=f"top_p(logits, {p})")
+    """top_p raises a ValueError, with the number, where p is 0 or less, or above 1."""
+    check.raises(ValueError, lambda: kata.top_p(logits_of(SOME), p), [f"{p:g}"], f"top_p(logits, {p})")
 
 
 @claim(step=3, size=LOGITS, examples=4)
@@ -341,6 +349,13 @@ def test_the_prompt_is_kept(kata, size, context, new):
     check.tensor(texts, (size.B, size.T + new), torch.int64, "generate(…)")
     check.exactly(texts[:, : size.T], before, "the beginning of the texts")
     check.exactly(ids, before, "the prompts that were given, after the call")
+
+
+@claim(step=4, size=TEXTS, examples=2)
+def test_no_new_tokens_leave_the_prompt(kata, size):
+    """With max_new_tokens = 0, generate returns the prompts as they are."""
+    ids = prompts(size)
+    check.equal(kata.generate(reader(size), ids, 0, context_length=4), ids.clone(), "generate(model, ids, 0)")
 
 
 @claim(step=4, size=TEXTS, context=st.integers(1, 5), new=st.integers(1, 5), examples=6, double=True)
@@ -378,12 +393,31 @@ def test_the_model_writes_without_dropout(kata, size, training, temperature):
     check.equal(any(model.modes), False, "whether dropout was on")
 
 
-@claim(step=4, size=TEXTS, training=st.booleans(), temperature=st.sampled_from([1.0, 0.0]), examples=5)
+@claim(step=4, size=TEXTS, training=both_modes, temperature=st.sampled_from([1.0, 0.0]), examples=5)
 def test_the_mode_comes_back(kata, size, training, temperature):
     """After generate the model is in the mode that it was in before."""
     model = reader(size).train(training)
     kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
     check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
+
+
+@claim(step=4, size=TEXTS, training=both_modes, option=causes, examples=8)
+def test_the_mode_comes_back_after_an_error(kata, size, training, option):
+    """Where the model raises, or an option is refused, the model is in the mode that it was in before."""
+    model = reader(size).train(training)
+    model.broken = not option
+    kind, cause = (ValueError, told(option)) if option else (ArithmeticError, "a model that raises ArithmeticError")
+    call = lambda: kata.generate(model, prompts(size), 2, context_length=4, **option)  # noqa: E731
+    check.raises(kind, call, what=f"generate with {cause}")
+    check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
+
+
+@claim(step=4, size=TEXTS, temperature=st.sampled_from([1.0, 0.0]), examples=3)
+def test_writing_builds_no_graph(kata, size, temperature):
+    """While generate runs, nothing is kept for gradients."""
+    model = reader(size)
+    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
+    check.equal(any(model.graphs), False, "whether the model's logits hold a graph")
 
 
 @claim(step=4, seed=seeds, examples=3)
@@ -502,8 +536,11 @@ def check_stopping(kata, model, ids, new, stop, temperature):
 
 @claim(step=4, examples=8, option=bad_options)
 def test_generate_refuses_bad_options(kata, option):
-    """generate raises a ValueError for a temperature, k or p below 0, and for a p above 1."""
+    """generate raises a ValueError for a temperature below 0, a k below 1, and a p of 0 or less, or above 1."""
     ids = torch.zeros(2, 1, dtype=torch.int64)
-    told = ", ".join(f"{name}={value}" for name, value in option.items())
     call = lambda: kata.generate(Dice(dice(0)), ids, 1, context_length=4, **option)  # noqa: E731
-    check.raises(ValueError, call, what=f"generate(…, {told})")
+    check.raises(ValueError, call, what=f"generate(…, {told(option)})")
+
+
+def told(option):
+    return ", ".join(f"{name}={value}" for name, value in option.items())

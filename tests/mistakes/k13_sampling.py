@@ -135,6 +135,13 @@ MISTAKES = [
         explanation="""No temperature is refused. One of 0 gives infinities, and a negative one turns the order of the
         tokens round.""",
     ),
+    mistake(
+        "the error does not say which temperature",
+        swap("above 0, not {t}", "above 0"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""The message says what the temperature should be and not what it was. The number is what shows where
+        the error came from.""",
+    ),
     # Step 2
     mistake(
         "one too many is kept",
@@ -250,6 +257,13 @@ MISTAKES = [
         explanation="""The function with a trailing underscore changes the logits that it was given. Whoever called still
         holds them.""",
     ),
+    mistake(
+        "the error does not say which k",
+        swap("at least 1 token, not {k}", "at least 1 token"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""The message says what k should be and not what it was. The number is what shows where the error came
+        from.""",
+    ),
     # Step 3
     mistake(
         "the crossing token is dropped",
@@ -327,6 +341,13 @@ MISTAKES = [
         together.""",
     ),
     mistake(
+        "only tokens that reach p alone are kept",
+        swap(DROPPED, "dropped = probabilities < p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Each token's own probability is compared with p, the likeliest one's too. p is what the tokens that
+        are kept reach together; where none reaches it alone, nothing is left.""",
+    ),
+    mistake(
         "p is measured against the likeliest token",
         swap(DROPPED, "dropped = probabilities < p * probabilities[:, :1]"),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
@@ -354,11 +375,25 @@ MISTAKES = [
         drawn.""",
     ),
     mistake(
-        "rounding costs the last tokens their place",
+        "p = 1 is treated like any other p",
         swap(ALL, "    if False:\n        return logits"),
         caught_by="test_top_p_of_one_keeps_all",
-        explanation="""At p = 1 the sum is compared like any other. In floating point it can reach 1 before the last
-        token, and tokens are lost that should all be kept.""",
+        explanation="""At p = 1 the cut is looked for as at any other p. Tokens are lost that should all be kept: even
+        where the sum is compared, in floating point it can reach 1 before the last token.""",
+    ),
+    mistake(
+        "a p close to 1 keeps all",
+        swap(ALL, "    if p > 0.95:\n        return logits"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""From some p below 1 on, every token is kept. Only p = 1 keeps all; at p = 0.99 the tail that is not
+        needed goes, and in a large vocabulary that is most of the tokens.""",
+    ),
+    mistake(
+        "the error does not say which p",
+        swap("at most 1, not {p}", "at most 1"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""The message says what p should be and not what it was. The number is what shows where the error came
+        from.""",
     ),
     mistake(
         "p = 1 is refused",
@@ -517,6 +552,41 @@ MISTAKES = [
         caught_by="test_the_mode_comes_back",
         explanation="""The model is put into train mode at the end, whatever mode it came in. A finished model is handed
         back with dropout on.""",
+    ),
+    mistake(
+        "an error leaves eval mode behind",
+        swap("    finally:\n        " + RESTORE, "    except KeyError:\n        raise\n    else:\n        " + RESTORE),
+        caught_by="test_the_mode_comes_back_after_an_error",
+        explanation="""The mode is set back after the loop, and an error in the loop skips that. The model stays in eval
+        mode, and a training that goes on does so without dropout.""",
+    ),
+    mistake(
+        "gradients are on while writing",
+        swap("with torch.no_grad():", "with torch.enable_grad():"),
+        caught_by="test_writing_builds_no_graph",
+        explanation="""Each run of the model keeps what a backward pass would need. Nobody asks for one, and eval mode does
+        not switch that off.""",
+    ),
+    mistake(
+        "at least one token is drawn",
+        swap("for _ in range(max_new_tokens):", "for _ in range(max(1, max_new_tokens)):"),
+        caught_by="test_no_new_tokens_leave_the_prompt",
+        explanation="""A token is drawn before anybody asks how many there should be. With max_new_tokens = 0 there should
+        be none.""",
+    ),
+    mistake(
+        "a top_k of 0 is taken for none",
+        swap("            if top_k is not None:\n", "            if top_k:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""The question is whether top_k is true, and 0 is not. None is what says that there is no top_k; whoever
+        asks for 0 tokens should be told that this cannot be.""",
+    ),
+    mistake(
+        "a top_p of 0 is taken for none",
+        swap("            if top_p is not None:\n", "            if top_p:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""The question is whether top_p is true, and 0 is not. None is what says that there is no top_p; whoever
+        asks for a share of 0 should be told that this cannot be.""",
     ),
     mistake(
         "one draw for all rows",

@@ -17,6 +17,8 @@ IMAGE = "image = ax.imshow(weights.detach().cpu(), vmin=0)"
 X_TICKS = "ax.set_xticks(range(len(tokens)), labels, rotation=90)"
 Y_TICKS = "ax.set_yticks(range(len(tokens)), labels)"
 RETURN = "    return ax\n"
+LABELS = "labels = [repr(token) for token in tokens]"
+FIGURE = 'ax = Figure(layout="constrained").subplots()'
 
 MISTAKES = [
     # Step 1
@@ -147,6 +149,27 @@ MISTAKES = [
         answer with dropout from now on.""",
     ),
     mistake(
+        "every module gets the model's own mode",
+        swap(MODES, "        model.train(modes[0][1])\n"),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""The mode of the model as a whole is kept and given to all of its modules at the end. Parts of it may
+        have been in another mode, as a frozen part is that stays in eval mode while the rest is trained.""",
+    ),
+    mistake(
+        "dropout is switched off for good",
+        swap(EVAL, EVAL + "    for block in model.blocks:\n        block.attention.dropout.p = 0.0\n"),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""The rate of each dropout is set to 0 and not set back. A training that goes on afterwards goes on
+        without dropout.""",
+    ),
+    mistake(
+        "the random numbers are seeded",
+        swap(EVAL, EVAL + "    torch.manual_seed(0)\n"),
+        caught_by="test_random_numbers_are_left_alone",
+        explanation="""torch's random numbers are seeded on the way. In eval mode nothing is drawn, and a run that looks at
+        its maps becomes another run than one that does not.""",
+    ),
+    mistake(
         "an error leaves hooks and mode behind",
         swap(FINALLY, "    except KeyError:\n        raise\n    else:\n"),
         caught_by="test_no_hook_stays_after_an_error",
@@ -164,7 +187,10 @@ MISTAKES = [
     mistake(
         "an error leaves eval mode behind",
         swap(MODES, ""),
-        swap(STACK, "model.train(modes[0][1])\n    return torch.stack(caught)"),
+        swap(
+            STACK,
+            "for module, training in modes:\n        module.training = training\n    return torch.stack(caught)",
+        ),
         caught_by="test_the_mode_is_as_before_after_an_error",
         explanation="""The mode is set back after the run, and an error in the run skips that. The model stays in eval
         mode.""",
@@ -217,6 +243,13 @@ MISTAKES = [
         caught_by="test_importance_is_the_mean_over_those_who_can_see",
         explanation="""The number of tokens that can see a token is one too high. The last one is seen by one token,
         itself.""",
+    ),
+    mistake(
+        "only those who did look are counted",
+        swap(VIEWERS, "viewers = (weights.mean(dim=(0, 2)) > 0).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""Tokens are counted as viewers where their weight is above 0. A token that can see another and has
+        the weight 0 on it is one of those over whom the mean is taken.""",
     ),
     mistake(
         "a look at oneself does not count",
@@ -316,6 +349,36 @@ MISTAKES = [
         swap(Y_TICKS, "ax.set_yticks(range(len(tokens)), labels[::-1])"),
         caught_by="test_ticks_carry_the_tokens",
         explanation="""The labels on y run from the last token to the first. Row 0 of the image is the first token.""",
+    ),
+    mistake(
+        "a token that comes again has no tick",
+        swap(LABELS, "labels = [repr(token) for token in dict.fromkeys(tokens)]"),
+        swap(X_TICKS, "ax.set_xticks(range(len(labels)), labels, rotation=90)"),
+        swap(Y_TICKS, "ax.set_yticks(range(len(labels)), labels)"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""Each text gets one tick, however often it stands in the sequence. The map has a row and a column for
+        every token, and those after a repeated one are under the wrong name or under none.""",
+    ),
+    mistake(
+        "the labels are stripped",
+        swap(LABELS, "labels = [token.strip() for token in tokens]"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""White space is taken off the labels. A token that is a space then has an empty one, and nobody can
+        tell who is looked at there.""",
+    ),
+    mistake(
+        "maps are drawn over each other",
+        swap(FIGURE, 'ax = plot_attention.__dict__.setdefault("figure", Figure()).gca()'),
+        caught_by="test_each_map_has_a_figure_of_its_own",
+        explanation="""Without axes to draw on, the map goes onto those that were used last, as with pyplot's `gca()`. It
+        is drawn over what stands there.""",
+    ),
+    mistake(
+        "weights are not taken out of their graph",
+        swap(IMAGE, "image = ax.imshow(weights.cpu(), vmin=0)"),
+        caught_by="test_weights_that_need_a_gradient_are_drawn_too",
+        explanation="""The tensor goes to matplotlib as it is, which turns it into a numpy array. torch refuses that for
+        tensors that need a gradient.""",
     ),
     mistake(
         "the colours begin at 1",
