@@ -115,16 +115,6 @@ def test_output_is_the_layer_norm_of_each_token(kata, size, eps):
     check.equal(module(x), right(module, x, eps), f"the output for eps={eps}", x=x)
 
 
-@claim(step=2, examples=2, size=sizes("B T h D"))
-def test_tokens_may_stand_in_any_shape(kata, size):
-    """The features are the last axis, however many stand before it: a single token is normalised too."""
-    for names in ("T D", "D", TOKENS, "B T h D"):
-        module, x = trained(kata, size), size.normal(names)
-        check.equal(
-            module(x), right(module, x), f"the output for x with {x.ndim} ax{'i' if x.ndim == 1 else 'e'}s", x=x
-        )
-
-
 @claim(step=2, examples=2, size=sizes(TOKENS))
 def test_every_call_is_computed_anew(kata, size):
     """The output follows from this call's x and from weight and bias as they are now, not from an earlier call."""

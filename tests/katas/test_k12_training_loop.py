@@ -443,13 +443,6 @@ def test_without_a_warmup_the_fall_comes_at_once(kata, peak, decay, floor):
     check_rates(kata, range(decay), cosine, **options)
 
 
-@claim(step=3, examples=6, **schedules)
-def test_a_run_may_be_all_warmup(kata, peak, warmup, floor):
-    """Where total equals warmup nothing is left to fall, and the rate is the floor from step = total on."""
-    options = {"peak": peak, "warmup": warmup, "total": warmup, "floor": floor * peak}
-    check_rates(kata, range(warmup, warmup + 3), lambda step: floor * peak, **options)
-
-
 @claim(step=3, **{**schedules, "floor": st.just(0.0)})
 def test_the_floor_is_zero_unless_given(kata, peak, warmup, decay, floor):
     """Without a floor the rate ends at 0."""

@@ -224,9 +224,9 @@ def test_temperature_divides_the_logits(kata, size, t):
 
 @claim(step=1, t=st.sampled_from([0, 0.0, -1.0, -0.5]))
 def test_temperature_must_be_above_zero(kata, t):
-    """with_temperature raises a ValueError, with the number, where the temperature is 0 or less."""
+    """with_temperature raises a ValueError where the temperature is 0 or less."""
     call = lambda: kata.with_temperature(logits_of(SOME), t)  # noqa: E731
-    check.raises(ValueError, call, [f"{t:g}"], f"with_temperature(logits, {t})")
+    check.raises(ValueError, call, what=f"with_temperature(logits, {t})")
 
 
 @claim(step=1, size=LOGITS, examples=4)
@@ -281,8 +281,8 @@ def survivors_are_right(row, kept, k):
 
 @claim(step=2, k=st.sampled_from([0, -1, -3]))
 def test_k_must_be_at_least_one(kata, k):
-    """top_k raises a ValueError, with the number, where k is below 1."""
-    check.raises(ValueError, lambda: kata.top_k(logits_of(SOME), k), [f"{k}"], f"top_k(logits, {k})")
+    """top_k raises a ValueError where k is below 1."""
+    check.raises(ValueError, lambda: kata.top_k(logits_of(SOME), k), what=f"top_k(logits, {k})")
 
 
 @claim(step=2, size=LOGITS, examples=4)
@@ -327,8 +327,8 @@ def test_top_p_after_top_k(kata, size, share):
 
 @claim(step=3, p=st.sampled_from([0, 0.0, -0.5, 1.5, 2]))
 def test_p_must_be_above_zero_and_at_most_one(kata, p):
-    """top_p raises a ValueError, with the number, where p is 0 or less, or above 1."""
-    check.raises(ValueError, lambda: kata.top_p(logits_of(SOME), p), [f"{p:g}"], f"top_p(logits, {p})")
+    """top_p raises a ValueError where p is 0 or less, or above 1."""
+    check.raises(ValueError, lambda: kata.top_p(logits_of(SOME), p), what=f"top_p(logits, {p})")
 
 
 @claim(step=3, size=LOGITS, examples=4)
@@ -399,25 +399,6 @@ def test_the_mode_comes_back(kata, size, training, temperature):
     model = reader(size).train(training)
     kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
     check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
-
-
-@claim(step=4, size=TEXTS, training=both_modes, option=causes, examples=8)
-def test_the_mode_comes_back_after_an_error(kata, size, training, option):
-    """Where the model raises, or an option is refused, the model is in the mode that it was in before."""
-    model = reader(size).train(training)
-    model.broken = not option
-    kind, cause = (ValueError, told(option)) if option else (ArithmeticError, "a model that raises ArithmeticError")
-    call = lambda: kata.generate(model, prompts(size), 2, context_length=4, **option)  # noqa: E731
-    check.raises(kind, call, what=f"generate with {cause}")
-    check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
-
-
-@claim(step=4, size=TEXTS, temperature=st.sampled_from([1.0, 0.0]), examples=3)
-def test_writing_builds_no_graph(kata, size, temperature):
-    """While generate runs, nothing is kept for gradients."""
-    model = reader(size)
-    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
-    check.equal(any(model.graphs), False, "whether the model's logits hold a graph")
 
 
 @claim(step=4, seed=seeds, examples=3)

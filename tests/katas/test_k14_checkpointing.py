@@ -129,12 +129,12 @@ def spelled(name, way):
 # --- What is under a file's name while a call runs -------------------------------------------------------------
 
 
-def moments(call, path=FILE):
-    """What stood under `path` at every moment of a call: bytes, or None for no file; and what the call raised.
+def moments(call):
+    """What stood under FILE at every moment of a call: bytes, or None for no file; and what the call raised.
 
     It is looked up whenever a function returns. A process that is killed leaves what stood there at that moment.
     """
-    path, seen, marks, error = Path(path).absolute(), [], [], None
+    path, seen, marks, error = Path(FILE).absolute(), [], [], None
 
     def look(frame=None, event="return", argument=None):
         if event in ("call", "c_call"):
@@ -172,27 +172,10 @@ def told(contents, old, new):
     return [one for one, before in zip(story, [None, *story[:-1]], strict=True) if one != before]
 
 
-def files_while(call):
-    """The names of all files that stood in the working folder at some moment of a call."""
-    names, before = set(), sys.getprofile()
-
-    def look(frame, event, argument):
-        if event in ("return", "c_return"):
-            names.update(os.listdir())
-
-    sys.setprofile(look)
-    try:
-        call()
-    finally:
-        sys.setprofile(before)
-    return names
-
-
 @contextmanager
 def a_disk_of_its_own():
-    """A folder as if it were a disk: nothing can be renamed into it from outside, or out of it."""
-    home = Path("disk").absolute()
-    home.mkdir()
+    """As if the working folder were a disk: nothing can be renamed into it from outside, or out of it."""
+    home = Path.cwd()
 
     def on_one_disk(real):
         def rename(source, target, **options):
@@ -204,17 +187,14 @@ def a_disk_of_its_own():
 
     changed = {name: on_one_disk(getattr(os, name)) for name in ("rename", "replace", "link")}
     with patch.multiple(os, **changed):
-        yield home
+        yield
 
 
 class Unwritable:
-    """Something on which every way of writing fails, as on a full disk, or as what cannot be pickled."""
-
-    def __init__(self, full):
-        self.full = full
+    """Something on which every way of writing fails, as on a full disk."""
 
     def __reduce__(self):
-        raise OSError(errno.ENOSPC, "No space left on device") if self.full else TypeError("cannot be pickled")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class Program:
@@ -268,26 +248,16 @@ def test_the_file_is_whole_at_every_moment(kata, size, first):
 @claim(step=1, examples=3, size=sizes(NET, **RANGES))
 def test_saving_is_safe_on_a_disk_of_its_own(kata, size):
     """Saving works, and is as safe, where the checkpoint's folder is a disk of its own; a rename cannot cross disks."""
-    with in_a_folder(), a_disk_of_its_own() as disk:
-        story = story_of_saving(kata, size, False, disk / FILE)
-        check.equal(story, whole_story(False), f"what stood under disk/{FILE}, in order")
+    with in_a_folder(), a_disk_of_its_own():
+        check.equal(story_of_saving(kata, size, False), whole_story(False), f"what stood under {FILE}, in order")
 
 
-@claim(step=1, examples=1, size=sizes(NET, **RANGES))
-def test_two_runs_save_side_by_side(kata, size):
-    """While run.1 and run.2 are saved into one folder, neither save touches a file of the other."""
-    with in_a_folder():
-        run = a_run(size)
-        one, other = (files_while(lambda: kata.save_checkpoint(name, *run, 1)) for name in ("run.1", "run.2"))
-        check.equal(sorted(one & other - {"run.1"}), [], "the files that both of them write to")
-
-
-def story_of_saving(kata, size, first, path=FILE):
+def story_of_saving(kata, size, first):
     model, optimizer = a_run(size)
     if not first:
-        kata.save_checkpoint(path, model, optimizer, 1)
+        kata.save_checkpoint(FILE, model, optimizer, 1)
         advance(model, optimizer, size, "next")
-    seen, error = moments(lambda: kata.save_checkpoint(path, model, optimizer, 2), path)
+    seen, error = moments(lambda: kata.save_checkpoint(FILE, model, optimizer, 2))
     if error is not None:
         raise error
     return told(seen, seen[0], seen[-1])
@@ -297,21 +267,18 @@ def whole_story(first):
     return ["no file" if first else "the old file", "the new file"]
 
 
-@claim(step=1, examples=4, size=sizes(NET, **RANGES), case=st.sampled_from(["full", "unfit", "full first"]))
-def test_a_failure_leaves_the_old_file(kata, size, case):
-    """When writing fails, as on a full disk, save_checkpoint raises; the old file stands as it was, and no other."""
-    first = case == "full first"
+@claim(step=1, examples=3, size=sizes(NET, **RANGES), first=st.booleans())
+def test_a_failure_leaves_the_old_file(kata, size, first):
+    """When writing fails, as on a full disk, save_checkpoint raises and the old file stands as it was."""
     with in_a_folder():
         model, optimizer = a_run(size)
         if not first:
             kata.save_checkpoint(FILE, model, optimizer, 1)
         old = None if first else Path(FILE).read_bytes()
-        optimizer.param_groups[0]["note"] = Unwritable("full" in case)
+        optimizer.param_groups[0]["note"] = Unwritable()
         seen, error = moments(lambda: kata.save_checkpoint(FILE, model, optimizer, 2))
         if error is not None:
             check.equal(told(seen, old, b""), whole_story(first)[:1], f"what stood under {FILE}, in order")
-            left = os.listdir()
-            check.equal(len(left), int(not first), "the number of files in the folder, after the failure,", files=left)
         elif seen[-1] == old:
             raise check.Mismatch("save_checkpoint could not write, and raises nothing", "no error", "an error")
 
@@ -397,26 +364,6 @@ def refused_untouched(kata, model, optimizer, resume, what, key=None):
     same_run(model, optimizer, before, "after the file was refused")
 
 
-@claim(step=2, examples=1, size=sizes(NET, **RANGES))
-def test_tensors_go_to_the_map_location(kata, size):
-    """read_checkpoint gives the tensors of the file on `map_location`, whatever that is."""
-    if not hasattr(kata.module, "read_checkpoint"):
-        return  # a way of its own: only the two big functions are in the contract
-    with in_a_folder():
-        kata.save_checkpoint(FILE, *a_run(size), 1)
-        found = set(devices_in(kata.read_checkpoint(FILE, "meta")))
-        check.equal(found, {"meta"}, 'where the tensors are, read with the map_location "meta",')
-
-
-def devices_in(value):
-    """The device of each tensor in nested dicts and lists."""
-    if isinstance(value, torch.Tensor):
-        yield value.device.type
-    elif isinstance(value, dict | list | tuple):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from devices_in(one)
-
-
 # --- Step 3: what does not fit ---------------------------------------------------------------------------------
 
 
@@ -484,70 +431,6 @@ def test_an_optimizer_that_does_not_fit_is_refused(kata, size, fewer):
         refused_untouched(kata, model, optimizer, True, "an optimizer of other groups")
 
 
-@claim(step=3, examples=3, size=sizes(NET, **RANGES))
-def test_a_damaged_random_state_is_refused(kata, size):
-    """A file without a whole state of torch's random numbers raises CheckpointError before anything is changed."""
-    damaged = lambda: torch.zeros(7, dtype=torch.uint8)  # noqa: E731
-    with in_a_folder():
-        run = a_run(size)
-        with patch("torch.get_rng_state", damaged), patch("torch.random.get_rng_state", damaged):
-            kata.save_checkpoint(FILE, *run, 1)
-        if torch.get_rng_state().numel() != 7:
-            refused_untouched(kata, *a_run(size, "other"), True, "a file with a random state of 7 bytes")
-
-
-@claim(step=3, examples=3, size=sizes(NET, **RANGES), saved=st.sampled_from(["three", None, [3]]), resume=st.booleans())
-def test_a_step_that_is_no_number_is_refused(kata, size, saved, resume):
-    """A file whose step is no number raises CheckpointError before anything is changed, if it can be saved at all."""
-    with in_a_folder():
-        with suppress(TypeError, ValueError, kata.CheckpointError):
-            kata.save_checkpoint(FILE, *a_run(size), saved)
-        if Path(FILE).exists():
-            refused_untouched(kata, *a_run(size, "other"), resume, f"a file with the step {saved!r}")
-
-
-nested = {
-    "the same": (lambda: {"a": [{"weight": torch.zeros(2, 3)}]}, True),
-    "other values": (lambda: {"a": [{"weight": torch.ones(2, 3)}]}, True),
-    "another shape": (lambda: {"a": [{"weight": torch.zeros(3, 2)}]}, False),
-    "no tensor": (lambda: {"a": [{"weight": 3}]}, False),
-    "a key too few": (lambda: {"a": [{}]}, False),
-    "a key too many": (lambda: {"a": [{"weight": torch.zeros(2, 3), "bias": 0}]}, False),
-    "a longer list": (lambda: {"a": [{"weight": torch.zeros(2, 3)}, {}]}, False),
-    "a shorter list": (lambda: {"a": []}, False),
-}
-
-
-@claim(step=3, kind=st.sampled_from(list(nested)))
-def test_what_is_nested_is_compared_too(kata, kind):
-    """check_same refuses another key, length or shape however deeply nested, and lets through what fits."""
-    if not hasattr(kata.module, "check_same"):
-        return  # a way of its own: only the two big functions are in the contract
-    make, fits = nested[kind]
-    call = lambda: kata.check_same(FILE, "state", make(), nested["the same"][0]())  # noqa: E731
-    if fits:
-        call()
-    else:
-        check.raises(kata.CheckpointError, call, [FILE], f"check_same, with {kind} inside a list inside a dict,")
-
-
-@claim(step=3, examples=2, size=sizes(NET, **RANGES))
-def test_checking_changes_nothing(kata, size):
-    """check_fits looks and changes nothing: not model or optimizer, not the generator, not torch's random numbers."""
-    if not hasattr(kata.module, "check_fits") or not hasattr(kata.module, "read_checkpoint"):
-        return  # a way of its own: only the two big functions are in the contract
-    with in_a_folder():
-        kata.save_checkpoint(FILE, *a_run(size), 1, size.generator("data"))
-        state = kata.read_checkpoint(FILE)
-        torch.manual_seed(size.seed + 1)
-        generator, (model, optimizer) = size.generator("new"), a_run(size, "other")
-        before, random, drawn = state_of(model, optimizer), torch.get_rng_state(), generator.get_state()
-        kata.check_fits(FILE, state, model, optimizer, generator)
-    same_run(model, optimizer, before, "after check_fits")
-    check.equal(torch.equal(torch.get_rng_state(), random), True, "whether torch's random numbers are where they were")
-    check.equal(torch.equal(generator.get_state(), drawn), True, "whether the generator is where it was")
-
-
 # --- Step 4: what comes back -----------------------------------------------------------------------------------
 
 
@@ -602,22 +485,18 @@ def test_training_goes_on_as_if_it_had_never_stopped(kata, size, kind, same):
 
 @claim(step=4, examples=4, size=sizes(NET, **RANGES), kind=optimizers)
 def test_an_optimizer_without_steps_comes_back(kata, size, kind):
-    """A checkpoint from before the first step brings back an optimizer that has taken none, or is refused by others."""
+    """A checkpoint from before the first step brings back an optimizer that has taken none."""
     model, _ = a_run(size, kind=kind)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
     with in_a_folder():
         kata.save_checkpoint(FILE, model, optimizer, 0)
-        fresh_one = torch.optim.AdamW(model.parameters(), lr=0.05)
-        kata.load_checkpoint(FILE, model, fresh_one)
-        check.equal(sorted(numbers_of(fresh_one)), [], "the names of the optimizer's numbers after loading")
+        fresh = torch.optim.AdamW(model.parameters(), lr=0.05)
+        kata.load_checkpoint(FILE, model, fresh)
+        check.equal(sorted(numbers_of(fresh)), [], "what the optimizer keeps after loading")
         advance(model, optimizer, size, "next", 2)
-        before = state_of(model, optimizer)
-        try:
+        with suppress(kata.CheckpointError):  # whether an optimizer that has taken steps is a right place is not said
             kata.load_checkpoint(FILE, model, optimizer)
-        except kata.CheckpointError:
-            same_run(model, optimizer, before, "after the file was refused")
-            return
-    check.equal(sorted(numbers_of(optimizer)), [], "the names of the optimizer's numbers after loading")
+            check.equal(sorted(numbers_of(optimizer)), [], "what the optimizer keeps after loading")
 
 
 @claim(step=4, examples=6, size=sizes(NET, **RANGES), kind=optimizers)

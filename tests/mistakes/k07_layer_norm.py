@@ -261,20 +261,6 @@ MISTAKES = [
         then depends on its neighbours, later ones included.""",
     ),
     mistake(
-        "over the third axis",
-        *over(2),
-        caught_by="test_tokens_may_stand_in_any_shape",
-        explanation="""Mean and variance run along axis 2. That is where the features are in a batch of texts, but a
-        single text has no axis 2, and with one axis more something else stands there.""",
-    ),
-    mistake(
-        "x must have three axes",
-        swap(MEAN, f"B, T, D = x.shape\n        {MEAN}"),
-        caught_by="test_tokens_may_stand_in_any_shape",
-        explanation="""The shape of x is taken apart into three sizes. A single text has two, a single token one, and
-        each of its features is still there.""",
-    ),
-    mistake(
         "over everything",
         swap(MEAN, "mean = x.mean()"),
         swap(VARIANCE, "variance = x.var(unbiased=False)"),

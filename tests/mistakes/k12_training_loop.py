@@ -423,14 +423,6 @@ MISTAKES = [
         warm-up, that divides by zero. With steps counted from 0, `warmup` steps end one earlier.""",
     ),
     mistake(
-        "progress is computed before the end is looked at",
-        swap(END, f"    {PROGRESS}\n" + END),
-        swap(END + f"    {PROGRESS}  # from 0 to 1\n", END),
-        caught_by="test_a_run_may_be_all_warmup",
-        explanation="""The length of the fall is divided by before anyone asks whether there is a fall. Where all steps are
-        warm-up, its length is zero.""",
-    ),
-    mistake(
         "the warm-up is one step too long",
         swap(RISING, "if step <= warmup and warmup:"),
         caught_by="test_the_rate_falls_by_half_a_cosine",

@@ -554,20 +554,6 @@ MISTAKES = [
         back with dropout on.""",
     ),
     mistake(
-        "an error leaves eval mode behind",
-        swap("    finally:\n        " + RESTORE, "    except KeyError:\n        raise\n    else:\n        " + RESTORE),
-        caught_by="test_the_mode_comes_back_after_an_error",
-        explanation="""The mode is set back after the loop, and an error in the loop skips that. The model stays in eval
-        mode, and a training that goes on does so without dropout.""",
-    ),
-    mistake(
-        "gradients are on while writing",
-        swap("with torch.no_grad():", "with torch.enable_grad():"),
-        caught_by="test_writing_builds_no_graph",
-        explanation="""Each run of the model keeps what a backward pass would need. Nobody asks for one, and eval mode does
-        not switch that off.""",
-    ),
-    mistake(
         "at least one token is drawn",
         swap("for _ in range(max_new_tokens):", "for _ in range(max(1, max_new_tokens)):"),
         caught_by="test_no_new_tokens_leave_the_prompt",

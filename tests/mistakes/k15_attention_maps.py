@@ -367,20 +367,6 @@ MISTAKES = [
         tell who is looked at there.""",
     ),
     mistake(
-        "maps are drawn over each other",
-        swap(FIGURE, 'ax = plot_attention.__dict__.setdefault("figure", Figure()).gca()'),
-        caught_by="test_each_map_has_a_figure_of_its_own",
-        explanation="""Without axes to draw on, the map goes onto those that were used last, as with pyplot's `gca()`. It
-        is drawn over what stands there.""",
-    ),
-    mistake(
-        "weights are not taken out of their graph",
-        swap(IMAGE, "image = ax.imshow(weights.cpu(), vmin=0)"),
-        caught_by="test_weights_that_need_a_gradient_are_drawn_too",
-        explanation="""The tensor goes to matplotlib as it is, which turns it into a numpy array. torch refuses that for
-        tensors that need a gradient.""",
-    ),
-    mistake(
         "the colours begin at 1",
         swap("vmin=0", "vmin=1"),
         caught_by="test_a_large_weight_does_not_look_like_a_small_one",

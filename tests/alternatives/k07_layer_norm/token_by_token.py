@@ -17,6 +17,5 @@ class LayerNorm(nn.Module):
         return torch.stack([(feature - mean) / (variance + self.eps) ** 0.5 for feature in token])
 
     def forward(self, x):
-        if x.ndim > 1:
-            return torch.stack([self(part) for part in x])
-        return self.normalise(x) * self.weight + self.bias
+        texts = [torch.stack([self.normalise(token) for token in text]) for text in x]
+        return torch.stack(texts) * self.weight + self.bias

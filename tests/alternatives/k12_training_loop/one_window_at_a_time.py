@@ -46,7 +46,7 @@ def evaluate(model, data, context_length, batch_size):
 def learning_rate(step, *, peak, warmup, total, floor=0.0):
     if step in range(warmup):
         return peak - peak * (warmup - 1 - step) / warmup
-    left = max(0, total - step) / max(1, total - warmup)  # from 1 to 0
+    left = max(0, total - step) / (total - warmup)  # from 1 to 0
     return floor + (peak - floor) * math.sin(math.pi / 2 * left) ** 2
 
 

@@ -42,7 +42,7 @@ def learning_rate(step, *, peak, warmup, total, floor=0.0):
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
     if step < warmup:
         return rise * peak
-    progress = (step - warmup) / (total - warmup) if step < total else 1.0
+    progress = min(1.0, (step - warmup) / (total - warmup))
     return floor + 0.5 * (1.0 + math.cos(math.pi * progress)) * (peak - floor)
 
 

@@ -53,23 +53,21 @@ def generate(
     running = torch.ones(rows, dtype=torch.bool)
     before = model.training
     model.train(False)
-    try:
-        for end in range(width, width + max_new_tokens):
-            start = max(0, end - context_length)
-            logits = model(text[:, start:end])[:, -1, :]
-            if top_k is not None and top_k < 1:
-                raise ValueError("top_k")
-            if temperature == 0:
-                new = greedy(logits)
-            else:
-                logits = with_temperature(logits, temperature)
-                logits = logits if top_k is None else _top_k(logits, top_k)
-                logits = logits if top_p is None else _top_p(logits, top_p)
-                exponential = torch.empty(logits.shape, dtype=torch.float64).exponential_(generator=generator)
-                new = (logits.double() - exponential.log()).argmax(dim=1)
-            text[running, end] = new[running]
-            if stop_id is not None:
-                running &= new != stop_id
-    finally:
-        model.train(before)
+    for end in range(width, width + max_new_tokens):
+        start = max(0, end - context_length)
+        logits = model(text[:, start:end])[:, -1, :]
+        if top_k is not None and top_k < 1:
+            raise ValueError("top_k")
+        if temperature == 0:
+            new = greedy(logits)
+        else:
+            logits = with_temperature(logits, temperature)
+            logits = logits if top_k is None else _top_k(logits, top_k)
+            logits = logits if top_p is None else _top_p(logits, top_p)
+            exponential = torch.empty(logits.shape, dtype=torch.float64).exponential_(generator=generator)
+            new = (logits.double() - exponential.log()).argmax(dim=1)
+        text[running, end] = new[running]
+        if stop_id is not None:
+            running &= new != stop_id
+    model.train(before)
     return text

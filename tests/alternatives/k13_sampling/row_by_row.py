@@ -14,14 +14,14 @@ def greedy(logits):
 
 def with_temperature(logits, t):
     if t <= 0:
-        raise ValueError(f"the temperature has to be positive: {t}")
+        raise ValueError("the temperature has to be positive")
     largest = logits.max(dim=-1, keepdim=True).values
     return (logits - largest) / t
 
 
 def top_k(logits, k):
     if k <= 0:
-        raise ValueError(f"k has to be positive: {k}")
+        raise ValueError("k has to be positive")
     result = torch.full_like(logits, -math.inf)
     for b, row in enumerate(logits):
         for place in sorted(range(len(row)), key=lambda i: -row[i].item())[:k]:
@@ -31,7 +31,7 @@ def top_k(logits, k):
 
 def top_p(logits, p):
     if p <= 0 or p > 1:
-        raise ValueError(f"p has to be in (0, 1]: {p}")
+        raise ValueError("p has to be in (0, 1]")
     if p == 1:
         return logits.clone()
     result = torch.full_like(logits, -math.inf)
@@ -78,19 +78,17 @@ def generate(
         raise ValueError("bad options")
     mode = model.training
     model.eval()
-    try:
-        texts = []
-        with torch.no_grad():
-            for row in ids.tolist():
-                done = False
-                for _ in range(max_new_tokens):
-                    if done:
-                        row.append(stop_id)
-                        continue
-                    logits = model(torch.tensor([row[-context_length:]]))[0, -1]
-                    row.append(choose(logits, temperature, top_k, top_p, generator))
-                    done = stop_id is not None and row[-1] == stop_id
-                texts.append(row)
-    finally:
-        model.train(mode)
+    texts = []
+    with torch.no_grad():
+        for row in ids.tolist():
+            done = False
+            for _ in range(max_new_tokens):
+                if done:
+                    row.append(stop_id)
+                    continue
+                logits = model(torch.tensor([row[-context_length:]]))[0, -1]
+                row.append(choose(logits, temperature, top_k, top_p, generator))
+                done = stop_id is not None and row[-1] == stop_id
+            texts.append(row)
+    model.train(mode)
     return torch.tensor(texts)

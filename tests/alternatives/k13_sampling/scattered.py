@@ -57,33 +57,31 @@ def generate(
 ):
     training, device = model.training, next(model.parameters()).device
     model.eval()
-    try:
-        done = {}
-        alive = list(range(ids.size(0)))
-        text = ids.clone().to(device)
-        for _ in range(max_new_tokens):
-            logits = model(text[:, -context_length:])[:, -1]
-            if temperature == 0:
-                new = greedy(logits)
-            else:
-                logits = with_temperature(logits, temperature)
-                if top_k is not None:
-                    logits = apply_top_k(logits, top_k)
-                if top_p is not None:
-                    logits = apply_top_p(logits, top_p)
-                new = torch.multinomial(softmax(logits), num_samples=1, generator=generator).squeeze(1)
-            text = torch.cat((text, new.unsqueeze(1)), dim=1)
-            if stop_id is not None:
-                stays = new != stop_id
-                for row, stay, line in zip(list(alive), stays.tolist(), text):
-                    if not stay:
-                        done[row] = line
-                        alive.remove(row)
-                text = text[stays]
-                if not alive:
-                    break
-    finally:
-        model.train(training)
+    done = {}
+    alive = list(range(ids.size(0)))
+    text = ids.clone().to(device)
+    for _ in range(max_new_tokens):
+        logits = model(text[:, -context_length:])[:, -1]
+        if temperature == 0:
+            new = greedy(logits)
+        else:
+            logits = with_temperature(logits, temperature)
+            if top_k is not None:
+                logits = apply_top_k(logits, top_k)
+            if top_p is not None:
+                logits = apply_top_p(logits, top_p)
+            new = torch.multinomial(softmax(logits), num_samples=1, generator=generator).squeeze(1)
+        text = torch.cat((text, new.unsqueeze(1)), dim=1)
+        if stop_id is not None:
+            stays = new != stop_id
+            for row, stay, line in zip(list(alive), stays.tolist(), text):
+                if not stay:
+                    done[row] = line
+                    alive.remove(row)
+            text = text[stays]
+            if not alive:
+                break
+    model.train(training)
     length = ids.size(1) + max_new_tokens
     rows = []
     for row in range(ids.size(0)):

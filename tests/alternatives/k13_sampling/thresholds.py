@@ -10,13 +10,13 @@ def greedy(logits):
 
 def with_temperature(logits, t):
     if not t > 0:
-        raise ValueError("temperature", t)
+        raise ValueError("temperature")
     return logits / torch.tensor(t)
 
 
 def top_k(logits, k):
     if k < 1:
-        raise ValueError("k", k)
+        raise ValueError("k")
     if k >= logits.shape[1]:
         return logits + 0
     lowest = torch.kthvalue(logits, logits.shape[1] - k + 1, dim=1, keepdim=True).values
@@ -27,7 +27,7 @@ def top_k(logits, k):
 
 def top_p(logits, p):
     if not 0 < p <= 1:
-        raise ValueError("p", p)
+        raise ValueError("p")
     if p == 1:
         return logits
     ordered = logits.sort(dim=1, descending=True).values

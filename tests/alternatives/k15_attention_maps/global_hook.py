@@ -14,15 +14,14 @@ def attention_weights(model, ids):
         if id(module) in wanted:
             maps[wanted.index(id(module))] = output.detach()
 
-    were_training = {module for module in model.modules() if module.training}
+    was_training = model.training
     handle = register_module_forward_hook(look)
     try:
         with torch.no_grad():
             model.eval()(ids)
     finally:
         handle.remove()
-        for module in model.modules():
-            module.training = module in were_training
+        model.train(was_training)
     return torch.stack(maps, 0)
 
 
@@ -34,7 +33,7 @@ def importance(weights):
 
 def plot_attention(weights, tokens, ax=None):
     ax = ax if ax is not None else plt.figure().gca()
-    values = np.ma.masked_where(np.triu(np.ones(weights.shape), 1) > 0, weights.detach().numpy())
+    values = np.ma.masked_where(np.triu(np.ones(weights.shape), 1) > 0, weights.numpy())
     ax.imshow(values, cmap="magma", aspect="auto", interpolation="nearest")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticks(list(range(len(tokens))), labels=[str(token) for token in tokens])

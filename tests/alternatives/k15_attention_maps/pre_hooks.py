@@ -8,9 +8,9 @@ import torch
 
 def attention_weights(model, ids):
     found = {}
+    training = model.training
     with ExitStack() as stack, torch.inference_mode():
-        for module in model.modules():
-            stack.callback(setattr, module, "training", module.training)
+        stack.callback(model.train, training)
         for number, block in enumerate(model.blocks):
 
             def remember(module, arguments, number=number):
