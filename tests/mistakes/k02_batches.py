@@ -93,13 +93,6 @@ MISTAKES = [
         text, and what comes after it is for measuring.""",
     ),
     split_mistake(
-        "all for training becomes nothing",
-        swap(PARTS, "rest = len(data) - border\n    return data[:-rest], data[-rest:]"),
-        caught_by="all_of_the_data_may_be_for_training",
-        explanation="""With a fraction of 1 the training part is empty, and all tokens are in the validation part. Whoever
-        counts from the end has no number for the end itself: minus 0 is the beginning.""",
-    ),
-    split_mistake(
         "a token on both sides of the border",
         swap(PARTS, "return data[: border + 1], data[border:]"),
         caught_by="training_part_is_the_beginning",

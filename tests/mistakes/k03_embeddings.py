@@ -94,14 +94,6 @@ MISTAKES = [
         """The rows are right, but they come as plain numbers, cut off from the table. No gradient reaches it, and it
         stays as it began.""",
     ),
-    one(
-        "the rows are rounded to float32",
-        LOOKUP,
-        "return table.float()[ids]",
-        "rows_are_as_precise_as_the_table",
-        """The rows come as float32 whatever the table is. What else is computed with such a table has its own type, and
-        torch multiplies no float32 matrix by a float64 one.""",
-    ),
     # Step 2
     one(
         "a plain tensor for the tokens",
@@ -316,13 +308,6 @@ MISTAKES = [
         'raise AssertionError(f"id {outside[0]} is outside the vocabulary")',
         "ids_outside_the_vocabulary_are_refused",
         """A wrong id fails an assertion. Assertions are for what cannot happen, and `python -O` leaves them out.""",
-    ),
-    one(
-        "only int64 counts as an integer",
-        FLOAT,
-        FLOAT.replace("ids.is_floating_point()", "ids.dtype != torch.int64"),
-        "integers_of_32_bits_are_integers_too",
-        """Ids of type int32 are refused. They are integers, and a table is indexed by them as well.""",
     ),
     # Step 4
     one(

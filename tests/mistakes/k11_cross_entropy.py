@@ -271,22 +271,6 @@ MISTAKES = [
         already: they were moved when the batch was made.""",
     ),
     one(
-        "the targets are viewed",
-        PICKED,
-        "targets.view(-1)\n    " + PICKED,
-        "slices_are_as_good_as_whole_tensors",
-        """`view` demands targets that lie in one piece in memory. A slice such as `ids[:, 1:]` does not; `reshape` and
-        `flatten` take it as well.""",
-    ),
-    one(
-        "the logits are viewed",
-        LOG_PROBS,
-        "logits.view(-1, logits.shape[-1])\n    " + LOG_PROBS,
-        "slices_are_as_good_as_whole_tensors",
-        """`view` demands logits that lie in one piece in memory. A slice such as `logits[:, :-1]` does not; `reshape` and
-        `flatten` take it as well.""",
-    ),
-    one(
         "three dimensions are taken for granted",
         LOG_PROBS,
         "_, _, _ = logits.shape\n    " + LOG_PROBS,

@@ -149,13 +149,6 @@ MISTAKES = [
         answer with dropout from now on.""",
     ),
     mistake(
-        "every module gets the model's own mode",
-        swap(MODES, "        model.train(modes[0][1])\n"),
-        caught_by="test_the_model_is_as_it_was",
-        explanation="""The mode of the model as a whole is kept and given to all of its modules at the end. Parts of it may
-        have been in another mode, as a frozen part is that stays in eval mode while the rest is trained.""",
-    ),
-    mistake(
         "dropout is switched off for good",
         swap(EVAL, EVAL + "    for block in model.blocks:\n        block.attention.dropout.p = 0.0\n"),
         caught_by="test_the_model_is_as_it_was",
