@@ -78,7 +78,7 @@ def latencies(catalog: Catalog, terminal: Terminal) -> tuple[dict[str, list[floa
 
 def save_and_wait(kata: Kata, terminal: Terminal) -> float:
     """Save the stub, then the solution; seconds until the second verdict is on the screen."""
-    kata.file.write_text(stubs.stub_of(kata), encoding="utf-8")
+    kata.file.write_text(f"{stubs.stub_of(kata)}# {time.monotonic_ns()}\n", encoding="utf-8")  # another file each time
     terminal.until("is not started", "quit")
     started = time.perf_counter()
     kata.file.write_bytes(kata.solution.read_bytes())
