@@ -15,7 +15,7 @@ from .catalog import Kata
 from .events import Event, Events, Verdicts, read_keys, terminal, watch_files
 from .judge import Judge
 from .report import render
-from .school import School, board, console
+from .school import School, board, console, hint_text, warn
 
 PATIENT = 3  # failures of the same claim, after which a hint is offered
 KEYS = {
@@ -46,10 +46,11 @@ class Loop:
         self.asking: Callable[[], None] | None = None  # what happens when y is pressed
         self.offered: set[str] = set()  # the claims at which a hint was offered
         self.graduating = False
-        self.trouble = ""
-        school.say = self._note
+        self.trouble = ""  # what went wrong beside the verdict
+        if interactive:  # elsewhere it is said at once, on standard error
+            school.say = self._keep
 
-    def _note(self, trouble: str) -> None:
+    def _keep(self, trouble: str) -> None:
         self.trouble = trouble
 
     def run(self) -> int:
@@ -72,7 +73,7 @@ class Loop:
             self.show(event.value)
         elif event.kind == "trouble" and event.run == self.verdicts.run:
             self.running = False
-            self.say(f"{event.value} Press r to try again.", "red")
+            self.say(f"{event.value} {'Press r' if self.interactive else 'Save'} to try again.", "red")
         elif event.kind == "key":
             self.press(event.value)
         elif event.kind == "resized":
@@ -131,14 +132,12 @@ class Loop:
         self.draw()
 
     def say(self, text: str, style: str = "yellow") -> None:
-        self.put(Text(text, style))
+        self.put(Text(text, style)) if self.interactive else warn(text)
 
     def hint(self) -> None:
         step, hints, left = self.school.hint(self.kata)
-        text = Text(f"Step {step} · {self.kata.steps.get(step, '')}\n", "bold")
-        for kind, words in hints:
-            text.append(f"\n{kind}:\n", "cyan").append(words + "\n")
-        self.put(text.append(f"\n{left} more: h" if left else "\nThat was the last one.", "dim"))
+        more = f"{left} more: h" if left else "That was the last one. s shows the solution."
+        self.put(hint_text(self.kata, step, hints, more))
 
     def go(self, by: int) -> None:
         katas = self.school.catalog.katas

@@ -233,3 +233,15 @@ def test_without_a_terminal_verdicts_are_printed_one_after_the_other(tree):
         rest = process.stdout.read()
     assert KEYS not in rest and "\x1b" not in rest
     assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_without_a_terminal_trouble_is_said_beside_the_verdicts(tree):
+    (tree.root / ".dojo").write_text("in the way")
+    command = [sys.executable, "-m", "dojo", "watch", "5"]
+    environment = os.environ | {"DOJO_ROOT": str(tree.root), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=tree.root, encoding="utf-8", **pipes) as process:
+        assert any("not started" in line for line in iter(process.stdout.readline, ""))
+        process.terminate()
+        _, said = process.communicate()
+    assert "could not be written" in " ".join(said.split())
