@@ -9,12 +9,11 @@ import sys
 from typing import Any
 
 import click
-from rich.text import Text
 
 from . import stubs, upkeep
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
-from .school import School, board, console, warn
+from .school import School, board, console, hint_text, warn
 
 
 @click.group(invoke_without_command=True, help=__doc__, context_settings={"max_content_width": 100})
@@ -75,12 +74,8 @@ def hint(kata: str, step: int) -> None:
         warn(f"{wanted.code} has no step {step}: it has {', '.join(map(str, wanted.steps))}.")
         raise SystemExit(2)
     step, hints, left = school.hint(wanted, step)
-    console.print(f"{wanted.code} · {wanted.title}, step {step} · {wanted.steps.get(step, '')}", style="bold")
-    for kind, text in hints:
-        console.print(f"\n{kind}:", style="cyan")
-        console.print(Text(text))
     more = f"{left} more: make hint" if left else "That was the last. make solution"
-    console.print(f"\n{more} KATA={wanted.number}", style="dim")
+    console.print(hint_text(wanted, step, hints, f"{more} KATA={wanted.number}"))
 
 
 @app.command()

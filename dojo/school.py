@@ -144,6 +144,14 @@ def show_progress(school: School) -> None:
             console.print(f"    step {step} · {title}: {words}", style="dim")
 
 
+def hint_text(kata: Kata, step: int, hints: list[tuple[str, str]], more: str) -> Text:
+    """Hints for a step, as (kind, text), and how to have more."""
+    text = Text(f"{kata.code} · {kata.title}, step {step} · {kata.steps.get(step, '')}\n", "bold")
+    for kind, words in hints:
+        text.append(f"\n{kind}:\n", "not bold cyan").append(f"{words}\n", "not bold")
+    return text.append(f"\n{more}", "not bold dim")
+
+
 def count(number: int, what: str) -> str:
     """A number of things: 1 attempt, 2 attempts."""
     return f"{number} {what}{'' if number == 1 else 's'}"
