@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the sizes, tensors and texts that properties are checked on."""
+"""Hypothesis strategies for the sizes and tensors that properties are checked on."""
 
 from __future__ import annotations
 
@@ -91,8 +91,3 @@ def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
         for name, values in module.named_parameters():
             generator = size.generator(name)
             values.copy_(torch.randn(values.shape, generator=generator, dtype=torch.float64) * scale)
-
-
-def texts(alphabet: str, min_size: int = 0, max_size: int = 30) -> st.SearchStrategy[str]:
-    """Texts over the characters of `alphabet`."""
-    return st.text(alphabet=sorted(set(alphabet)), min_size=min_size, max_size=max_size)

@@ -3,9 +3,8 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from dojo.strategies import Sizes, randomise, sizes, texts
+from dojo.strategies import Sizes, randomise, sizes
 
 SOME = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
@@ -77,9 +76,3 @@ def test_randomise_leaves_no_parameter_at_its_start_and_is_repeatable():
     randomise(two, Sizes({}, 3))
     assert not (one.weight == 1).any() and not (one.bias == 0).any()
     assert torch.equal(one.weight, two.weight)
-
-
-@SOME
-@given(st.data())
-def test_texts_hold_characters_of_the_alphabet(data):
-    assert set(data.draw(texts("abca"))) <= set("abc")

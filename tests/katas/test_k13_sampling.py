@@ -20,7 +20,6 @@ stops = st.integers(0, 2)
 orders = st.sampled_from([(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)])  # temperature, k, p
 BAD = [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
 bad_options = st.sampled_from(BAD)
-causes = st.sampled_from([{}, {"temperature": -1.0}, {"top_k": -2}, {"top_p": 1.5}])  # {}: the model raises
 both_modes = st.sampled_from([True, False])
 PROBABILITIES = (0.4, 0.25, 0.2, 0.1, 0.05)
 DRAWS = 400  # a token of probability 0.05 stays out of all of them once in 800 million times
@@ -96,17 +95,12 @@ class Model(nn.Module):
         super().__init__()
         self.table = nn.Parameter(table)
         self.dropout = nn.Dropout(0.5)
-        self.widths, self.modes, self.graphs = [], [], []
-        self.broken = False
+        self.widths, self.modes = [], []
 
     def forward(self, ids):
         self.widths.append(ids.shape[1])
         self.modes.append(self.dropout.training)
-        if self.broken:
-            raise ArithmeticError("the model raises")
-        logits = self.logits(ids)
-        self.graphs.append(logits.requires_grad)
-        return logits
+        return self.logits(ids)
 
 
 class Reader(Model):

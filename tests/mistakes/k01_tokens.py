@@ -12,7 +12,6 @@ DECODE = 'return "".join(self.itos[i] for i in ids)'
 PARTS = "parts = [bytes([byte]) for byte in piece]"
 LOOP = "while len(parts) > 1:"
 PAIR_RANKS = "pair_ranks = [ranks.get(left + right, math.inf) for left, right in pairwise(parts)]"
-BEST = "best = min(pair_ranks)"
 STOP = "break  # no neighbours make a token any more"
 PLACE = "i = pair_ranks.index(best)"
 MERGE = "parts[i : i + 2] = [parts[i] + parts[i + 1]]"
@@ -21,7 +20,6 @@ PATTERN = "self.pattern = regex.compile(pattern)"
 TABLE = "self.token_of = {i: token for token, i in ranks.items()}"
 PIECES = "for match in self.pattern.finditer(text):"
 COLLECT = 'ids += bpe_merge(match.group().encode("utf-8"), self.ranks)'
-JOINED = 'joined = b"".join(self.token_of[i] for i in ids)  # one character may span several tokens'
 TEXT = 'return joined.decode("utf-8", errors="replace")'
 
 MISTAKES = [

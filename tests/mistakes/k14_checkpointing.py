@@ -8,7 +8,6 @@ RENAME = "        os.replace(temporary, path)\n    finally:\n        temporary.u
 PATH = "    path = Path(path)\n"
 MODEL = '"model": model.state_dict(),\n        "optimizer"'
 MOMENTS = '"optimizer": optimizer.state_dict(),'
-STEP = '"step": step,'
 CPU_RANDOM = '"cpu_random": torch.get_rng_state(),  # dropout draws from here'
 WRITE_STATE = "write_atomically(path, state)\n"
 # Step 2

@@ -18,7 +18,6 @@ X_TICKS = "ax.set_xticks(range(len(tokens)), labels, rotation=90)"
 Y_TICKS = "ax.set_yticks(range(len(tokens)), labels)"
 RETURN = "    return ax\n"
 LABELS = "labels = [repr(token) for token in tokens]"
-FIGURE = 'ax = Figure(layout="constrained").subplots()'
 
 MISTAKES = [
     # Step 1
