@@ -74,6 +74,9 @@ def hint(kata: str, step: int) -> None:
         warn(f"{wanted.code} has no step {step}: it has {', '.join(map(str, wanted.steps))}.")
         raise SystemExit(2)
     step, hints, left = school.hint(wanted, step)
+    if not hints:
+        warn(f"There are no hints for step {step} of {wanted.code}. The lesson: {school.near(wanted.lesson)}")
+        raise SystemExit(2)
     more = f"{left} more: make hint" if left else "That was the last. make solution"
     console.print(hint_text(wanted, step, hints, f"{more} KATA={wanted.number}"))
 

@@ -203,7 +203,7 @@ class Run:
         write_text(self.folder / "sample.txt", text)
         title = f"{self.preset.name}: {self.step} steps, best validation loss {self.best:.3f}"
         loss_curve(self.folder / "loss.png", self.losses, self.evaluations, self.corpus.floor, title)
-        seen = text.strip()[:LOOKED_AT]
+        seen = text[: min(LOOKED_AT, self.preset.context_length)]
         maps = self.parts["k15"].attention_weights(self.model, torch.tensor([self.tokenizer.encode(seen)]))
         title = f"{self.preset.name}: where each character looks"
         attention_maps(self.folder / "attention.png", maps[:, 0], list(seen), self.parts["k15"].plot_attention, title)

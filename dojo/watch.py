@@ -136,8 +136,10 @@ class Loop:
 
     def hint(self) -> None:
         step, hints, left = self.school.hint(self.kata)
+        if not hints:
+            return self.say(f"There are no hints for step {step}. The lesson: {self.school.near(self.kata.lesson)}")
         more = f"{left} more: h" if left else "That was the last one. s shows the solution."
-        self.put(hint_text(self.kata, step, hints, more))
+        return self.put(hint_text(self.kata, step, hints, more))
 
     def go(self, by: int) -> None:
         katas = self.school.catalog.katas

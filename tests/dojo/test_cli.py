@@ -243,10 +243,22 @@ def test_hints_are_for_the_step_one_stands_at(fresh):
     assert "k04 · Self-attention, step 1" in fresh.verb("hint").stdout
 
 
-def test_a_step_without_hints_is_a_usage_error(fresh):
+def test_a_step_that_is_not_there_is_a_usage_error(fresh):
     result = fresh.verb("hint", "5", "--step", "9")
     assert result.exit_code == 2
     assert "k05 has no step 9: it has 1, 2, 3, 4." in result.stderr
+
+
+def test_a_lesson_without_hints_says_so(fresh):
+    lesson = fresh.kata("5").lesson
+    text = lesson.read_text(encoding="utf-8")
+    try:
+        lesson.write_text(text[: text.index("## Hints")], encoding="utf-8")
+        result = fresh.verb("hint", "5")
+    finally:
+        lesson.write_text(text, encoding="utf-8")
+    assert result.exit_code == 2
+    assert "There are no hints for step 1 of k05. The lesson: katas/k05_causal_attention/README.md" in result.stderr
 
 
 def test_the_solution_is_printed_as_it_is_without_its_markers(fresh):
