@@ -81,7 +81,7 @@ def _same(now: Any, then: Any) -> bool:
     if isinstance(then, torch.Tensor):
         if now.shape != then.shape or now.dtype != then.dtype:
             return False
-        return now.is_meta or bool(((now == then) | (now != now) & (then != then)).all())  # nan is no change
+        return now.is_meta or torch.equal(now, then) or bool(((now == then) | now.isnan() & then.isnan()).all())
     if type(then) in (list, tuple):
         return len(now) == len(then) and all(map(_same, now, then))
     if type(then) is dict:

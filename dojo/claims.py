@@ -5,21 +5,21 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import random
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-import torch
 from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
 from .catalog import find_root
 from .check import Mismatch
+from .isolation import settled
 
 Mode = Callable[[], AbstractContextManager[Any]]
 
@@ -40,8 +40,7 @@ SETTINGS = settings(
     phases=(Phase.generate, Phase.shrink),
 )
 
-
-WATCHED = 3  # on the first few examples of a claim, every call of torch is looked at; it costs as much as the rest
+SEARCHED = ("mismatch", "raised")  # failures of which the smallest is searched for
 
 
 class Stop(BaseException):
@@ -85,50 +84,63 @@ class Claim:
     step: int
     sentence: str
     law: Callable[..., None]
+    wanted: tuple[str, ...]  # the names of what the law takes
     strategies: dict[str, st.SearchStrategy[Any]]
     examples: int
     double: bool
     seconds: float
     slow: bool = False
-    _found: dict[int, list[dict[str, Any]]] = field(default_factory=dict, compare=False, repr=False)
+    costly: bool = False
 
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
-        """Check on many examples: the outcome on the smallest that fails, or a pass.
+        """Check on many examples: the outcome on the smallest that fails, or a pass."""
+        first = self.tried(kata, reference, modes, costly)
+        if first.kind not in SEARCHED or not self.strategies:
+            return first
+        outcome = self._smallest(kata, reference, modes) or first
+        outcome.leaks = first.leaks
+        return outcome
 
-        Each example is checked within `modes`; the first few within the `costly` ones as well.
+    def tried(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
+        """Check on many examples: the outcome on the first that fails, or a pass.
+
+        Each example is checked within `modes`; one of them, which one follows from the name, within `costly` as well.
         """
-        last = Outcome("passed")
+        watched = zlib.crc32(self.name.encode()) % len(self.drawn)
         leaks: set[str] = set()
-        seen = 0
-
-        def body(**example: Any) -> None:
-            nonlocal last, seen
-            seen += 1
-            outcome = self.once(kata, reference, example, (*modes, *costly) if seen <= WATCHED else modes)
+        outcome = Outcome("passed")
+        for number, example in enumerate(self.drawn):
+            outcome = self.once(kata, reference, example, (*modes, *costly) if number == watched else modes)
             leaks.update(outcome.leaks)
-            if outcome.kind == "passed":
-                return
-            last = outcome
-            raise _Fails if outcome.kind in ("mismatch", "raised") else Stop
+            if outcome.kind != "passed":
+                break
+        outcome.leaks = tuple(sorted(leaks))
+        return outcome
 
-        try:
-            self._over(self.examples, SETTINGS.phases, body)
-        except (Exception, Stop):
-            if last.kind == "passed":
-                raise
-        last.leaks = tuple(sorted(leaks))
+    def _smallest(self, kata: Any, reference: Any, modes: Sequence[Mode]) -> Outcome | None:
+        """Search for the smallest example that fails; none where the code under test does not fail again."""
+        last: Outcome | None = None
+
+        def visit(example: dict[str, Any]) -> None:
+            nonlocal last
+            outcome = self.once(kata, reference, example, modes)
+            if outcome.kind != "passed":
+                last = outcome
+                raise _Fails if outcome.kind in SEARCHED else Stop
+
+        with suppress(Exception, Stop):
+            self._over(SETTINGS.phases, visit)
         return last
 
     def once(self, kata: Any, reference: Any, example: dict[str, Any], modes: Sequence[Mode] = ()) -> Outcome:
         """Check on one example."""
         arguments = {"kata": kata, "reference": reference, **example}
-        wanted = inspect.signature(self.law).parameters
         leaks: list[str] = []
         try:
             with settled(self.double, leaks), ExitStack() as stack:
                 for mode in modes:
                     stack.enter_context(mode())
-                self.law(**{name: arguments[name] for name in wanted})
+                self.law(**{name: arguments[name] for name in self.wanted})
         except Refused as error:
             kind, failure = "refused", error
         except Missing as error:
@@ -143,41 +155,46 @@ class Claim:
             kind, failure = "passed", None
         return Outcome(kind, failure, example, tuple(leaks))
 
-    def some_examples(self, count: int) -> list[dict[str, Any]]:
-        """The first `count` examples this claim is checked on, always the same ones."""
-        if count not in self._found:
-            found: list[dict[str, Any]] = []
-            self._over(count, (Phase.generate,), lambda **example: found.append(example))
-            self._found[count] = found
-        return self._found[count]
+    @functools.cached_property
+    def drawn(self) -> tuple[dict[str, Any], ...]:
+        """The examples this claim is checked on, the simplest first; always the same ones."""
+        found: list[dict[str, Any]] = []
+        self._over((Phase.generate,), found.append)
+        return tuple(found)
 
-    def _over(self, count: int, phases: Sequence[Phase], body: Callable[..., None]) -> None:
+    def _over(self, phases: Sequence[Phase], visit: Callable[[dict[str, Any]], None]) -> None:
+        def body(**example: Any) -> None:  # what is drawn follows from the text of this function
+            visit(example)
+
         if not self.strategies:
             body()
             return
-        settings(SETTINGS, max_examples=count, phases=phases)(given(**self.strategies)(body))()
+        settings(SETTINGS, max_examples=self.examples, phases=phases)(given(**self.strategies)(body))()
 
 
 def claim(
     step: int,
     *,
-    examples: int = 12,
+    examples: int = 8,
     double: bool = False,
     seconds: float = 5.0,
     slow: bool = False,
+    costly: bool = False,
     **strategies: st.SearchStrategy[Any],
 ) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
     """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
 
     The law takes `kata` (the code under test), `reference` (the solution) and a value of each strategy, or only
     those of them that it names. With `double`, the default dtype is float64 while it runs. `seconds` is the
-    processor time after which the search for a failing example is called endless. A `slow` law (one that starts a
-    process) is checked once and plays no part in finding the mistake behind a wrong answer.
+    processor time after which the search for a failing example is called endless. A `costly` law takes part in
+    finding the mistake behind a wrong answer only where it is the one that fails; a `slow` one, which starts a process,
+    does not even then.
     """
 
     def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
         sentence = " ".join((law.__doc__ or "").split())
-        made = Claim(law.__name__, step, sentence, law, strategies, examples, double, seconds, slow)
+        wanted = tuple(inspect.signature(law).parameters)
+        made = Claim(law.__name__, step, sentence, law, wanted, strategies, examples, double, seconds, slow, costly)
 
         def test(kata: Any, reference: Any) -> None:
             outcome = made.check(kata, reference)
@@ -206,41 +223,3 @@ def unwritten_step(error: BaseException, filename: str | None) -> int:
     if frame is None or frame.tb_frame.f_code.co_filename != filename:
         return 0
     return int(said.group(1))
-
-
-@contextmanager
-def settled(double: bool, leaks: list[str]) -> Iterator[None]:
-    """Run with known global settings and seeds, put all of them back, and name in `leaks` what was left changed."""
-    generators = torch.get_rng_state(), random.getstate()
-    before = _settings()
-    torch.default_generator.manual_seed(0)  # torch.manual_seed also asks after every device, 0.5 ms a call
-    random.seed(0)
-    if double:
-        torch.set_default_dtype(torch.float64)
-    started = _settings()
-    try:
-        yield
-    finally:
-        for name, value in _settings().items():
-            if value != started[name]:
-                leaks.append(f"{name} was left at {value}")
-        _restore(before)
-        torch.set_rng_state(generators[0])
-        random.setstate(generators[1])
-
-
-def _settings() -> dict[str, Any]:
-    return {
-        "the default dtype": torch.get_default_dtype(),
-        "gradient mode": torch.is_grad_enabled(),
-        "the number of threads": torch.get_num_threads(),
-        "the working directory": os.getcwd(),
-    }
-
-
-def _restore(values: dict[str, Any]) -> None:
-    torch.set_default_dtype(values["the default dtype"])
-    torch.set_grad_enabled(values["gradient mode"])
-    if torch.get_num_threads() != values["the number of threads"]:
-        torch.set_num_threads(values["the number of threads"])
-    os.chdir(values["the working directory"])

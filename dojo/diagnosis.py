@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,8 @@ from .mistakes import Mistake, compose
 from .suite import Suite
 from .workspace import LoadError, Subject, Workspace
 
-RICHER = 6  # further examples of the failing claim
-OTHERS = 2  # examples of each other claim; one of a claim that costs so much that it is checked on fewer than MANY
-MANY = 8
+RICHER = 6  # examples of the failing claim, beside the smallest that fails
+OTHER = 1  # which example of each other claim: the first is the simplest, and too much alike for many mistakes
 SHOWN = 3  # more suspects than this are no help
 
 Suspect = tuple[Mistake, ...]  # one mistake, or two at once
@@ -67,8 +66,17 @@ class Detective:
     Its budget is in seconds of processor time, so that a busy machine says the same as an idle one.
     """
 
-    def __init__(self, kata: Kata, workspace: Workspace, suite: Suite, subject: Subject, seconds: float = 2.0):
-        self.kata, self.workspace, self.suite, self.subject = kata, workspace, suite, subject
+    def __init__(
+        self,
+        kata: Kata,
+        workspace: Workspace,
+        suite: Suite,
+        subject: Subject,
+        held: Collection[int] = (),
+        seconds: float = 2.0,
+    ):
+        """`held` are the steps that are known to hold: no mistake that is caught there was made."""
+        self.kata, self.workspace, self.suite, self.subject, self.held = kata, workspace, suite, subject, held
         self.reference = workspace.reference(kata)
         self.solution = kata.solution.read_text(encoding="utf-8")
         self.deadline = time.process_time() + seconds
@@ -79,14 +87,13 @@ class Detective:
         if claim.slow:
             return Diagnosis()
         first = Trial([(claim, outcome.example)], [outcome.evidence])
-        richer = self.trial((claim, example) for example in claim.some_examples(RICHER))
-        bank = self.suite.mistakes
+        richer = self.trial((claim, example) for example in claim.drawn[:RICHER])
+        bank = [one for one in self.suite.mistakes if self.suite.step_of(one) not in self.held]
         singles = self.consistent([(mistake,) for mistake in bank], first, richer)
         others = self.trial(
-            (other, example)
+            (other, other.drawn[min(OTHER, len(other.drawn) - 1)])
             for other in self.suite.claims
-            if other is not claim and not other.slow
-            for example in other.some_examples(OTHERS if other.examples >= MANY else 1)
+            if other is not claim and not other.slow and not other.costly and other.step not in self.held
         ).failures_first()
         if whole := self.consistent(singles, others):
             return _either(whole)

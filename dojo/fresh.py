@@ -1,6 +1,6 @@
-"""Call a function in a fresh Python process, where nothing is in memory but the code under test, loaded anew.
+"""Call a function in a fresh process, where nothing of the code under test is in memory; it is loaded there anew.
 
-It costs the import of torch, about a second, so a verdict can afford one such call.
+A process that was forked before that code was loaded is as fresh as one that is started, and need not import torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import inspect
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -20,12 +23,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .workspace import Subject
 
-CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from dojo.fresh import _answer; _answer(sys.argv[1])"
+CHILD = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from dojo.fresh import _start; _start(sys.argv[1])"
 EARLIER = re.compile(r"^\s*(from\s+(\.|katas\b)|import\s+katas\b)", re.MULTILINE)
 
 
 class FreshError(Exception):
     """What the code raised in the fresh process, or that it gave no answer."""
+
+
+_spare: socket.socket | None = None  # the way to the process that `prepare` keeps
+
+
+def prepare() -> None:
+    """Fork a process for the next `call`. Without it, and where the system cannot fork, that starts Python anew."""
+    global _spare
+    if not hasattr(os, "fork"):
+        return
+    _spare = None  # an earlier one ends when nobody can ask it any more
+    _spare, its = socket.socketpair()
+    first = os.fork()
+    if first == 0:
+        if os.fork() == 0:  # a grandchild: nobody has to wait for its end
+            _spare.close()
+            _serve(its)
+        os._exit(0)
+    os.waitpid(first, 0)
+    its.close()
 
 
 def call(kata: Subject, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()) -> Any:
@@ -43,15 +66,40 @@ def call(kata: Subject, function: Callable[..., Any], *arguments: Any, needs: Se
     job |= {"code": "\n\n".join(inspect.getsource(one) for one in (*needs, function))}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "job.json").write_text(json.dumps(job), encoding="utf-8")
-        paths = [str(Path(__file__).resolve().parent.parent), *sys.path]
-        command = [sys.executable, "-c", CHILD, folder, json.dumps(paths)]
-        done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, timeout=60)
-        if done.returncode != 0:
-            raise FreshError("in a new process: " + (done.stderr.decode(errors="replace").split("\n")[-2:] or [""])[0])
+        _ask(folder)
+        if not Path(folder, "answer.pt").is_file():
+            said = Path(folder, "error.txt")
+            why = said.read_text(encoding="utf-8") if said.is_file() else "it gave no answer"
+            raise FreshError(f"in a new process: {why}")
         return torch.load(Path(folder, "answer.pt"), weights_only=True)
 
 
-def _answer(folder: str) -> None:
+def _ask(folder: str) -> None:
+    """Let a fresh process do the job in `folder`, and wait until it has."""
+    global _spare
+    if _spare is not None:
+        with _spare:
+            _spare.sendall(folder.encode())
+            _spare.recv(1)  # nothing comes, but it ends
+        _spare = None
+    else:
+        paths = [str(Path(__file__).resolve().parent.parent), *sys.path]
+        command = [sys.executable, "-c", CHILD, folder, json.dumps(paths)]
+        subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, timeout=60)
+
+
+def _serve(asked: socket.socket) -> None:
+    """Be the process that was kept: do one job, then end."""
+    try:
+        signal.alarm(60)  # whoever asks may be gone
+        if folder := asked.recv(65536):
+            _answer(folder.decode())
+    finally:
+        os._exit(0)
+
+
+def _start(folder: str) -> None:
+    """Be a process that was started anew: do the job."""
     import torch
 
     torch.set_num_threads(1)
@@ -59,10 +107,19 @@ def _answer(folder: str) -> None:
     torch._dynamo = sys.modules["torch._dynamo"] = ModuleType("torch._dynamo")
     torch._dynamo.disable = lambda function, *_, **__: function
     torch._dynamo.graph_break = lambda *_, **__: None
-    job = json.loads(Path(folder, "job.json").read_text(encoding="utf-8"))
-    space: dict[str, Any] = {"torch": torch}
-    exec(job["code"], space)
-    torch.save(space[job["call"]](_load(job), *job["arguments"]), Path(folder, "answer.pt"))
+    _answer(folder)
+
+
+def _answer(folder: str) -> None:
+    import torch
+
+    try:
+        job = json.loads(Path(folder, "job.json").read_text(encoding="utf-8"))
+        space: dict[str, Any] = {"torch": torch}
+        exec(job["code"], space)
+        torch.save(space[job["call"]](_load(job), *job["arguments"]), Path(folder, "answer.pt"))
+    except BaseException as error:
+        Path(folder, "error.txt").write_text("".join(traceback.format_exception_only(error)).strip(), encoding="utf-8")
 
 
 def _load(job: dict[str, Any]) -> ModuleType:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from . import fresh
 from .bans import enforced
 from .catalog import Kata
 from .check import Mismatch
-from .claims import Claim, Missing, Outcome, Refused, Stop, settled, unwritten_step
+from .claims import Claim, Missing, Outcome, Refused, Stop, unwritten_step
 from .diagnosis import Detective
+from .isolation import settled
 from .limits import TimeUp, limit, out_of_memory
+from .partner import Partner
 from .progress import fingerprint
-from .show import show
+from .show import said, sentence, show
 from .suite import Suite, load_suite
 from .verdict import Verdict
 from .workspace import LoadError, Subject, Workspace
@@ -33,6 +36,8 @@ class Judgement:
         self.path = path or kata.file
         self.suite: Suite = load_suite(kata)
         self.subject: Subject | None = None
+        self.partner: Partner | None = None
+        self.held: set[int] = set()  # steps that are known to hold
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
         self.verdict.stand_ins = [{"kata": slug.split("_")[0], "names": names} for slug, names in stand_ins.items()]
@@ -41,6 +46,8 @@ class Judgement:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
         self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
         self.reference = self.workspace.reference(self.kata)
+        if any(claim.slow for claim in self.suite.claims):
+            fresh.prepare()
         self.verdict.fingerprint = fingerprint(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
@@ -55,17 +62,20 @@ class Judgement:
         except SystemExit as error:
             self._stop("error", "Your file ends the program while it is imported (sys.exit?).", error=error)
         except (Exception, Stop) as error:
-            said = "takes more memory than it may." if out_of_memory(error) else f"raises {_said(error)}"
-            self._stop("error", f"Importing your file {said}", error=error)
+            what = "takes more memory than it may." if out_of_memory(error) else f"raises {said(error)}"
+            self._stop("error", f"Importing your file {what}", error=error)
         self._note(leaks)
         return self.subject is not None
 
-    def run(self, first: int = 0) -> Verdict:
-        """Judge all steps, from step `first` on, up to the first that fails."""
+    def run(self, first: int = 0, alone: bool = True) -> Verdict:
+        """Judge all steps, from step `first` on, up to the first that fails; unless `alone`, with a second process."""
         started = time.perf_counter()
         if self.load():
+            if not alone:
+                self.partner = Partner([claim for claim in self.suite.claims if not claim.slow][1::2], self.holds)
             for step, claims in self.suite.steps.items():
                 if step < first:
+                    self.held.add(step)
                     continue
                 self.notify({"steps": self._all_steps()})
                 outcomes = self.run_step(step, claims)
@@ -77,6 +87,8 @@ class Judgement:
                     failing.sort(key=lambda pair: pair[1].kind == "not_started")
                     self.fail(*failing[0])
                     break
+        if self.partner:
+            self.partner.close()
         self.verdict.steps = self._all_steps()
         self.verdict.seconds = round(time.perf_counter() - started, 4)
         return self.verdict
@@ -85,21 +97,24 @@ class Judgement:
         """Check every claim of a step."""
         entry: dict[str, Any] = {"step": step, "title": self.kata.steps.get(step, ""), "properties": []}
         self.verdict.steps.append(entry)
-        outcomes = []
-        for claim in claims:
+        found: dict[str, tuple[Claim, Outcome]] = {}
+        seconds: dict[str, float] = {}
+        for claim in sorted(claims, key=lambda claim: self.partner is not None and self.partner.has(claim)):
             started = time.perf_counter()
-            outcome = self.check(claim)
-            status = {"passed": "passed", "not_started": "not_started"}.get(outcome.kind, "failed")
-            seconds = round(time.perf_counter() - started, 4)
-            entry["properties"].append(
-                {"name": claim.name, "claim": claim.sentence, "status": status, "seconds": seconds}
-            )
-            outcomes.append((claim, outcome))
-            if self.verdict.verdict != "passed" or outcome.kind in ("missing", "refused"):
+            taken = self.partner.took(claim) if self.partner else 0.0
+            found[claim.name] = claim, Outcome("passed") if taken else self.check(claim)
+            seconds[claim.name] = taken or time.perf_counter() - started
+            if self.verdict.verdict != "passed" or found[claim.name][1].kind in ("missing", "refused"):
                 break
-        states = [entry["status"] for entry in entry["properties"]]
+        outcomes = [found[claim.name] for claim in claims if claim.name in found]
+        for claim, outcome in outcomes:
+            status = {"passed": "passed", "not_started": "not_started"}.get(outcome.kind, "failed")
+            entry["properties"].append(_property(claim, status, seconds[claim.name]))
+        states = [part["status"] for part in entry["properties"]]
         entry["status"] = next((state for state in ("failed", "not_started") if state in states), "passed")
         entry["seconds"] = round(sum(part["seconds"] for part in entry["properties"]), 4)
+        if entry["status"] == "passed":
+            self.held.add(step)
         return outcomes
 
     def check(self, claim: Claim) -> Outcome:
@@ -107,21 +122,27 @@ class Judgement:
         assert self.subject is not None
         self.notify({"step": claim.step, "claim": claim.sentence, "property": claim.name})
         self.subject.called.clear()
-        costly = (lambda: enforced(self.suite.bans, claim.step),)
         try:
-            with limit(claim.seconds):
-                outcome = claim.check(self.subject, self.reference, (self.workspace.watching,), costly)
+            outcome = self._within_limits(claim, claim.check)
         except TimeUp as error:
             self._stop("error", f"Your code {error}", claim=claim, error=error)
             return Outcome("raised", error)
         self._note(outcome.leaks)
         return outcome
 
+    def holds(self, claim: Claim) -> bool:
+        """Whether a claim holds and nothing is to be said of it."""
+        outcome = self._within_limits(claim, claim.tried)
+        return outcome.kind == "passed" and not outcome.leaks
+
+    def _within_limits(self, claim: Claim, check: Callable[..., Outcome]) -> Outcome:
+        costly = (lambda: enforced(self.suite.bans, claim.step),)
+        with limit(claim.seconds):
+            return check(self.subject, self.reference, (self.workspace.watching,), costly)
+
     def _note(self, leaks: Iterable[str]) -> None:
-        for leak in leaks:
-            note = f"Your code changed a setting for everyone: {leak}. It was put back."
-            if note not in self.verdict.notes:
-                self.verdict.notes.append(note)
+        notes = [f"Your code changed a setting for everyone: {leak}. It was put back." for leak in leaks]
+        self.verdict.notes += [note for note in notes if note not in self.verdict.notes]
 
     def fail(self, claim: Claim, outcome: Outcome) -> None:
         """Fill the verdict in for a claim that does not hold."""
@@ -141,12 +162,11 @@ class Judgement:
         else:
             self._stop("failed", *self._what_is_wrong(error), claim=claim, error=error)
             if isinstance(error, Mismatch):
-                self.verdict.expected, self.verdict.got = (
-                    error.texts() if error.want is not None else ("", show(error.got))
-                )
+                texts = error.texts() if error.want is not None else ("", show(error.got))
+                self.verdict.expected, self.verdict.got = texts
                 self.verdict.example = {name: show(value) for name, value in error.given.items()}
             elif not self.verdict.got:
-                self.verdict.got = f"raises {_said(error)}"
+                self.verdict.got = f"raises {said(error)}"
             sizes = {name: show(value) for name, value in outcome.example.items()}
             self.verdict.example = sizes | self.verdict.example
             self._diagnose(claim, outcome)
@@ -154,25 +174,23 @@ class Judgement:
     def _what_is_wrong(self, error: BaseException) -> tuple[str]:
         assert self.subject is not None
         if isinstance(error, Mismatch):
-            return (_sentence(error.problem),)
+            return (sentence(error.problem),)
         if self.subject.line_in(error) is not None:
-            return (f"Your code raises {_said(error)}",)
-        return (f"Your code could not be used as the contract says: {_said(error)}",)
+            return (f"Your code raises {said(error)}",)
+        return (f"Your code could not be used as the contract says: {said(error)}",)
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
         self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._all_steps()}})
         try:
             with limit(10.0):
-                detective = Detective(self.kata, self.workspace, self.suite, self.subject)
+                detective = Detective(self.kata, self.workspace, self.suite, self.subject, self.held)
                 found = detective.diagnose(claim, outcome)
         except TimeUp:
             return
         self.verdict.relation = found.relation if found.mistakes else ""
-        self.verdict.diagnosis = [
-            {"name": one.name, "explanation": one.explanation, "step": self.suite.step_of(one)}
-            for one in found.mistakes
-        ]
+        told = [(one.name, one.explanation, self.suite.step_of(one)) for one in found.mistakes]
+        self.verdict.diagnosis = [dict(zip(("name", "explanation", "step"), one)) for one in told]
 
     def _stop(
         self,
@@ -186,14 +204,10 @@ class Judgement:
     ) -> None:
         self.verdict.verdict, self.verdict.message = verdict, message
         if claim is not None:
-            self.verdict.step, self.verdict.claim, self.verdict.property = (
-                step or claim.step,
-                claim.sentence,
-                claim.name,
-            )
+            self.verdict.step = step or claim.step
+            self.verdict.claim, self.verdict.property = claim.sentence, claim.name
         if error is not None:
-            self.verdict.traceback = "".join(traceback.format_exception(error))
-            line = line or self._line(error)
+            self.verdict.traceback, line = "".join(traceback.format_exception(error)), line or self._line(error)
         if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
             line = self._definition(error)
         if line is not None:
@@ -213,11 +227,8 @@ class Judgement:
         return self.subject.line_of(about.pop()) if len(about) == 1 else None
 
     def _file(self) -> str:
-        return (
-            self.path.relative_to(self.kata.root).as_posix()
-            if self.path.is_relative_to(self.kata.root)
-            else str(self.path)
-        )
+        inside = self.path.is_relative_to(self.kata.root)
+        return self.path.relative_to(self.kata.root).as_posix() if inside else str(self.path)
 
     def _code(self, line: int) -> str:
         try:
@@ -229,20 +240,11 @@ class Judgement:
         """The steps that were judged, and the others as not reached."""
         found = {entry["step"]: entry for entry in self.verdict.steps}
         for step, claims in self.suite.steps.items():
-            parts = [{"name": c.name, "claim": c.sentence, "status": "not_reached", "seconds": 0.0} for c in claims]
+            parts = [_property(claim, "not_reached") for claim in claims]
             entry = {"step": step, "title": self.kata.steps.get(step, ""), "properties": parts}
             found.setdefault(step, entry | {"status": "not_reached", "seconds": 0.0})
         return list(found.values())
 
 
-def _sentence(problem: str) -> str:
-    first = problem.split(" ")[0]
-    opening = problem[0].upper() if first.isalpha() else problem[0]  # names of functions stay as they are
-    return opening + problem[1:] + ("" if problem.endswith(("?", ".")) else ".")
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, EOFError) and "reading a line" in str(error):
-        return "EOFError: your code waits for input, and here is nobody to type it."
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."
+def _property(claim: Claim, status: str, seconds: float = 0.0) -> dict[str, Any]:
+    return {"name": claim.name, "claim": claim.sentence, "status": status, "seconds": round(seconds, 4)}

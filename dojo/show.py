@@ -75,3 +75,18 @@ def _interesting_block(value: torch.Tensor, differs: torch.Tensor | None) -> tup
         [f"{w.start}:{min(w.stop, n)}" for w, n in zip(window, value.shape[-2:])] if cropped else [":"] * len(inner)
     )
     return f"[{', '.join(index)}]", block, marks
+
+
+def sentence(problem: str) -> str:
+    """A problem as a sentence: a capital, a full stop. Names of functions stay as they are."""
+    first = problem.split(" ")[0]
+    opening = problem[0].upper() if first.isalpha() else problem[0]
+    return opening + problem[1:] + ("" if problem.endswith(("?", ".")) else ".")
+
+
+def said(error: BaseException) -> str:
+    """An error in a line: its type and the first line of its message."""
+    if isinstance(error, EOFError) and "reading a line" in str(error):
+        return "EOFError: your code waits for input, and here is nobody to type it."
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."

@@ -13,17 +13,20 @@ import gc
 import importlib
 import json
 import os
+import select
 import selectors
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .catalog import Catalog
+from .claims import Stop
 from .judgement import Judgement
 from .limits import PATIENCE, bound_resources
 from .verdict import Verdict
@@ -44,14 +47,43 @@ def main() -> None:
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()
+    rehearsals: dict[str, Iterator[None]] = {}
     with open(REQUESTS, "rb", buffering=0, closefd=False) as requests:  # `_watch` must see the next one come
         for line in requests:
             request = json.loads(line)
             answer = supervise(request) if hasattr(os, "fork") else judge(request, lambda event: None)
             print(json.dumps(answer), flush=True)
-            # The first optimizer that a process makes imports this, which takes a second. Here, after the first
-            # answer, nobody waits for it, and the children to come have it.
-            importlib.import_module("torch._dynamo")
+            if hasattr(os, "fork"):
+                rehearsal = rehearsals.setdefault(request["slug"], rehearse(request))
+                while not _waiting() and next(rehearsal, "over") != "over":
+                    pass
+
+
+def rehearse(request: dict[str, Any]) -> Iterator[None]:
+    """Judge the solution in this process, bit by bit, while the learner reads the verdict and nobody waits.
+
+    What that imports and draws and sets up for the first time, every child to come then has from the start.
+    """
+    importlib.import_module("torch._dynamo")  # the first optimizer imports it, and it takes a second
+    yield
+    if torch.accelerator.is_available():  # a backward pass would start a thread for it, and children have none then
+        return
+    catalog = Catalog(Path(request["root"]))
+    kata = catalog.by_slug(request["slug"])
+    with contextlib.suppress(Exception, Stop):  # what is wrong with a kata its verdict says
+        judgement = Judgement(kata, Workspace(catalog), kata.solution)
+        yield
+        judgement.load()
+        for claim in judgement.suite.claims:
+            yield
+            if not claim.slow:
+                judgement.check(claim)
+    gc.freeze()
+
+
+def _waiting() -> bool:
+    """Whether the next request is there, or the end of them."""
+    return bool(select.select([REQUESTS], [], [], 0)[0])
 
 
 def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:
@@ -61,7 +93,8 @@ def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:
     path = Path(request["path"]) if request.get("path") else None
     kata = catalog.by_slug(request["slug"])
     try:
-        return Judgement(kata, workspace, path, notify).run().as_dict()
+        alone = not hasattr(os, "fork") or (os.cpu_count() or 1) < 2
+        return Judgement(kata, workspace, path, notify).run(alone=alone).as_dict()
     except Exception as error:  # the machinery itself broke
         trace = traceback.format_exc()
         message = f"The judge itself failed: {type(error).__name__}: {error}. Please report it, with --traceback."

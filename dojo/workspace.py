@@ -97,6 +97,8 @@ class Workspace:
         self.solved = solved
         self.memory: dict[Any, Any] = {}  # what the known mistakes answered, for the diagnosis
         self._finder = _KataFinder(self)
+        root = catalog.root.resolve()
+        self._answers = root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives"
 
     def reference(self, kata: Kata) -> ModuleType:
         """The solution's module."""
@@ -129,8 +131,7 @@ class Workspace:
 
     def watching(self) -> AbstractContextManager[None]:
         """While this lasts, code that opens a solution or a bank of mistakes is refused."""
-        root = self.catalog.root.resolve()
-        return watching(root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives")
+        return watching(*self._answers)
 
     def _take_over(self) -> None:
         """Serve the imports of this tree, and no more those of a workspace that did so before."""
@@ -138,11 +139,12 @@ class Workspace:
             return
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _KataFinder)]
         sys.meta_path.insert(0, self._finder)
-        solutions = [str(self.catalog.root / "solutions")]
-        if getattr(sys.modules.get(REFERENCE), "__path__", None) != solutions:
+        solutions = self.catalog.root / "solutions"
+        stamp = str(solutions), [kata.solution.stat().st_mtime_ns for kata in self.catalog.katas]
+        if getattr(sys.modules.get(REFERENCE), "stamp", None) != stamp:  # of another tree, or changed since
             for name in [name for name in sys.modules if name.startswith(f"{REFERENCE}.")]:
                 del sys.modules[name]
-            _package(REFERENCE, solutions)
+            _package(REFERENCE, [str(solutions)]).stamp = stamp
 
     def _clear(self, current: Kata | None) -> None:
         self._take_over()
@@ -231,7 +233,7 @@ class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile_source(source, str(path)), module.__dict__)
 
 
-def _package(name: str, path: list[str]) -> None:
-    package = ModuleType(name)
+def _package(name: str, path: list[str]) -> Any:
+    package = sys.modules[name] = ModuleType(name)
     package.__path__ = path
-    sys.modules[name] = package
+    return package

@@ -50,7 +50,7 @@ def test_the_same_code_gets_the_same_examples():
         runs.append([])
         CLAIM.check(Code(lambda number: runs[-1].append(number) or number), None)
     assert runs[0] == runs[1]
-    assert CLAIM.some_examples(4) == CLAIM.some_examples(4)
+    assert list(CLAIM.drawn) == [{"number": number} for number in runs[0]]
 
 
 def test_what_does_not_hold_fails_on_the_smallest_example():
@@ -143,11 +143,11 @@ sys.path.insert(0, {folder!r})
 from hypothesis import strategies as st
 from dojo.claims import claim
 
-@claim(step=1, number=st.integers(), text=st.text(), share=st.floats())
+@claim(step=1, examples=80, number=st.integers(), text=st.text(), share=st.floats())
 def test_law(kata, number, text, share):
     pass
 
-print(test_law.claim.some_examples(80))
+print(test_law.claim.drawn)
 """
 
 

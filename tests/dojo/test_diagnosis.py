@@ -97,7 +97,7 @@ def bank(*swaps):
     )
 
 
-def diagnose(tmp_path, mistakes, text, seconds=30.0):
+def diagnose(tmp_path, mistakes, text, seconds=30.0, held=()):
     """What a detective with only these mistakes in his bank says of a text: (relation, names)."""
     from dojo.catalog import Catalog
 
@@ -111,7 +111,8 @@ def diagnose(tmp_path, mistakes, text, seconds=30.0):
     claim = SUITE.claim(CLAIM)
     outcome = claim.check(subject, workspace.reference(K05))
     assert outcome.kind == "mismatch"
-    found = Detective(K05, workspace, Suite(SUITE.claims[:3], (), mistakes), subject, seconds).diagnose(claim, outcome)
+    suite = Suite(SUITE.claims[:3], (), mistakes)
+    found = Detective(K05, workspace, suite, subject, held, seconds).diagnose(claim, outcome)
     return found.relation, [one.name for one in found.mistakes]
 
 
@@ -146,6 +147,11 @@ def test_a_mistake_that_cannot_be_made_or_run_is_passed_over(tmp_path):
     gone = swap("no such text", "")
     raises = swap("class CausalAttention", "1 / 0\n\n\nclass CausalAttention")
     assert diagnose(tmp_path, bank(broken, gone, raises, DIAGONAL), WRONG) == ("one", ["mistake 4"])
+
+
+def test_what_is_caught_in_a_step_that_holds_was_not_done(tmp_path):
+    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={2})[1] == ["mistake 1"]
+    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={1})[1] == []
 
 
 def test_without_time_there_is_no_diagnosis(tmp_path):

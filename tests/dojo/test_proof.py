@@ -49,6 +49,7 @@ def judge_by(name: str, kata: Kata, path):
     judgement = Judgement(kata, WORKSPACE, path)
     assert judgement.load(), judgement.verdict.message
     claim = judgement.suite.claim(name)
+    judgement.held = {step for step in judgement.suite.steps if step < claim.step}
     outcome = judgement.check(claim)
     if outcome.kind != "passed" and judgement.verdict.verdict == "passed":
         judgement.fail(claim, outcome)

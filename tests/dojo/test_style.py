@@ -8,8 +8,8 @@ import pytest
 from .trees import ROOT
 
 # Bottom to top: a module imports only from modules that stand before it. A new one takes its place here.
-GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "claims"]
-FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
+GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "isolation", "claims"]
+FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh", "partner"]
 TEXTS = ["download", "derivations", "grammar", "corpus"]
 SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]

@@ -208,7 +208,7 @@ def test_offsets_are_equally_likely(kata, size):
         raise check.Mismatch(problem, count, torch.full_like(count, size.B // offsets), alike=verdict)
 
 
-@claim(step=3, examples=2, context_length=contexts)
+@claim(step=3, costly=True, examples=2, context_length=contexts)
 def test_rows_are_drawn_independently(kata, context_length):
     """The rows of a batch have nothing to do with each other: any two offsets may meet, twice the same one too."""
     data = tokens(context_length + 3)

@@ -130,7 +130,7 @@ def test_deep_net_computes_every_call_anew(kata, size, shortcut):
             check.equal(output, want, f"the output in {mode}", x=x)
 
 
-@claim(step=1, examples=2, size=batches)
+@claim(step=1, costly=True, examples=2, size=batches)
 def test_shortcuts_keep_the_gradient_alive(kata, size):
     """At depth 20 the first layer gets about as much gradient as the last with shortcuts, and next to none without."""
     for shortcut in (True, False):

@@ -153,7 +153,7 @@ def test_tied_weights_are_one(kata, tie):
     check.equal(got, want, "the relation of the token embedding and `lm_head`", tie_weights=tie)
 
 
-@claim(step=2, examples=2, size=models(L=(2, 4)))
+@claim(step=2, costly=True, examples=2, size=models(L=(2, 4)))
 def test_parts_have_parameters_of_their_own(kata, reference, size):
     """The model has `embedding`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
     for options in ({}, {"qkv_bias": True}, {"tie_weights": True}):
@@ -235,7 +235,7 @@ def test_no_two_blocks_start_alike(kata, size):
         check.equal(torch.equal(one, two), False, f"whether `{layer}` starts alike in blocks 0 and 1")
 
 
-@claim(step=2)
+@claim(step=2, costly=True)
 def test_gpt2_small_has_its_size(kata):
     """GPT-2 small has 163,009,536 parameters, and 124,412,160 when its weights are tied."""
     for tie, want in ((False, 163_009_536), (True, 124_412_160)):
@@ -332,7 +332,7 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
     check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
 
 
-@claim(step=3)
+@claim(step=3, costly=True)
 def test_the_context_is_as_long_as_asked(kata):
     """A text may be as long as the configuration's context length, however long that is."""
     model, ids = fresh(kata, 7, 1100, 4, 2, 1), torch.arange(1100)[None] % 7

@@ -288,7 +288,7 @@ def test_step_keeps_dropout_on(kata, size):
     check.equal(model.training and model.dropout.training, True, "whether train mode is on after the step")
 
 
-@claim(step=1, examples=2, size=BATCH)
+@claim(step=1, costly=True, examples=2, size=BATCH)
 def test_step_holds_no_graph(kata, size):
     """Nothing keeps the graph of a step alive when the step is done, the returned loss included."""
     model, (x, y) = tiny(size), batch(size)
@@ -297,7 +297,7 @@ def test_step_holds_no_graph(kata, size):
     check_graphs(model, 1, f"after {len(losses)} steps, whose losses were kept")
 
 
-@claim(step=1, examples=1, seed=st.integers(0, 9))
+@claim(step=1, costly=True, examples=1, seed=st.integers(0, 9))
 def test_a_tiny_model_learns_one_batch_by_heart(kata, seed):
     """Sixty steps on one batch bring its loss close to 0."""
     size = Sizes({"B": 3, "T": 1, "D": 8, "V": 7}, seed)
@@ -603,7 +603,7 @@ def test_a_second_run_goes_on_with_the_optimizer(kata, size):
     check_weights(model, want, "after two runs of 2 steps with AdamW")
 
 
-@claim(step=4, examples=1)
+@claim(step=4, costly=True, examples=1)
 def test_a_run_is_as_long_as_asked(kata):
     """The number of steps has nothing to do with the length of data: each step draws anew."""
     size = Sizes({"B": 1, "T": 2, "D": 2})
@@ -611,7 +611,7 @@ def test_a_run_is_as_long_as_asked(kata):
     check_numbers(run(kata, size, model, sgd(model), LENGTH + 25), LENGTH + 25)
 
 
-@claim(step=4, examples=2, size=TEXT)
+@claim(step=4, costly=True, examples=2, size=TEXT)
 def test_training_holds_no_graphs(kata, size):
     """However long the training, no graphs of earlier steps are kept."""
     model = tiny(size, vocab=LENGTH)

@@ -329,7 +329,7 @@ def colour_of(ax, weight):
     return picture.to_rgba(numpy.array([float(weight)]))[0].tolist()
 
 
-@claim(step=3, examples=3, size=sizes(MAPS, **RANGES), given=st.booleans())
+@claim(step=3, costly=True, examples=3, size=sizes(MAPS, **RANGES), given=st.booleans())
 def test_the_axes_come_back(kata, size, given):
     """plot_attention returns the axes it drew on: those that it was given, or new ones."""
     with no_figure_left():
@@ -368,7 +368,7 @@ def test_colours_are_the_weights(kata, size, given):
         check.equal(got, weights, "the weights in the picture (rows: ticks of y, columns: ticks of x)", tokens=tokens)
 
 
-@claim(step=3, examples=2, size=sizes(MAPS, **LONGER))
+@claim(step=3, costly=True, examples=2, size=sizes(MAPS, **LONGER))
 def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
     """A quarter of the largest weight has another colour than three quarters of it."""
     with no_figure_left():
@@ -378,7 +378,7 @@ def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
             check.equal(colours[0] != colours[1], True, "whether a small and a large weight look different")
 
 
-@claim(step=3, examples=1, size=sizes(MAPS, **LONGER))
+@claim(step=3, costly=True, examples=1, size=sizes(MAPS, **LONGER))
 def test_plotting_leaves_the_weights_alone(kata, size):
     """plot_attention does not change the weights that it is given."""
     with no_figure_left():
