@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import re
 import signal
 import subprocess
@@ -18,13 +17,9 @@ from pathlib import Path
 
 from . import stubs
 from .catalog import Catalog, Kata
+from .git import Git, UpdateError, said
 
-SECONDS = 300  # that a remote may take
 COSMETIC = re.compile(r"^\s*# Step \d+: about \d+ lines?\.\n|\n*^# Stub [0-9a-f]{8}\b.*\n", re.MULTILINE)
-
-
-class UpdateError(Exception):
-    """There is no update. The message says why and what to do; the clone is as it was."""
 
 
 @dataclass
@@ -40,46 +35,6 @@ class Update:
     added: list[Kata] = field(default_factory=list)
     gone: list[Kata] = field(default_factory=list)
     packages: bool = False  # whether other packages are needed
-
-
-class Git:
-    """Runs git in a clone."""
-
-    def __init__(self, root: Path):
-        self.root = root
-        hidden = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # set inside git's hooks, and they mean another clone
-        self.environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        self.environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        """Run a command, whatever comes of it. Raises UpdateError where there is no git."""
-        command = ["git", "-c", "core.quotepath=false", *words]
-        try:
-            return subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, timeout=SECONDS)
-        except FileNotFoundError:
-            raise UpdateError("git is not installed, and updates come with git. See https://git-scm.com") from None
-        except subprocess.TimeoutExpired:
-            raise UpdateError(f"git {words[0]} gave no answer in {SECONDS} seconds. Try again later.") from None
-
-    def __call__(self, *words: str) -> str:
-        """What a command prints. Raises UpdateError with git's own words where it fails."""
-        done = self.run(*words)
-        if done.returncode != 0:
-            raise UpdateError(f"git {words[0]} failed: {said(done)}")
-        return done.stdout.decode(errors="replace").strip()
-
-    def lines(self, *words: str) -> list[str]:
-        """The lines that a command prints."""
-        return self(*words).splitlines()
-
-    def yes(self, *words: str) -> bool:
-        """Whether a command succeeds."""
-        return self.run(*words).returncode == 0
-
-    def content(self, commit: str, kata: Kata) -> bytes | None:
-        """The file of a kata as it is in a commit, None where it is not in it."""
-        done = self.run("show", f"{commit}:{_path(kata)}")
-        return done.stdout if done.returncode == 0 else None
 
 
 def update(root: Path) -> Update | None:
@@ -102,18 +57,11 @@ def update(root: Path) -> Update | None:
         kept = {kata: stubs.back_up(kata) for kata in written}
     except OSError as error:
         raise UpdateError(f"Your files could not be kept, so nothing was changed: {error}.") from None
-    with _uninterrupted(), _out_of_the_way(git, katas, written, new):
+    with _uninterrupted(), _out_of_the_way(git, katas, written, old, new):
         _merge(git, base, old, new, katas)
     found = Update(old, new, len(git.lines("rev-list", f"{base}..{new}")), kept)
     _compare(git, found, base, katas)
     return found
-
-
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
-    """The line in which git says what is wrong."""
-    lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()] or ["no word of why"]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    return telling[0].split(":", 1)[-1].strip().rstrip(".") + "."
 
 
 def _upstream(git: Git) -> str:
@@ -166,7 +114,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _out_of_the_way(git: Git, katas: list[Kata], written: dict[Kata, bytes], new: str) -> Iterator[None]:
+def _out_of_the_way(
+    git: Git, katas: list[Kata], written: dict[Kata, bytes], old: str, new: str
+) -> Iterator[None]:
     """Let git find the katas' files as they were committed; afterwards put back what was written."""
     paths = [_path(kata) for kata in katas]
     try:
@@ -180,9 +130,15 @@ def _out_of_the_way(git: Git, katas: list[Kata], written: dict[Kata, bytes], new
         yield
     finally:
         for kata, content in written.items():
-            if kata.solution.is_file() and (not kata.file.is_file() or kata.file.read_bytes() != content):
+            if kata.solution.is_file() and _is_gits(git, kata, old, new):
                 kata.file.parent.mkdir(parents=True, exist_ok=True)
                 kata.file.write_bytes(content)
+
+
+def _is_gits(git: Git, kata: Kata, *commits: str) -> bool:
+    """Whether a kata's file is gone, or as it is in one of these commits; if not, the learner saved it meanwhile."""
+    there = kata.file.read_bytes() if kata.file.is_file() else None
+    return there is None or there in [git.content(commit, _path(kata)) for commit in commits]
 
 
 def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
@@ -197,7 +153,7 @@ def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
         raise UpdateError(_refused(done))
     try:
         for kata in katas:
-            if git.content(old, kata) != git.content(base, kata):
+            if git.content(old, _path(kata)) != git.content(base, _path(kata)):
                 _settle(git, kata, old, new)
         if conflicts := git.lines("diff", "--name-only", "--diff-filter=U"):
             raise UpdateError(
@@ -212,8 +168,8 @@ def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
 
 def _settle(git: Git, kata: Kata, old: str, new: str) -> None:
     """Decide a file that was committed on both sides: the learner's, unless it is a stub or the kata is gone."""
-    mine = git.content(old, kata)
-    if git.content(new, kata) is None:
+    mine = git.content(old, _path(kata))
+    if git.content(new, _path(kata)) is None:
         git("rm", "--quiet", "--force", "--ignore-unmatch", "--", _path(kata))
     else:
         stub = mine is None or stubs.untouched(mine.decode(errors="replace"))
@@ -235,7 +191,7 @@ def _compare(git: Git, found: Update, base: str, katas: list[Kata]) -> None:
     found.added, found.gone = [one for one in there if one not in katas], [one for one in katas if one not in there]
     found.packages = bool(git.lines("diff", "--name-only", base, found.new, "--", "pyproject.toml", "constraints.txt"))
     for kata in [kata for kata in katas if kata in there]:
-        before, after = (git.content(commit, kata) or b"" for commit in (base, found.new))
+        before, after = (git.content(commit, _path(kata)) or b"" for commit in (base, found.new))
         if before != after and kata not in found.kept:
             found.renewed.append(kata)
         if before == after or kata not in found.kept:

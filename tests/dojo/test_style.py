@@ -10,7 +10,7 @@ from .trees import ROOT
 # Bottom to top: a module imports only from modules that stand before it. A new one takes its place here.
 GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "isolation", "claims"]
 FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh", "partner"]
-TEXTS = ["download", "derivations", "grammar", "corpus"]
+TEXTS = ["git", "download", "derivations", "grammar", "corpus"]
 SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
 TOP = ["upkeep", "events", "watch", "cli", "__main__", "notebook", "__init__"]  # `__init__` holds what IPython calls

@@ -405,3 +405,17 @@ def test_an_interrupt_waits_until_the_clone_is_whole(authors, learner, monkeypat
     before = signal.getsignal(signal.SIGINT)  # ignored, where a shell started the tests in the background
     assert learner.update().exit_code == 0 and learner.file.read_text() == WORK
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_is_saved_while_git_works_is_not_overwritten(authors, learner, monkeypatch):
+    learner.write()
+    authors.push(authors.kata("k01_add", STRICTER))
+    merge = updates._merge
+
+    def saved_meanwhile(*arguments):
+        merge(*arguments)
+        learner.file.write_text(WORK + "# and more\n")
+
+    monkeypatch.setattr(updates, "_merge", saved_meanwhile)
+    assert learner.update().exit_code == 0
+    assert learner.file.read_text() == WORK + "# and more\n"
