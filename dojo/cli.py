@@ -54,9 +54,9 @@ def watch(kata: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback.")
 def test(kata: str, as_json: bool, traceback: bool) -> None:
-    """Judge a kata; without a name, every kata in order up to the first that is not solved."""
+    """Judge a kata; without a name, all but optional ones in order, to the first that is not solved."""
     school = School()
-    katas = [school.find(kata)] if kata else school.catalog.katas
+    katas = [school.find(kata)] if kata else school.catalog.required
     passed = _judge_all(school, katas, as_json, traceback)
     if not kata and passed and not as_json:
         console.print("\nEvery kata is solved. Train the GPT that you built: make train", style="bold green")
