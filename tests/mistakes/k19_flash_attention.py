@@ -380,6 +380,18 @@ MISTAKES = [
         a tile is enough.""",
     ),
     mistake(
+        "one query after the other",
+        swap(ROWS, ROWS.replace("range(0, query.shape[-2], block)", "range(query.shape[-2])")),
+        swap("rows = query[..., first : first + block, :]", "rows = query[..., first : first + 1, :]"),
+        swap(
+            TILES,
+            "for start in [0]:\n            tile = slice(0, first + 1)\n            scores = tile_scores(rows, ",
+        ),
+        caught_by=SMALL,
+        explanation="""Each query by itself meets all of its keys at once. It takes little memory, but no sum is kept from
+        tile to tile, and a processor is fed one row at a time.""",
+    ),
+    mistake(
         "a mask for the whole sequence",
         swap(ROWS, "tokens = query.shape[-2]\n    hidden = torch.ones(tokens, tokens).triu(1).bool()\n    " + ROWS),
         swap(
