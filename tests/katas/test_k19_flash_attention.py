@@ -57,7 +57,7 @@ def some_grad(size, tokens):
 # --- Step 1: a tile --------------------------------------------------------------------------------------------
 
 
-@claim(step=1, size=sizes("h B R C d", **TILES), first_query=st.integers(0, 9), first_key=st.integers(0, 9), examples=8)
+@claim(step=1, size=sizes("d h B R C", **TILES), first_query=st.integers(0, 9), first_key=st.integers(0, 9), examples=8)
 def test_tile_is_a_part_of_the_whole_matrix_of_scores(kata, size, first_query, first_key):
     """The scores of a tile are query · key / √d, and −∞ where the key's position in the sequence is the later one."""
     query, key = size.normal("B h R d").double(), size.normal("B h C d").double()
