@@ -228,7 +228,7 @@ def test_training_reaches_every_layer(kata, reference, size):
         check.equal(got, want, f"the gradient of `{name}`", tolerance=1e-4)
 
 
-@claim(step=3, size=sizes(HEADS, **RANGES), examples=1)
+@claim(step=3, size=sizes(HEADS, **RANGES), examples=1, costly=True)
 def test_what_forward_makes_is_on_the_device_of_x(kata, size):
     """What forward makes, positions and mask, it makes on the device of x: it runs on a GPU as on a CPU."""
     devices, got = _Devices(), None
@@ -243,7 +243,7 @@ def test_what_forward_makes_is_on_the_device_of_x(kata, size):
     check.equal(got.device.type, "meta", "the device of the output, for x on the device meta")
 
 
-@claim(step=3, size=sizes("n h d_in", n=(2, 4)), examples=1, seconds=30.0)
+@claim(step=3, size=sizes("n h d_in", n=(2, 4)), examples=1, seconds=30.0, costly=True)
 def test_no_sequence_is_too_long(kata, size):
     """There is no longest sequence: 2,100 tokens are taken as 10 are."""
     module = attention(kata, size)
