@@ -316,8 +316,8 @@ MISTAKES = [
         swap(TURN_QUERY, "query = query.clone()"),
         swap(TURN_KEY, "key = key.clone()"),
         caught_by="test_output_is_attention_over_turned_queries_and_keys",
-        explanation="""Neither queries nor keys are turned. This is the attention of k06, which cannot tell one order of
-        earlier tokens from another.""",
+        explanation="""Neither queries nor keys are turned, or all tokens of a head alike, which no dot product notices. This
+        is the attention of k06, which cannot tell one order of earlier tokens from another.""",
     ),
     mistake(
         "the keys are turned backwards",
@@ -368,13 +368,6 @@ MISTAKES = [
         caught_by="test_values_are_not_turned",
         explanation="""The input is turned before the projections. They mix all channels, so the score of two tokens no
         longer follows from their distance, and the values are turned as well.""",
-    ),
-    mistake(
-        "heads are taken for positions",
-        swap(MAKE_ANGLES, "angles = rotary_angles(torch.arange(self.num_heads), query.shape[-1], self.base)[:, None]"),
-        caught_by="test_output_is_attention_over_turned_queries_and_keys",
-        explanation="""Each head is turned by an angle of its own, and all its tokens alike. Within a head nothing
-        distinguishes the positions.""",
     ),
     mistake(
         "attention ignores the base",
