@@ -4,7 +4,6 @@ import torch
 
 
 def adamw_step(weight, gradient, mean, square, step, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
-    results = [torch.empty_like(weight) for _ in range(3)]
     flat = [tensor.reshape(-1) for tensor in (weight, gradient, mean, square)]
     outs = [torch.empty(weight.numel(), dtype=weight.dtype) for _ in range(3)]
     for i in range(weight.numel()):
