@@ -165,13 +165,14 @@ def train(preset: str, impl: str, resume: bool) -> None:
 @click.option("--preset", default="", help="Of which run; else the latest.")
 @click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write.")
 @click.option("--seed", type=int, help="The same seed writes the same text.")
-def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
+@click.option("--count", default=1, type=click.IntRange(min=1), help="How many texts, written side by side.")
+def sample(prompt: str, preset: str, characters: int, seed: int | None, count: int) -> None:
     """Let the trained GPT continue a text."""
     from . import graduation
 
     school = School()
     solved = school.progress.solved(school.catalog)
-    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
+    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, count, console))
 
 
 for verb in (upkeep.progress, upkeep.update, upkeep.doctor):

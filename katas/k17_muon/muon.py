@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def adamw_step(
@@ -90,4 +90,4 @@ class Muon(torch.optim.Optimizer):
         raise NotImplementedError("step 4")
 
 
-# Stub 592a08fe. `make reset` brings it back; you may delete this line.
+# Stub 03966a2c. `make reset` brings it back; you may delete this line.

@@ -6,7 +6,7 @@ from torch import nn
 
 from dojo import check
 from dojo.claims import claim
-from dojo.strategies import Sizes, randomise, sizes
+from dojo.strategies import randomise, sizes
 
 BANS = []
 CLOSE = 1e-10  # of the largest logit, in double precision: what a cached pass may be away from a full one
@@ -449,7 +449,7 @@ CHANGES = {
 
 @claim(step=4, examples=2, size=MODEL, double=True)
 def test_another_text_is_read_anew(kata, size):
-    """A text that is not the one before with more tokens at its end gets its own logits; nothing is left of the other."""
+    """A text that is not the one before with more at its end gets its own logits; nothing is left of the other."""
     model, ids = gpt(size, 6), size.ids("B 3", 8)
     reader, before = reader_of(kata, model, size, 6), logits_after(model, ids)
     for change, other in CHANGES.items():
