@@ -652,7 +652,7 @@ MISTAKES = [
     mistake(
         "only the length is compared",
         swap(ANEW, "if held == 0 or held >= T or B != len(self.seen):"),
-        caught_by="test_another_text_is_read_anew",
+        caught_by="test_a_longer_text_that_began_otherwise_is_read_anew",
         explanation="""A longer text is taken for the last one with something added. It may be another text.""",
     ),
     mistake(
@@ -661,13 +661,13 @@ MISTAKES = [
             ANEW,
             "if held == 0 or held >= T or B != len(self.seen) or not torch.equal(ids[:, held - 1], self.seen[:, -1]):",
         ),
-        caught_by="test_another_text_is_read_anew",
+        caught_by="test_a_longer_text_that_began_otherwise_is_read_anew",
         explanation="""Two texts are taken for one when a single token agrees. All that is in the caches has to.""",
     ),
     mistake(
         "only the first row is compared",
         swap(ANEW, "if held == 0 or held >= T or B != len(self.seen) or not torch.equal(ids[0, :held], self.seen[0]):"),
-        caught_by="test_another_text_is_read_anew",
+        caught_by="test_a_longer_text_that_began_otherwise_is_read_anew",
         explanation="""The first row decides for all. Another row may hold another text.""",
     ),
     mistake(
