@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 # Vocabulary, context length, width, heads, layers; batch, prompt, new tokens.
-SMALL = ((65, 256, 128, 4, 4), (1, 64, 128))
+SMALL = ((65, 256, 128, 4, 4), (1, 64, 64))
 BATCH = ((65, 256, 128, 4, 4), (8, 32, 32))
 GPT2 = ((50257, 1024, 768, 12, 12), (1, 512, 1))
 WHOLE = (GPT2[0], (1, 512, 64))

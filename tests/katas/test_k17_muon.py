@@ -359,6 +359,7 @@ class Bench:
         self.weights = [nn.Parameter(start.clone()) for start in self.starts]
         gradients = [gradients_of(size, count + 1, names) for names in shapes]
         self.gradients = [ones[i % 2 :][:count] for i, ones in enumerate(gradients)]  # none like another's
+        self.gradients[-1][1] = torch.zeros_like(self.gradients[-1][1])  # which is not the same as none
 
     def run(self, optimizer, numbers, without=()):
         """Take these steps, in which the weights `without` have no gradient."""
@@ -443,6 +444,7 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(kata, size):
     file = io.BytesIO()
     torch.save(first.state_dict(), file)
     file.seek(0)
+    bench.weights = [nn.Parameter(weight.detach().clone()) for weight in bench.weights]  # as in a fresh process
     second = make(kata, bench.weights)
     second.load_state_dict(torch.load(file, weights_only=True))
     bench.run(second, [2])

@@ -439,12 +439,16 @@ def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
             check.equal(got, want, f"the last logits for {end} tokens", tolerance=CLOSE, ids=ids[:, :end])
 
 
-@claim(step=4, examples=2, size=MODEL, double=True)
-def test_what_was_read_is_not_read_again(kata, size):
+@claim(step=4, examples=2, size=ROWS, pads=st.sampled_from([0, 1]), double=True)
+def test_what_was_read_is_not_read_again(kata, size, pads):
     """Once a token has been read its embedding plays no part any more: its keys and values are in the caches."""
     model = gpt(size, 6)
-    ids = torch.arange(6).expand(size.B, 6)  # no token comes twice
-    wanted = {end: logits_after(model, ids[:, :end]) for end in (4, 5, 6)}
+    ids = torch.arange(6).repeat(size.B, 1)  # no token comes twice
+    ids[-1, :pads] = -1
+    wanted = {}
+    for end in (4, 5, 6):
+        rows = logits_after(model, ids[:-1, :end]), logits_after(model, ids[-1:, pads:end])
+        wanted[end] = torch.cat(rows)
     reader = reader_of(kata, model, size, 6)
     last(reader, ids[:, :3], size.V)
     for end, want in wanted.items():
@@ -453,6 +457,18 @@ def test_what_was_read_is_not_read_again(kata, size):
         got = last(reader, ids[:, :end], size.V)
         what = f"the last logits for {end} tokens, when the embeddings of those before have changed,"
         check.equal(got, want, what, tolerance=CLOSE, ids=ids[:, :end])
+
+
+@claim(step=4, examples=1, size=MODEL, double=True)
+def test_two_readers_do_not_disturb_each_other(kata, size):
+    """Two stand-ins that read in turns each keep to their own text."""
+    model = gpt(size, 5, layers=1)
+    texts = [size.ids("B 3", size.V, salt=salt) for salt in ("one", "two")]
+    readers = [reader_of(kata, model, size, 5) for _ in texts]
+    for end in (2, 3):
+        for number, (ids, reader) in enumerate(zip(texts, readers), start=1):
+            got, want = last(reader, ids[:, :end], size.V), logits_after(model, ids[:, :end])
+            check.equal(got, want, f"the last logits of text {number} after {end} tokens", tolerance=CLOSE, ids=ids)
 
 
 def other_last_row(ids):
@@ -483,6 +499,16 @@ def test_a_longer_text_that_began_otherwise_is_read_anew(kata, size):
         size,
         {change: lambda ids, make=make: torch.cat([make(ids), ids], 1) for change, make in BEGINNINGS.items()},
     )
+
+
+@claim(step=4, examples=1, size=ROWS, double=True)
+def test_ids_that_change_in_place_are_noticed(kata, size):
+    """What was read is remembered as it was: others may be written into the same tensor."""
+    model, ids = gpt(size, 5, layers=1), size.ids("B 5", size.V).contiguous()
+    reader = reader_of(kata, model, size, 5)
+    last(reader, ids[:, :3], size.V)
+    ids[:, 1] = (ids[:, 1] + 1) % size.V
+    check.equal(last(reader, ids, size.V), logits_after(model, ids), "the last logits", tolerance=CLOSE, ids=ids)
 
 
 @claim(step=4, examples=2, size=ROWS, double=True)
@@ -524,11 +550,12 @@ def test_prompts_of_several_lengths_are_continued_each_by_itself(kata, size, len
 
 @claim(step=4, examples=1, size=MODEL, seed=st.integers(0, 9), double=True)
 def test_sampling_takes_the_options_of_generate(kata, size, seed):
-    """The options of k13's generate hold: top_k, stop_id, temperature and the generator."""
+    """The options of k13's generate hold: temperature, top_k, top_p, stop_id and the generator."""
     model, ids = gpt(size, 6, layers=1), size.ids("B 2", size.V).repeat(4, 1)
     sizes = {"num_heads": size.h, "context_length": 6}
     best = greedy_alone(model, ids, 3, 6)
-    check.exactly(kata.generate_cached(model, ids, 3, **sizes, top_k=1), best, "the text with top_k=1")
+    for options in ({"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-4}):
+        check.exactly(kata.generate_cached(model, ids, 3, **sizes, **options), best, f"the text with {options}")
     stop = best[0, 2].item()
     got = kata.generate_cached(model, ids, 3, **sizes, temperature=0, stop_id=stop)
     check.instance(got, torch.Tensor, "generate_cached(…)")

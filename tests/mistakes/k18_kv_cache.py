@@ -622,6 +622,20 @@ MISTAKES = [
         nothing is gained.""",
     ),
     mistake(
+        "a padded text is always read anew",
+        swap(ANEW, ANEW.replace("if held == 0", "if bool((ids == PAD).any()) or held == 0")),
+        caught_by="test_what_was_read_is_not_read_again",
+        explanation="""Where there is padding the caches are thrown away with each call. The answer is right, and nothing is
+        gained.""",
+    ),
+    mistake(
+        "one set of caches for all stand-ins",
+        swap(FRESH, FRESH.replace("self.caches =", "CachedGPT.caches =")),
+        caught_by="test_two_readers_do_not_disturb_each_other",
+        explanation="""The caches belong to the class, so that two stand-ins write into the same ones. Each reads a text of
+        its own.""",
+    ),
+    mistake(
         "the whole text is read into the caches again",
         swap(READ, READ.replace("ids[:, held:]", "ids")),
         caught_by="test_a_growing_text_gets_the_logits_of_the_model",
@@ -641,6 +655,13 @@ MISTAKES = [
         caught_by="test_a_growing_text_gets_the_logits_of_the_model",
         explanation="""What the caches hold and what is noted as seen are no longer the same. The next call reads tokens
         again that are in the caches.""",
+    ),
+    mistake(
+        "what was seen is the caller's",
+        swap(REMEMBER, "self.seen = ids"),
+        caught_by="test_ids_that_change_in_place_are_noticed",
+        explanation="""The ids that were read are kept as they came, without a copy. Where the caller writes others into that
+        tensor, they seem to have been read.""",
     ),
     mistake(
         "never read anew",
