@@ -73,7 +73,7 @@ train: $(READY)
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
-	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET))
+	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET)) $(if $(COUNT),--count $(COUNT))
 
 stubs: $(READY)
 	@$(DOJO) stubs

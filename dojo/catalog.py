@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
+OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
 
 
@@ -76,6 +77,11 @@ class Kata:
         return found.group(1).strip() if found else self.name.replace("_", " ").capitalize()
 
     @property
+    def optional(self) -> bool:
+        """Whether one may leave it out: its lesson says "*Black belt: optional.*" right below the title."""
+        return OPTIONAL.search(self.text) is not None
+
+    @property
     def takeaway(self) -> str:
         """What one has learned, in a line."""
         return " ".join(section(self.text, "## What you take away").split())
@@ -109,6 +115,15 @@ class Catalog:
         folders = (root / "solutions").glob("k*_*")
         found = [Kata(root, path.name) for path in folders if SLUG.fullmatch(path.name)]
         self.katas = sorted((kata for kata in found if kata.solution.is_file()), key=lambda kata: kata.number)
+
+    @property
+    def required(self) -> list[Kata]:
+        """Those that count: the GPT is built of them."""
+        return [kata for kata in self.katas if not kata.optional]
+
+    @property
+    def optional(self) -> list[Kata]:
+        return [kata for kata in self.katas if kata.optional]
 
     def find(self, text: str) -> Kata:
         """The kata called `text`: 5, 05, k05, causal_attention or k05_causal_attention. Raises UnknownKata."""

@@ -54,9 +54,9 @@ def watch(kata: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback.")
 def test(kata: str, as_json: bool, traceback: bool) -> None:
-    """Judge a kata; without a name, every kata in order up to the first that is not solved."""
+    """Judge a kata; without a name, all but optional ones in order, to the first that is not solved."""
     school = School()
-    katas = [school.find(kata)] if kata else school.catalog.katas
+    katas = [school.find(kata)] if kata else school.catalog.required
     passed = _judge_all(school, katas, as_json, traceback)
     if not kata and passed and not as_json:
         console.print("\nEvery kata is solved. Train the GPT that you built: make train", style="bold green")
@@ -165,13 +165,14 @@ def train(preset: str, impl: str, resume: bool) -> None:
 @click.option("--preset", default="", help="Of which run; else the latest.")
 @click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write.")
 @click.option("--seed", type=int, help="The same seed writes the same text.")
-def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
+@click.option("--count", default=1, type=click.IntRange(min=1), help="How many texts, written side by side.")
+def sample(prompt: str, preset: str, characters: int, seed: int | None, count: int) -> None:
     """Let the trained GPT continue a text."""
     from . import graduation
 
     school = School()
     solved = school.progress.solved(school.catalog)
-    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
+    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, count, console))
 
 
 for verb in (upkeep.progress, upkeep.update, upkeep.doctor):

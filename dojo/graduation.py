@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,7 +18,7 @@ from rich.text import Text
 from . import download
 from .catalog import Catalog
 from .download import DataError
-from .presets import PRESETS, build_model, continue_text, parts
+from .presets import PRESETS, Preset, build_model, parts, write
 from .training import Interrupted, Run, TrainingError
 
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
@@ -67,9 +71,13 @@ def sample(
     name: str,
     characters: int,
     seed: int | None,
+    count: int,
     console: Console,
 ) -> int:
-    """Print the prompt and what the best model of a run writes after it; the exit status."""
+    """Print the prompt and what the best model of a run writes after it, `count` times; the exit status.
+
+    A single text is shown as it is written, several when they are done.
+    """
     folders = [catalog.root / "runs" / preset for preset in ([name] if name else PRESETS)]
     found = [folder for folder in folders if (folder / "best.pt").is_file()]
     if not found:
@@ -78,28 +86,43 @@ def sample(
     folder = max(found, key=lambda folder: (folder / "best.pt").stat().st_mtime)
     modules, _ = parts(catalog, solved)
     try:
-        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-        preset = PRESETS[history["preset"]]
-        tokenizer = modules["k01"].CharTokenizer(history["vocabulary"])
-        model = build_model(modules, preset, tokenizer.vocab_size)
-        modules["k14"].load_checkpoint(folder / "best.pt", model)
+        preset, tokenizer, model = _trained(modules, folder)
     except (OSError, ValueError, KeyError, modules["k14"].CheckpointError) as error:
         console.print(Text(f"The run in {folder} cannot be used: {error}", "red"))
         return 1
     generator = torch.Generator()
     generator.manual_seed(seed) if seed is not None else generator.seed()
+    prompt = prompt or "\n"
     try:
-        text = continue_text(modules, model, tokenizer, prompt or "\n", characters, preset, generator)
+        columns = write(modules, model, tokenizer, prompt, characters, preset, generator, count=count)
     except ValueError as error:
-        console.print(
-            Text(
-                f"The prompt cannot be continued: {error}. The model knows only the characters it was trained on.",
-                "red",
-            )
-        )
+        only = "The model knows only the characters it was trained on."
+        console.print(Text(f"The prompt cannot be continued: {error}. {only}", "red"))
         return 2
-    print(text)
+    _show(columns, prompt, count)
     return 0
+
+
+def _trained(modules: dict[str, ModuleType], folder: Path) -> tuple[Preset, Any, torch.nn.Module]:
+    """The preset, the tokenizer and the best model of a run."""
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    preset = PRESETS[history["preset"]]
+    tokenizer = modules["k01"].CharTokenizer(history["vocabulary"])
+    model = build_model(modules, preset, tokenizer.vocab_size)
+    modules["k14"].load_checkpoint(folder / "best.pt", model)
+    return preset, tokenizer, model
+
+
+def _show(columns: Iterator[list[str]], prompt: str, count: int) -> None:
+    """Print texts that come in character by character: a single one at once, on a terminal, several one by one."""
+    if count == 1:
+        print(prompt, end="")
+        for (character,) in columns:
+            print(character, end="", flush=sys.stdout.isatty())
+        print()
+        return
+    for number, rest in enumerate(zip(*columns), start=1):
+        print(f"--- {number} of {count}\n{prompt}{''.join(rest)}")
 
 
 def _introduce(run: Run, catalog: Catalog, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -74,3 +74,33 @@ def continue_text(
     ids = torch.tensor([tokenizer.encode(prompt)])
     options = {"context_length": preset.context_length, "temperature": temperature, "generator": generator}
     return tokenizer.decode(parts["k13"].generate(model, ids, characters, **options)[0].tolist())
+
+
+def write(
+    parts: dict[str, ModuleType],
+    model: torch.nn.Module,
+    tokenizer: Any,
+    prompt: str,
+    characters: int,
+    preset: Preset,
+    generator: torch.Generator | None = None,
+    temperature: float = 0.8,
+    count: int = 1,
+) -> Iterator[list[str]]:
+    """What the model writes after the prompt, a character at a time, of `count` texts at once.
+
+    A single text is that of `continue_text` with an equal generator. What was read is kept (k18) for as long as the
+    text fits into the context; past it every position moves with each character, and the window is read anew.
+    Raises ValueError, at once, for a character the model does not know.
+    """
+    ids = torch.tensor([tokenizer.encode(prompt)]).repeat(count, 1)  # (count, T)
+    options = {"context_length": preset.context_length, "temperature": temperature, "generator": generator}
+
+    def texts(ids: torch.Tensor) -> Iterator[list[str]]:
+        cached = parts["k18"].CachedGPT(model, preset.num_heads, preset.context_length)
+        for _ in range(characters):
+            reader = cached if ids.shape[1] <= preset.context_length else model
+            ids = parts["k13"].generate(reader, ids, 1, **options)
+            yield [tokenizer.decode([token]) for token in ids[:, -1].tolist()]
+
+    return texts(ids)

@@ -21,6 +21,7 @@ STATUS = {
     "started": ("…", "", "yellow"),
     "untouched": ("·", "", "dim"),
 }
+BLACK_BELT = "Black belt, optional"
 STEPS = {"passed": "passed", "failed": "failed", "broken": "passed before, fails now", "not_started": "not started"}
 
 
@@ -88,60 +89,88 @@ class School:
 
     @property
     def next(self) -> Kata | None:
-        """The first kata that is not solved."""
-        return next((kata for kata in self.catalog.katas if self.progress.status(kata) != "solved"), None)
+        """The first kata that is not solved; an optional one never."""
+        return self._unsolved(self.catalog.required)
+
+    @property
+    def suggested(self) -> Kata | None:
+        """What to go on with: the next kata or, once there is none, the first optional one that is not solved."""
+        return self.next or self._unsolved(self.catalog.optional)
+
+    def _unsolved(self, katas: list[Kata]) -> Kata | None:
+        return next((kata for kata in katas if self.progress.status(kata) != "solved"), None)
+
+    def solved(self, katas: list[Kata]) -> str:
+        """How many of these are solved: 3 of 15."""
+        return f"{sum(self.progress.status(kata) == 'solved' for kata in katas)} of {len(katas)}"
 
     def wanted(self, name: str) -> Kata:
         """The kata called `name`, or the next one where no name is given."""
         if name:
             return self.find(name)
-        if self.next is None:
+        if self.suggested is None:
             console.print("Every kata is solved. Train the GPT that you built: make train")
             raise SystemExit(0)
-        return self.next
+        return self.suggested
 
 
 def board(school: School) -> Text:
-    """Every kata, solved or not, and what is next."""
-    katas = school.catalog.katas
-    solved = sum(school.progress.status(kata) == "solved" for kata in katas)
-    shown = Text(f"GPT katas: {solved} of {len(katas)} solved\n\n", "bold")
+    """Every kata, solved or not, the optional ones apart, and what is next."""
+    required, optional = school.catalog.required, school.catalog.optional
+    shown = Text(f"GPT katas: {school.solved(required)} solved\n\n", "bold").append_text(_rows(school, required))
+    if optional:
+        shown.append(f"\n{BLACK_BELT}: {school.solved(optional)} solved\n\n").append_text(_rows(school, optional))
+    if school.next is None:
+        shown.append("\nEvery kata is solved. Train the GPT that you built: make train", "not bold")
+    if kata := school.suggested:
+        what = "Next" if kata is school.next else "For a black belt"
+        lesson, number = school.near(kata.lesson), kata.number
+        shown.append(f"\n{what}: {kata.code}. Read {lesson}, then make test KATA={number}", "not bold")
+    return shown
+
+
+def _rows(school: School, katas: list[Kata]) -> Text:
+    """A line for each kata: its mark, its title, how far it is."""
+    rows, suggested = Text(), school.suggested
     for kata in katas:
         mark, _, style = STATUS[school.progress.status(kata)]
-        arrow = "→" if kata is school.next else " "
-        shown.append(f"{arrow} {mark} {kata.code}  {kata.title:<32}", "not bold " + style.replace("dim", ""))
-        shown.append(school.standing(kata) + "\n", "not bold dim")
-    if school.next is not None:
-        lesson, number = school.near(school.next.lesson), school.next.number
-        shown.append(f"\nNext: {school.next.code}. Read {lesson}, then make test KATA={number}", "not bold")
-    else:
-        shown.append("\nEvery kata is solved. Train the GPT that you built: make train", "not bold")
-    return shown
+        arrow = "→" if kata is suggested else " "
+        rows.append(f"{arrow} {mark} {kata.code}  {kata.title:<32}", "not bold " + style.replace("dim", ""))
+        rows.append(school.standing(kata) + "\n", "not bold dim")
+    return rows
 
 
 def show_progress(school: School) -> None:
     """Print the record in words: for each kata how far it is, its attempts and when; for one under way its steps."""
-    katas, progress = school.catalog.katas, school.progress
-    solved = sum(progress.status(kata) == "solved" for kata in katas)
-    attempts = count(sum(map(progress.attempts, katas)), "attempt")
-    console.print(f"{solved} of {len(katas)} katas solved, {attempts}\n", style="bold")
-    for kata in katas:
-        entry, status = progress.katas.get(kata.slug, {}), progress.status(kata)
-        said = [school.standing(kata) or "not started"]
-        if status != "started" and progress.attempts(kata):
-            said.append(count(progress.attempts(kata), "attempt"))
-        if hints := sum(entry.get("hints", {}).values()):
-            said.append(count(hints, "hint"))
-        if "solved_at" in entry:
-            said.append(f"solved on {_local(entry['solved_at'])}")
-        if status != "solved" and "at" in entry:
-            said.append(f"last tried on {_local(entry['at'])}")
-        console.print(f"{kata.code} · {kata.title}: {', '.join(said)}", style=STATUS[status][2].replace("dim", ""))
-        for step, title in kata.steps.items() if status in ("started", "broken") else []:
-            words = STEPS.get(entry.get("steps", {}).get(str(step), ""), "not reached yet")
-            if step == progress.step(kata) and progress.tries(kata) > 1:
-                words += f", {progress.tries(kata)} times in a row at the same claim"
-            console.print(f"    step {step} · {title}: {words}", style="dim")
+    required, optional = school.catalog.required, school.catalog.optional
+    attempts = count(sum(map(school.progress.attempts, school.catalog.katas)), "attempt")
+    console.print(f"{school.solved(required)} katas solved, {attempts}\n", style="bold")
+    for kata in required:
+        _show_progress_of(school, kata)
+    if optional:
+        console.print(f"\n{BLACK_BELT}: {school.solved(optional)} solved\n", style="bold")
+    for kata in optional:
+        _show_progress_of(school, kata)
+
+
+def _show_progress_of(school: School, kata: Kata) -> None:
+    progress = school.progress
+    entry, status = progress.katas.get(kata.slug, {}), progress.status(kata)
+    said = [school.standing(kata) or "not started"]
+    if status != "started" and progress.attempts(kata):
+        said.append(count(progress.attempts(kata), "attempt"))
+    if hints := sum(entry.get("hints", {}).values()):
+        said.append(count(hints, "hint"))
+    if "solved_at" in entry:
+        said.append(f"solved on {_local(entry['solved_at'])}")
+    if status != "solved" and "at" in entry:
+        said.append(f"last tried on {_local(entry['at'])}")
+    console.print(f"{kata.code} · {kata.title}: {', '.join(said)}", style=STATUS[status][2].replace("dim", ""))
+    for step, title in kata.steps.items() if status in ("started", "broken") else []:
+        words = STEPS.get(entry.get("steps", {}).get(str(step), ""), "not reached yet")
+        if step == progress.step(kata) and progress.tries(kata) > 1:
+            words += f", {progress.tries(kata)} times in a row at the same claim"
+        console.print(f"    step {step} · {title}: {words}", style="dim")
 
 
 def hint_text(kata: Kata, step: int, hints: list[tuple[str, str]], more: str) -> Text:

@@ -225,7 +225,7 @@ class Loop:
 def watch(school: School, kata: Kata | None, interactive: bool) -> int:
     """Judge on every save until the learner leaves; the exit status."""
     with Judge(school.root) as judge:
-        loop = Loop(school, kata or school.next or school.catalog.katas[0], judge, interactive)
+        loop = Loop(school, kata or school.suggested or school.catalog.katas[0], judge, interactive)
         status = loop.run()
     if loop.graduating:
         from . import graduation  # imports torch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dojo.catalog import Catalog, UnknownKata, find_root, section
+from dojo.catalog import Catalog, Kata, UnknownKata, find_root, section
 
 from .trees import ROOT
 
@@ -22,8 +22,8 @@ def test_a_kata_is_found_by_any_of_its_names(name):
     [
         ("casual_attention", "Did you mean causal_attention (KATA=5)?"),
         ("norm", "Did you mean layer_norm (KATA=7)?"),
-        ("99", "There is no kata 99: they go from 1 to 15."),
-        ("0", "they go from 1 to 15"),
+        ("99", f"There is no kata 99: they go from 1 to {CATALOG.katas[-1].number}."),
+        ("0", f"they go from 1 to {CATALOG.katas[-1].number}"),
         ("²", "`make` lists them."),
         ("zzz", "`make` lists them."),
     ],
@@ -35,7 +35,27 @@ def test_an_unknown_name_says_what_might_be_meant(name, said):
 
 
 def test_katas_come_in_the_order_of_their_numbers():
-    assert [kata.number for kata in CATALOG.katas] == list(range(1, 16))
+    assert [kata.number for kata in CATALOG.required] == list(range(1, 16))
+    assert CATALOG.katas == CATALOG.required + CATALOG.optional
+
+
+@pytest.mark.parametrize(
+    ("lesson", "optional"),
+    [
+        ("# k01 · Tokens\n\n*Black belt: optional.*\n\nText to integers.\n", True),
+        ("# k01 · Tokens\n\nText to integers.\n\n*Black belt: optional.*\n", False),
+        ("# k01 · Tokens\n\nText to integers, *Black belt: optional.*\n", False),
+        ("", False),
+    ],
+)
+def test_a_kata_is_optional_when_its_lesson_says_so_below_the_title(tmp_path, lesson, optional):
+    kata = Kata(tmp_path, "k01_tokens")
+    kata.solution.parent.mkdir(parents=True)
+    kata.solution.touch()
+    kata.lesson.parent.mkdir(parents=True)
+    kata.lesson.write_text(lesson, encoding="utf-8")
+    catalog = Catalog(tmp_path)
+    assert (catalog.optional, catalog.required) == (([kata], []) if optional else ([], [kata]))
 
 
 def test_a_kata_needs_what_its_solution_imports():

@@ -12,6 +12,17 @@ def fresh(clone):
     return clone.renew()
 
 
+@pytest.fixture
+def black_belt(fresh):
+    """The clone, with k04 for an optional kata."""
+    lesson = fresh.kata("4").lesson
+    text = lesson.read_text(encoding="utf-8")
+    title, rest = text.split("\n", 1)
+    lesson.write_text(f"{title}\n\n*Black belt: optional.*\n{rest}", encoding="utf-8")
+    yield fresh
+    lesson.write_text(text, encoding="utf-8")
+
+
 # The board.
 
 
@@ -59,6 +70,32 @@ def test_the_board_says_what_to_do_when_all_is_solved(fresh):
     assert "2 of 2 solved" in fresh.verb().stdout and "make train" in fresh.verb().stdout
     assert "Every kata is solved" in fresh.verb("start").stdout
     assert "Every kata is solved" in fresh.verb("hint").stdout
+
+
+def test_optional_katas_stand_apart_and_do_not_count(black_belt):
+    shown = black_belt.verb().stdout
+    assert "GPT katas: 0 of 1 solved\n\n→ · k05 " in shown and "Next: k05." in shown
+    assert "\n\nBlack belt, optional: 0 of 1 solved\n\n  · k04 " in shown
+    first, five, heading, four = [line for line in black_belt.verb("progress").stdout.splitlines() if line]
+    assert (first, heading) == ("0 of 1 katas solved, 0 attempts", "Black belt, optional: 0 of 1 solved")
+    assert five.startswith("k05") and four.startswith("k04")
+
+
+def test_an_optional_kata_is_suggested_once_all_others_are_solved(black_belt):
+    black_belt.solve("5")
+    result = black_belt.verb("test")
+    assert result.exit_code == 0 and "k04 ·" not in result.stdout
+    assert "Every kata is solved. Train the GPT that you built: make train" in result.stdout
+    shown = black_belt.verb("start").stdout
+    assert "GPT katas: 1 of 1 solved" in shown and "→ · k04 " in shown
+    suggested = "For a black belt: k04. Read katas/k04_self_attention/README.md, then make test KATA=4\n"
+    assert shown.endswith(f"Every kata is solved. Train the GPT that you built: make train\n{suggested}")
+    assert "k04 · Self-attention, step 1" in black_belt.verb("hint").stdout
+    black_belt.solve("4")
+    assert black_belt.verb("test", "4").exit_code == 0
+    shown = black_belt.verb().stdout
+    assert "GPT katas: 1 of 1 solved" in shown
+    assert "Black belt, optional: 1 of 1 solved" in shown and "For a black belt" not in shown
 
 
 def test_board_hint_solution_reset_and_stubs_import_no_torch(fresh):

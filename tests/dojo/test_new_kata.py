@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-NAME = "k16_cold_softmax/cold_softmax.py"
-LESSON = """# k16 · Cold softmax
+NAME = "k20_cold_softmax/cold_softmax.py"
+LESSON = """# k20 · Cold softmax
 
 Make a choice bolder.
 
@@ -39,7 +39,7 @@ def cold_softmax(scores: torch.Tensor, temperature: float) -> torch.Tensor:
     return softmax(scores / temperature)
     # </solution>
 '''
-TEST = '''"""k16 cold softmax: what must be true of it."""
+TEST = '''"""k20 cold softmax: what must be true of it."""
 
 from hypothesis import strategies as st
 
@@ -54,7 +54,7 @@ def test_scores_are_divided(kata, size, temperature):
     scores = size.normal("B V")
     check.equal(kata.cold_softmax(scores, temperature), (scores / temperature).softmax(-1), scores=scores)
 '''
-MISTAKES = '''"""k16: what people get wrong."""
+MISTAKES = '''"""k20: what people get wrong."""
 
 from dojo.mistakes import mistake, swap
 
@@ -76,8 +76,8 @@ def grown(clone):
     files = {
         f"katas/{NAME.split('/')[0]}/README.md": LESSON,
         f"solutions/{NAME}": SOLUTION,
-        "tests/katas/test_k16_cold_softmax.py": TEST,
-        "tests/mistakes/k16_cold_softmax.py": MISTAKES,
+        "tests/katas/test_k20_cold_softmax.py": TEST,
+        "tests/mistakes/k20_cold_softmax.py": MISTAKES,
     }
     for name, text in files.items():
         (clone.root / name).parent.mkdir(exist_ok=True)
@@ -97,7 +97,7 @@ def contents(root):
 
 
 def test_it_appears_on_the_board_with_the_title_of_its_lesson(grown):
-    assert "k16  Cold softmax" in grown.verb().stdout
+    assert "k20  Cold softmax" in grown.verb().stdout
 
 
 def test_it_is_not_started_then_wrong_by_a_named_mistake_then_passed(grown):
@@ -105,17 +105,17 @@ def test_it_is_not_started_then_wrong_by_a_named_mistake_then_passed(grown):
     assert (verdict["verdict"], verdict["step"]) == ("not_started", 1)
     assert verdict["stand_ins"] == [{"kata": "k04", "names": ["softmax"]}]
     plain = SOLUTION.replace("    # <solution step=1>\n", "").replace("    # </solution>\n", "")
-    grown.save("16", plain.replace("scores / temperature", "temperature * scores"))
-    verdict = grown.json("16")[1]
+    grown.save("20", plain.replace("scores / temperature", "temperature * scores"))
+    verdict = grown.json("20")[1]
     assert (verdict["verdict"], verdict["steps"][0]["title"]) == ("failed", "Divide")
     assert [one["name"] for one in verdict["diagnosis"]] == ["multiplied"]
-    grown.save("16", plain)
-    assert grown.json("16")[0] == 0
+    grown.save("20", plain)
+    assert grown.json("20")[0] == 0
 
 
 def test_its_hints_solution_and_reset_work(grown):
-    grown.save("16", "# my work\n")
-    assert "What does a temperature below 1 do" in grown.verb("hint", "16", "--step", "1").stdout
-    assert "return softmax(scores / temperature)" in grown.verb("solution", "k16").stdout
-    assert "is the stub again" in grown.verb("reset", "16").stdout
+    grown.save("20", "# my work\n")
+    assert "What does a temperature below 1 do" in grown.verb("hint", "20", "--step", "1").stdout
+    assert "return softmax(scores / temperature)" in grown.verb("solution", "k20").stdout
+    assert "is the stub again" in grown.verb("reset", "20").stdout
     assert grown.verb("stubs", "--check").exit_code == 0

@@ -87,14 +87,20 @@ MISTAKES = [
     ),
     mistake(
         "parameters at one address count once",
-        swap(COUNT, "return sum({parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}.values())"),
+        swap(
+            COUNT, "return sum({parameter.data_ptr(): parameter.numel() for parameter in model.parameters()}.values())"
+        ),
         caught_by="test_layers_of_one_shape_count_each",
         explanation="""Parameters are told apart by where their numbers lie in memory. On the meta device there are no numbers, and
         all parameters have the address 0.""",
     ),
     mistake(
         "a tied head counts once more",
-        swap(COUNT, COUNT + ' + (model.lm_head.weight.numel() if getattr(model, "config", None) and model.config.tie_weights else 0)'),
+        swap(
+            COUNT,
+            COUNT
+            + ' + (model.lm_head.weight.numel() if getattr(model, "config", None) and model.config.tie_weights else 0)',
+        ),
         caught_by="test_the_model_is_counted_as_any_other",
         explanation="""The head of a tied model is added to the count. Its weight is that of the token embedding, which is in the
         count already.""",
@@ -476,7 +482,7 @@ MISTAKES = [
         "an earlier text is remembered",
         swap(
             EMBED,
-            "known = self.__dict__.setdefault(\"known\", {})\n        key = None if self.training else ids.shape\n"
+            'known = self.__dict__.setdefault("known", {})\n        key = None if self.training else ids.shape\n'
             "        x = known[key] = self.embedding(ids) if key is None else known.get(key, self.embedding(ids))",
         ),
         caught_by="test_each_text_gets_logits_of_its_own",

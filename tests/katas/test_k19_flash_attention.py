@@ -1,0 +1,295 @@
+"""k19 flash attention: what must be true of it."""
+
+import weakref
+from contextlib import nullcontext
+
+import torch
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dojo import check
+from dojo.bans import FUSED_ATTENTION, ban
+from dojo.claims import claim
+from dojo.strategies import sizes
+
+BANS = [ban(*FUSED_ATTENTION, why="it is what you build here.")]
+INPUTS = "B h T d"
+SIZES = "h B d"
+TILES = {"R": (1, 6), "C": (1, 6)}
+# Tokens and block: one token, a block larger than T, a last tile of one token, of some, and none that is not full.
+TILINGS = ((1, 1), (3, 16), (5, 4), (8, 3), (4, 2))
+tilings = st.sampled_from([(5, 3), (5, 4), (2, 16), (6, 2)])
+EXACT = 1e-10
+LARGEST = 4  # times what a tile or an input holds: room for inputs side by side, or filled up to whole tiles
+EXPONENTIALS = ("exp", "exp_", "exp2", "softmax", "_softmax", "log_softmax", "_log_softmax", "logsumexp", "logaddexp")
+NAMES = ("query", "key", "value")
+NOT_WATCHED = nullcontext()
+
+
+# --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
+
+
+def causal_scores(query, key):
+    hidden = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).triu(1)
+    return (torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5).masked_fill(hidden, -torch.inf)
+
+
+def plain_attention(query, key, value):
+    return torch.softmax(causal_scores(query, key), dim=-1) @ value
+
+
+def plain_gradients(grad, inputs):
+    """The gradients of query, key and value, by autograd."""
+    inputs = [one.detach().clone().requires_grad_() for one in inputs]
+    return torch.autograd.grad(plain_attention(*inputs), inputs, grad)
+
+
+def some_inputs(size, tokens, scale=1.0):
+    """Query, key and value in double precision, while the default dtype may be another."""
+    return [size.normal(f"B h {tokens} d", salt=name, scale=scale).double() for name in NAMES]
+
+
+def some_grad(size, tokens):
+    return size.normal(f"B h {tokens} d", salt="grad").double()
+
+
+# --- Step 1: a tile --------------------------------------------------------------------------------------------
+
+
+@claim(step=1, size=sizes("d h B R C", **TILES), first_query=st.integers(0, 9), first_key=st.integers(0, 9), examples=8)
+def test_tile_is_a_part_of_the_whole_matrix_of_scores(kata, size, first_query, first_key):
+    """The scores of a tile are query · key / √d, and −∞ where the key's position in the sequence is the later one."""
+    query, key = size.normal("B h R d").double(), size.normal("B h C d").double()
+    want = torch.empty(size.B, size.h, size.R, size.C, dtype=torch.double)
+    for r in range(size.R):
+        for c in range(size.C):
+            visible = first_key + c <= first_query + r
+            want[..., r, c] = (query[..., r, :] * key[..., c, :]).sum(-1) / size.d**0.5 if visible else -torch.inf
+    got = kata.tile_scores(query, key, first_query, first_key)
+    check.equal(got, want, f"tile_scores(query, key, {first_query}, {first_key})", EXACT, query=query, key=key)
+
+
+# --- Step 2: forward -------------------------------------------------------------------------------------------
+
+
+@claim(step=2, size=sizes(SIZES), examples=2)
+def test_context_is_that_of_causal_attention(kata, size):
+    """In double precision the context equals that of plain causal attention to 1e-10, whatever T and the block."""
+    for tokens, block in TILINGS:
+        query, key, value = some_inputs(size, tokens)
+        got, want = forward(kata, query, key, value, block)[0], plain_attention(query, key, value)
+        check.equal(got, want, f"the context of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
+
+
+@claim(step=2, size=sizes(SIZES), examples=2)
+def test_logsumexp_is_that_of_the_visible_scores(kata, size):
+    """logsumexp is, for each query, the logarithm of the sum of e^score over the keys that it sees."""
+    for tokens, block in TILINGS:
+        query, key, value = some_inputs(size, tokens)
+        got, want = forward(kata, query, key, value, block)[1], torch.logsumexp(causal_scores(query, key), dim=-1)
+        check.equal(got, want, f"logsumexp of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
+
+
+@claim(step=2, size=sizes(SIZES), tiling=tilings, examples=5)
+def test_extreme_scores_do_not_overflow(kata, size, tiling):
+    """Scores of many thousands, of either sign, whose e^score no number can hold, change nothing."""
+    tokens, block = tiling
+    query, key, value = some_inputs(size, tokens, scale=60)
+    context, logsumexp = forward(kata, query, key, value, block)
+    check.equal(context, plain_attention(query, key, value), "the context for large inputs", 1e-8)
+    check.equal(logsumexp, torch.logsumexp(causal_scores(query, key), dim=-1), "logsumexp for large inputs", 1e-8)
+
+
+@claim(step=2, size=sizes(SIZES), tiling=tilings, examples=3)
+def test_results_have_the_dtype_of_the_inputs(kata, size, tiling):
+    """In float32 the context and logsumexp are float32 too."""
+    tokens, block = tiling
+    query, key, value = (one.float() for one in some_inputs(size, tokens))
+    context, logsumexp = forward(kata, query, key, value, block)
+    check.equal(context, plain_attention(query, key, value), "the context of float32 inputs")
+    check.equal(logsumexp, torch.logsumexp(causal_scores(query, key), dim=-1), "logsumexp of float32 inputs")
+
+
+@claim(step=2, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
+def test_forward_holds_no_more_than_a_tile(kata, size):
+    """flash_forward never holds the scores of all keys at once: no tensor is larger than a tile or an input, and
+    exponentials are taken of one tile at a time."""
+    for tokens, block in ((80, 16), (4, 1)):
+        query, key, value = some_inputs(size, tokens)
+        memory = Memory()
+        context, _ = forward(kata, query, key, value, block, memory)
+        check.equal(context, plain_attention(query, key, value), f"the context of {tokens} tokens", EXACT)
+        demand_small(memory, query, block, "flash_forward")
+
+
+# --- Step 3: backward ------------------------------------------------------------------------------------------
+
+
+@claim(step=3, size=sizes(SIZES), examples=2)
+def test_gradients_are_those_of_causal_attention(kata, size):
+    """In double precision the three gradients equal those that autograd finds through plain attention to 1e-10."""
+    for tokens, block in TILINGS:
+        inputs, grad = some_inputs(size, tokens), some_grad(size, tokens)
+        found = backward(kata, grad, inputs, block)
+        same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens with block = {block},", EXACT)
+
+
+@claim(step=3, size=sizes(SIZES), tiling=tilings, examples=3)
+def test_extreme_scores_do_not_break_the_gradients(kata, size, tiling):
+    """The gradients hold for scores of many thousands too."""
+    tokens, block = tiling
+    inputs, grad = some_inputs(size, tokens, scale=60), some_grad(size, tokens)
+    same_gradients(backward(kata, grad, inputs, block), plain_gradients(grad, inputs), " for large inputs", 1e-6)
+
+
+@claim(step=3, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
+def test_backward_holds_no_more_than_a_tile(kata, size):
+    """flash_backward never holds the scores of all keys at once: no tensor is larger than a tile or an input, and
+    exponentials are taken of one tile at a time."""
+    for tokens, block in ((80, 16), (4, 1)):
+        inputs, grad, memory = some_inputs(size, tokens), some_grad(size, tokens), Memory()
+        found = backward(kata, grad, inputs, block, memory)
+        same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens,", EXACT)
+        demand_small(memory, grad, block, "flash_backward")
+
+
+# --- Step 4: one operation -------------------------------------------------------------------------------------
+
+
+@claim(step=4, size=sizes(SIZES), tiling=tilings, examples=4)
+def test_flash_attention_is_causal_attention(kata, size, tiling):
+    """flash_attention gives the context of causal attention, with gradients or without, and needs no block."""
+    check.equal(
+        issubclass(kata.FlashAttention, torch.autograd.Function), True, "FlashAttention as an autograd.Function"
+    )
+    tokens, block = tiling
+    query, key, value = some_inputs(size, tokens)
+    want = plain_attention(query, key, value)
+    check.equal(kata.flash_attention(query, key, value), want, "flash_attention(query, key, value)", EXACT)
+    query.requires_grad_()
+    check.equal(kata.flash_attention(query, key, value, block), want, f"the context, with block = {block},", EXACT)
+
+
+@claim(step=4, size=sizes(SIZES), alone=st.sampled_from([None, *NAMES]), tiling=tilings, examples=4)
+def test_training_reaches_query_key_and_value(kata, size, alone, tiling):
+    """backward() brings query, key and value their gradients, all or one alone, also after another call."""
+    tokens, block = tiling
+    calls, grad = [some_inputs(size, tokens), some_inputs(size, tokens, scale=2)], some_grad(size, tokens)
+    learn = [alone in (None, name) for name in NAMES]
+    for inputs in calls:
+        for one, learns in zip(inputs, learn):
+            one.requires_grad_(learns)
+    contexts = [kata.flash_attention(*inputs, block=block) for inputs in calls]
+    for which, inputs, context in zip(("first", "second"), calls, contexts):
+        check.tensor(context, grad.shape, grad.dtype, "flash_attention(query, key, value)")
+        if not context.requires_grad:
+            raise check.Mismatch("no gradient passes: the context is cut off from what it was made of", context)
+        context.backward(grad)
+        wanted = [want if learns else None for want, learns in zip(plain_gradients(grad, inputs), learn)]
+        same_gradients([one.grad for one in inputs], wanted, f", of the {which} of two calls,", EXACT)
+
+
+@claim(step=4, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
+def test_memory_grows_with_the_tokens_not_with_their_square(kata, size):
+    """Twice as many tokens take at most twice the memory, kept for backward or in use at once; no tensor is large."""
+    taken = {"kept after forward": [], "in use at once": []}
+    for tokens in (80, 40):
+        inputs = [one.requires_grad_() for one in some_inputs(size, tokens)]
+        with Memory() as memory:
+            context = kata.flash_attention(*inputs, block=16)
+            check.tensor(context, inputs[0].shape, inputs[0].dtype, "flash_attention(query, key, value)")
+            taken["kept after forward"].append(memory.held)
+            demand_small(memory, inputs[0], 16, "flash_attention")
+            context.backward(torch.ones_like(context))
+        taken["in use at once"].append(memory.peak)
+        demand_small(memory, inputs[0], 16, "the backward of flash_attention")
+    for what, (many_tokens, few_tokens) in taken.items():
+        if many_tokens > 2.05 * few_tokens:
+            growth = f"{few_tokens:,} bytes at 40 tokens, {many_tokens:,} at 80"
+            raise check.Mismatch(f"the memory {what} grows too fast", growth, "twice as much at most", alike="")
+
+
+# --- What the laws share ---------------------------------------------------------------------------------------
+
+
+def forward(kata, query, key, value, block, memory=NOT_WATCHED):
+    """What flash_forward gives: the context and logsumexp, of the right shapes."""
+    with memory:
+        results = kata.flash_forward(query, key, value, block)
+    check.instance(results, (tuple, list), "flash_forward(query, key, value, block)")
+    check.equal(len(results), 2, "the number of results of flash_forward")
+    check.tensor(results[0], query.shape, query.dtype, "the context")
+    check.tensor(results[1], query.shape[:-1], query.dtype, "logsumexp")
+    return results
+
+
+def backward(kata, grad, inputs, block, memory=NOT_WATCHED):
+    """What flash_backward gives: three gradients of the right shapes, made from the true context and logsumexp."""
+    context, logsumexp = plain_attention(*inputs), torch.logsumexp(causal_scores(*inputs[:2]), dim=-1)
+    with memory:
+        results = kata.flash_backward(grad, *inputs, context, logsumexp, block)
+    check.instance(results, (tuple, list), "flash_backward(…)")
+    check.equal(len(results), 3, "the number of results of flash_backward")
+    for name, result in zip(NAMES, results):
+        check.tensor(result, grad.shape, grad.dtype, f"the gradient of {name}")
+    return results
+
+
+def same_gradients(found, wanted, what, tolerance):
+    """Demand equal gradients, None where none is wanted, within `tolerance` times the largest entry of all three."""
+    scale = max(want.abs().max().item() for want in wanted if want is not None)
+    for name, got, want in zip(NAMES, found, wanted):
+        if want is not None:
+            own = max(want.abs().max().item(), check.NEGLIGIBLE)
+            check.equal(got, want, f"the gradient of {name}{what}", tolerance * scale / own)
+
+
+def demand_small(memory, x, block, what):
+    """Demand that no tensor held more numbers than a tile or x, and no exponentials more than a tile; but for some
+    room."""
+    tile = x.shape[0] * x.shape[1] * block * block
+    for found, most, problem in (
+        (memory.largest, LARGEST * max(tile, x.numel()), "makes a tensor that is too large"),
+        (memory.exponentials, 2 * tile, "takes the exponentials of more than a tile at once"),
+    ):
+        if found.numel() > most:
+            got = f"a tensor of shape {tuple(found)}"
+            want = f"for {x.shape[-2]} tokens and block = {block}, tiles of {block} × {block}"
+            raise check.Mismatch(f"{what} {problem}", got, want, alike=tuple(found[-2:]))
+
+
+class Memory(TorchDispatchMode):
+    """Counts, while it lasts, the bytes of what torch makes: the most held at once, and the largest tensor."""
+
+    @classmethod
+    def _should_skip_dynamo(cls):
+        return False  # as in dojo.bans: else torch would load its compiler
+
+    def __init__(self):
+        super().__init__()
+        self.held, self.peak, self.storages = 0, 0, {}
+        self.largest = self.exponentials = torch.Size([0])  # the shapes of the largest ones
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for made in tree_leaves(result):
+            if isinstance(made, torch.Tensor):
+                self.largest = max(self.largest, made.shape, key=torch.Size.numel)
+                self._hold(made.untyped_storage())
+        if func.overloadpacket.__name__ in EXPONENTIALS:
+            self.exponentials = max(self.exponentials, args[0].shape, key=torch.Size.numel)
+        return result
+
+    def _hold(self, storage):
+        at, size = storage._cdata, storage.nbytes()
+        if at in self.storages:
+            return
+
+        def let_go(_):
+            self.held -= size
+            del self.storages[at]
+
+        self.storages[at] = weakref.ref(storage, let_go)
+        self.held += size
+        self.peak = max(self.peak, self.held)
