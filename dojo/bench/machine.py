@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -59,6 +60,7 @@ def describe(device: str, root: Path) -> dict[str, Any]:
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "dojo": version("dojo")},
         **commit(root),
+        "devices": devices(),
     }
 
 
@@ -104,20 +106,22 @@ def commit(root: Path) -> dict[str, Any]:
 
 
 def product_rate(device: str, dtype: torch.dtype, seconds: float = SECONDS) -> float:
-    """FLOP/s of a large square matrix product: the arithmetic that this device does at best. Raises what torch does.
+    """FLOP/s of a large square matrix product: what this device does at best. Raises what torch does.
 
     A product of two n × n matrices takes 2n³ operations, a multiplication and an addition for each.
     """
-    kind, clock = device.split(":")[0], Clock(device)
-    side = SIDES[kind]
-    # Where a type has no hardware of its own a large product takes minutes: a small one tells that.
-    small = torch.randn(side // 8, side // 8, device=device).to(dtype)
-    slow = 2 * len(small) ** 3 / min(clock.seconds(lambda: small @ small) for _ in range(5))
-    if 2 * side**3 / slow > seconds:
-        side //= 4
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    out = torch.empty(side, side, device=device, dtype=dtype)
-    return 2 * side**3 / _best(lambda: torch.mm(left, right, out=out), clock, seconds)
+    clock, best = Clock(device), 0.0
+    side, largest = 128, SIDES[device.split(":")[0]]
+    while True:  # up to the largest that fits: where a type has no hardware of its own, that one would take minutes
+        left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        out = torch.empty(side, side, device=device, dtype=dtype)
+        multiply = functools.partial(torch.mm, left, right, out=out)
+        multiply()
+        once = min(clock.seconds(multiply) for _ in range(2))
+        best = max(best, 2 * side**3 / once)
+        if side == largest or 8 * once > seconds:
+            return max(best, 2 * side**3 / _best(multiply, clock, seconds))
+        side *= 2
 
 
 def copy_rate(device: str, seconds: float = SECONDS) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 NOISY = 0.10  # a ratio whose middle half of rounds spreads over more than this is not to be trusted
 
 
 @dataclass
 class Times:
-    """One racer's seconds a call, by round; or its failure, of the kind refused, unavailable, memory or raised."""
+    """One racer's seconds a call, by round; or its failure, and of which kind: that of `timing.explain`."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
@@ -40,6 +41,20 @@ def ratio(times: Times, base: Times) -> dict[str, float] | None:
         return None
     low, middle, high = quartiles([one / other for one, other in pairs])
     return {"ratio": middle, "ratio_low": low, "ratio_high": high}
+
+
+def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a results file for one race; `labels` go into every row, ratios are to the racer called `base`."""
+    to = next((times for times in results if times.name == base), None)
+    found = []
+    for times in results:
+        row: dict[str, Any] = {"name": times.name, **labels}
+        if times.failure or not times.seconds:
+            found.append(row | {"failure": times.failure or "was not timed", "kind": times.kind})
+            continue
+        compared = to and ratio(times, to)
+        found.append(row | times.summary() | (compared or {}))
+    return found
 
 
 def spread(row: dict[str, float]) -> float:

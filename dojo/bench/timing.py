@@ -31,6 +31,10 @@ class Unavailable(Exception):
     """A racer that cannot run on this machine; the message says why. It is shown as left out, not as wrong."""
 
 
+class TooSlow(Refused):
+    """A racer whose one call takes longer than is granted here."""
+
+
 def nothing(*_: Any) -> None:
     """Do nothing: the default where a caller wants no proof, no preparation, no news."""
 
@@ -149,7 +153,8 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
         racer.prove()
         first = _prepared(racer, clock, 1)
         if first > limit:
-            raise Refused(f"one call took {first:.3g} s, and {limit:.3g} s is the limit here")
+            raise TooSlow(f"one call took {first:.3g} s, and {limit:.3g} s is the limit here")
+        notify(racer.name)
         again = min(_prepared(racer, clock, 1) for _ in range(3 if first < 50 * TURN else 1))
         if racer.before is None:
             times.calls = max(1, min(MOST_CALLS, math.ceil(TURN / max(again, 1e-9))))
@@ -171,7 +176,7 @@ def _guarded(step: Callable[[], Any], times: Times, clock: Clock) -> bool:
     """Take a step; False, with the failure noted and no times kept, where it raises."""
     try:
         step()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         times.failure, times.kind = explain(error)
         times.seconds.clear()
     if times.failure:
@@ -179,9 +184,11 @@ def _guarded(step: Callable[[], Any], times: Times, clock: Clock) -> bool:
     return not times.failure
 
 
-def explain(error: Exception) -> tuple[str, str]:
-    """What went wrong, in one line, and of what kind it is: refused, unavailable, memory or raised."""
+def explain(error: BaseException) -> tuple[str, str]:
+    """What went wrong, in one line, and of what kind: slow, refused, unavailable, memory or raised."""
     text = str(error).strip().split("\n")[0]
+    if isinstance(error, TooSlow):
+        return text, "slow"
     if isinstance(error, Refused):
         return text, "refused"
     if isinstance(error, Unavailable):
