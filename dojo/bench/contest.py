@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from .. import stubs
 from ..catalog import Kata
 from ..judge import Judge, JudgeError
 from ..school import School
@@ -36,7 +37,7 @@ def part_of(school: School, kata: Kata) -> Part:
     solved = school.progress.solved(school.catalog)
     if kata.slug in solved:
         return Part(solved, True)
-    if school.progress.status(kata) == "untouched":
+    if not kata.file.exists() or stubs.read(kata.file) == stubs.stub_of(kata):
         return Part(solved, left_out=f"yours: {kata.code} is not started. make test KATA={kata.number} begins it")
     try:
         with Judge(school.root) as judge:

@@ -22,7 +22,7 @@ from .timing import Clock, explain, race
 
 KATA = "k06"
 ROUNDS = (5, 20)
-WARM_UP = 4  # calls, the one that measures memory among them
+WARM_UP = 3  # calls, the one that measures memory among them
 SHARE = 0.1  # of the time left, for one race that could go on and on
 GUESS = 3.0  # times what the matrix products alone would take: a first guess, before anything was timed
 BACKWARD = 3.5  # times what forward took, for both: a guess too

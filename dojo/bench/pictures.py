@@ -41,8 +41,11 @@ def draw_all(folder: Path, here: list[Results], recorded: list[Results]) -> list
         "roofline": _roofline(panels),
     }
     paths = [folder / f"{name}.{kind}" for name in drawn for kind in ("png", "svg")]
-    for path in paths:
-        drawn[path.stem].savefig(path)
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}):  # words stay words, which can be searched and read aloud
+        for path in paths:
+            drawn[path.stem].savefig(path)
     return paths
 
 
@@ -73,10 +76,7 @@ def _grid(panels: list[Any], title: str, label: str, value: Callable[[Results], 
         for row, way in enumerate(WAYS):
             _curves(axes[row][column], roofline.timed(results, dtype=dtype), way, value)
             axes[row][column].set_title(f"{_heading(results, dtype, where)}\n{WAYS[way]}", fontsize=8)
-    for panel in axes.flat:
-        panel.set_xscale("log", base=2)
-        panel.set_yscale("log")
-        panel.grid(alpha=0.25, which="both")
+    _scales(axes)
     ticks = sorted({row["T"] for results, *_ in panels for row in roofline.timed(results)}) or [128]
     axes[0][0].set_xticks(ticks, [str(tick) for tick in ticks])
     for row in axes:
@@ -127,24 +127,28 @@ def _roofline(panels: list[Any]) -> Any:
                     linestyle="",
                     label=label,
                 )
-        _roof(panel, results, dtype)
+        _roof(panel, results, dtype, max((roofline.intensity(row) for row in rows), default=1))
         panel.set_title(f"{_heading(results, dtype, where)}\n{_longest(rows)}", fontsize=8)
+    _scales(axes)
     for panel in axes[0]:
-        panel.set_xscale("log", base=2)
-        panel.set_yscale("log")
-        panel.grid(alpha=0.25, which="both")
         panel.set_xlabel("operations for each byte moved at least (FLOP/byte)")
     axes[0][0].set_ylabel("GFLOP/s")
     _finish(figure, axes, panels, "how near to the limits of the machine")
     return figure
 
 
-def _roof(axes: Any, results: Results, dtype: str) -> None:
+def _roof(axes: Any, results: Results, dtype: str, right: float) -> None:
+    """The roof, from far to the left of the knee to beyond the intensity `right`."""
     copy, most = results["limits"].get("copy"), results["limits"].get(dtype)
     if not copy or not most:
         return
     knee = most / copy
-    axes.plot([knee / 16, knee, knee * 16], [most / 16 / 1e9, most / 1e9, most / 1e9], color="black", linewidth=1)
+    axes.plot(
+        [knee / 16, knee, max(knee * 16, 2 * right)],
+        [most / 16 / 1e9, most / 1e9, most / 1e9],
+        color="black",
+        linewidth=1,
+    )
     near = {"textcoords": "offset points", "fontsize": 7, "ha": "left"}
     axes.annotate(f"a large matrix product: {most / 1e9:,.3g} GFLOP/s", (knee, most / 1e9), xytext=(0, 4), **near)
     axes.annotate(f"a large copy:\n{copy / 1e9:,.3g} GB/s", (knee / 8, most / 8 / 1e9), xytext=(6, -14), **near)
@@ -193,6 +197,20 @@ def _figure(panels: list[Any], rows: int) -> tuple[Any, int]:
     figure = Figure(figsize=(4.2 * columns + 1.6, 3.6 * rows + 0.6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, columns
+
+
+def _scales(axes: Any) -> None:
+    """Logarithmic scales with numbers in full: 5,000 and not 5 × 10³."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    for panel in axes.flat:
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log")
+        panel.yaxis.set_minor_locator(LogLocator(subs=[2, 5]))
+        for scale in (panel.yaxis, panel.xaxis):
+            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        panel.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        panel.grid(alpha=0.25, which="both")
 
 
 def _finish(figure: Any, axes: Any, panels: list[Any], title: str) -> None:

@@ -31,7 +31,7 @@ def show(results: Results, console: Console) -> None:
         _fused(results, console)
     else:
         for title in dict.fromkeys(row["race"] for row in results["rows"]):
-            console.print(_race(results, title))
+            _race(results, title, console)
     _failures(results, console)
     for line in results["left_out"]:
         console.print(Text(f"left out: {line}", "dim"))
@@ -59,8 +59,8 @@ def _attention(results: Results, dtype: str, way: str, console: Console) -> None
     rows = [row for row in results["rows"] if (row.get("dtype"), row.get("pass")) == (dtype, way)]
     lengths = sorted({row["T"] for row in rows})
     sizes = ", ".join(f"{name} {value}" for name, value in results["sizes"].items())
-    table = Table(title=f"\n{dtype}, {WAYS[way]} ({sizes}): milliseconds", title_justify="left", title_style="bold")
-    table.add_column("implementation")
+    table = Table()
+    table.add_column("implementation", no_wrap=True)
     for tokens in lengths:
         table.add_column(f"T = {tokens}", justify="right")
     table.add_column("grows as", justify="right")
@@ -70,15 +70,16 @@ def _attention(results: Results, dtype: str, way: str, console: Console) -> None
         cells = [_milliseconds(mine[tokens]) if tokens in mine else "" for tokens in lengths]
         table.add_row(name, *cells, "" if power is None else f"T^{power:.2f}")
     if len(lengths) > 1:
+        console.print(f"\n{dtype}, {WAYS[way]} ({sizes}): milliseconds", style="bold")
         console.print(table)
-    console.print(_race(results, next(row["race"] for row in rows if row["T"] == lengths[-1])))
+    _race(results, next(row["race"] for row in rows if row["T"] == lengths[-1]), console)
 
 
 COLUMNS: dict[str, Callable[[Results, dict[str, Any]], str]] = {
     "ms": lambda results, row: _milliseconds(row),
     "middle half": lambda results, row: f"{1000 * row['low']:.3g}–{1000 * row['high']:.3g}",
     "ratio": lambda results, row: _ratio(row),
-    "rate": lambda results, row: _rate(row),
+    "rate": lambda results, row: _number(roofline.rate(row)),
     "GFLOP/s": lambda results, row: _number(roofline.flop_rate(row), 1e9),
     "of limit": lambda results, row: _percent(roofline.share(results, row)),
     "FLOP/byte": lambda results, row: _number(roofline.intensity(row)),
@@ -87,18 +88,22 @@ COLUMNS: dict[str, Callable[[Results, dict[str, Any]], str]] = {
 }
 
 
-def _race(results: Results, title: str) -> Table:
-    """One race: every figure of every racer that has times. Columns that nobody fills are left out."""
+def _race(results: Results, title: str, console: Console) -> None:
+    """Print one race: every figure of every racer that has times. Columns that nobody fills are left out."""
     rows = [row for row in results["rows"] if row["race"] == title and "seconds" in row]
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold")
-    table.add_column("implementation")
+    if not rows:
+        return
+    table = Table()
+    table.add_column("implementation", no_wrap=True)
     columns = {name: [cell(results, row) for row in rows] for name, cell in COLUMNS.items()}
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     for name in columns:
-        table.add_column(name, justify="right")
+        unit = f"{rows[0].get('unit') or 'calls'}/s"
+        table.add_column(unit if name == "rate" else name, justify="right", no_wrap=True)
     for number, row in enumerate(rows):
         table.add_row(row["name"], *(cells[number] for cells in columns.values()))
-    return table
+    console.print(f"\n{title}", style="bold")
+    console.print(table)
 
 
 def _fused(results: Results, console: Console) -> None:
@@ -147,11 +152,6 @@ def _milliseconds(row: dict[str, Any]) -> str:
 
 def _ratio(row: dict[str, Any]) -> str:
     return f"{'~' if spread(row) > NOISY else ''}{row['ratio']:.2f}" if "ratio" in row else ""
-
-
-def _rate(row: dict[str, Any]) -> str:
-    value = roofline.rate(row)
-    return "" if value is None else f"{value:,.3g} {row['unit']}/s" if value < 1000 else f"{value:,.0f} {row['unit']}/s"
 
 
 def _number(value: float | None, unit: float = 1.0) -> str:

@@ -155,8 +155,8 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
         if first > limit:
             raise TooSlow(f"one call took {first:.3g} s, and {limit:.3g} s is the limit here")
         notify(racer.name)
-        again = min(_prepared(racer, clock, 1) for _ in range(3 if first < 50 * TURN else 1))
-        if racer.before is None:
+        if racer.before is None and first < 50 * TURN:
+            again = min(_prepared(racer, clock, 1) for _ in range(3))
             times.calls = max(1, min(MOST_CALLS, math.ceil(TURN / max(again, 1e-9))))
 
     return _guarded(warm_up, times, clock)

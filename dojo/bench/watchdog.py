@@ -22,6 +22,7 @@ from typing import IO, Any
 PATIENCE = float(os.environ.get("DOJO_PATIENCE") or 1)  # multiplies every limit of time, for slow machines
 SILENCE = 120.0  # seconds without an event while it is nobody's turn: torch is imported, limits are measured
 RESTARTS = 8
+WORKER = ("-m", "dojo.bench.worker")
 Event = dict[str, Any]
 
 
@@ -79,7 +80,7 @@ def _process(job: Event, root: Path, said: IO[bytes]) -> Iterator[subprocess.Pop
     home = str(Path(__file__).resolve().parents[2])
     paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
-        [sys.executable, "-m", "dojo.bench.worker"],
+        [sys.executable, *WORKER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=said,
@@ -127,7 +128,7 @@ def _how_it_ended(status: int, said: IO[bytes]) -> str:
     if status == -9:
         return "was ended by the system, for want of memory as it seems"
     said.seek(0)
-    last = said.read().decode(errors="replace").strip().splitlines()[-1:]
-    return f"ended the process, {'signal' if status < 0 else 'status'} {abs(status)}" + "".join(
-        f" ({one})" for one in last
-    )
+    text = said.read().decode(errors="replace")
+    lines = [line for line in text.strip().splitlines() if not line.startswith("USDT:")]  # torch's profiler says that
+    last = f" ({lines[-1]})" if lines else ""
+    return f"ended the process, {'signal' if status < 0 else 'status'} {abs(status)}{last}"
