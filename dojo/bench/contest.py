@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from .. import stubs
 from ..catalog import Kata
@@ -66,6 +65,7 @@ class Contest:
     console: Console
     part: Part
     results: files.Results = field(default_factory=dict)
+    devices: list[str] = field(default_factory=list)  # those of this machine
 
     def run(self) -> files.Results:
         """Run it and return the results. Raises BenchError, and KeyboardInterrupt with the results so far kept."""
@@ -93,16 +93,13 @@ class Contest:
         results = self.results
         if event.get("facts"):
             facts = dict(event["facts"])
-            results["others"] = facts.pop("devices", [])
+            self.devices = facts.pop("devices", [])
             results |= facts
             results["machine"].setdefault("load_after", None)
         results["rows"] += event.get("rows", [])
-        if "refused" in event:
-            results["refused"].append(event["refused"])
-            one = event["refused"]
-            self.console.print(Text(f"refused: {one['name']}: {one['reason']}", "yellow"))
-        if "left_out" in event:
-            results["left_out"].append(event["left_out"])
+        for name in ("refused", "left_out"):  # a worker that goes on where another was ended says some things again
+            if name in event and event[name] not in results[name]:
+                results[name].append(event[name])
         if "load_after" in event:
             results["machine"]["load_after"] = event["load_after"]
         words = " · ".join(filter(None, [event.get("note", ""), event.get("turn", "")]))

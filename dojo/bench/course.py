@@ -56,7 +56,7 @@ class Course:
         self._enter()
         ran = {(row["dtype"], row["pass"], row["T"]) for row in self.rows}
         for tokens in self.job["lengths"]:
-            for dtype in self.job["dtypes"]:
+            for dtype in [dtype for dtype in self.job["dtypes"] if dtype in self.facts["limits"]]:
                 for passes in self.job["passes"]:
                     cell = Cell(dtype, passes, tokens)
                     if (dtype, passes, tokens) not in ran and self._fits(cell):
@@ -68,7 +68,10 @@ class Course:
         facts = machine.describe(self.device, Path(self.job["root"]))
         limits = {"copy": machine.copy_rate(self.device)}
         for dtype in self.job["dtypes"]:
-            limits[dtype] = machine.product_rate(self.device, getattr(torch, dtype))
+            try:
+                limits[dtype] = machine.product_rate(self.device, getattr(torch, dtype))
+            except (RuntimeError, TypeError) as error:
+                self.send({"left_out": f"{dtype}: this device has no matrix product in it ({explain(error)[0]})"})
         sizes = {name: self.job[name] for name in ("batch", "heads", "width")}
         return facts | {"limits": limits, "sizes": sizes}
 
@@ -157,9 +160,16 @@ class Course:
             self.proven[cell.dtype] = self._prove(cell.dtype, sizes)
         out = {row["name"] for row in self._before(cell) if "failure" in row}
         field = [one for one in self.proven[cell.dtype] if one.name not in out]
+        for one in field:
+            if why := unavailable(one, self.device, cell.passes == "both"):
+                self.send({"left_out": f"{one.name}, {WAYS[cell.passes]}: {why}"})
         field = [one for one in field if not unavailable(one, self.device, cell.passes == "both")]
         limit = max(TURN, TURNS * self._products(cell))
-        stable = Stable(self.attention, self.device, cell, sizes)
+        try:
+            stable = Stable(self.attention, self.device, cell, sizes)
+        except RuntimeError as error:  # no memory for the input itself
+            self.closed[cell.dtype, cell.passes] = f"from T = {cell.tokens} on: {explain(error)[0]}"
+            return
         racers = [stable.racer(one) for one in field]
 
         def notify(name: str) -> None:

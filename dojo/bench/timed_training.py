@@ -80,15 +80,16 @@ def _conclude(
     goal = f"validation loss {job['target']:.2f}"
     at = f"{middle['seconds']:.1f} s of training and {middle['step']:.0f} steps"
     said = f"{goal} after {at}" if reached else f"{goal} was not reached in {at}"
-    console.print(f"{job['preset']}: {said} (best {middle['loss']:.4f})", style="bold")
+    console.print(f"{job['preset']}: {said} (best {middle['loss']:.4f})", style="bold", soft_wrap=True)
     console.print(
         f"{middle['tokens_per_second']:,.0f} tokens/s; {middle['flop_rate'] / 1e9:.3g} GFLOP/s in matrix products, "
         f"{middle['flop_rate'] / limit:.0%} of the {limit / 1e9:.3g} GFLOP/s that a large one reaches here; "
         f"{facts['machine']['threads']} threads, load {facts['machine']['load']}. "
-        f"Evaluating, every {job['evaluate_every']} steps, does not count."
+        f"Evaluating, every {job['evaluate_every']} steps, does not count.",
+        soft_wrap=True,
     )
     if found:
-        console.print(say_pairs(found, ours.name, "the other"))
+        console.print(say_pairs(found, ours.name, "the other"), soft_wrap=True)
     low, _, high = quartiles([one["seconds"] for one in ours.said])
     row = {"name": ours.name, "race": goal, **middle, "low": low, "high": high, "reached": reached}
     kept = files.new("training", **facts) | {"limits": {"float32": limit}, "rows": [row], "pairs": found}

@@ -48,8 +48,8 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     part = part_of(school, asked or next(one for one in school.catalog.katas if one.code == ATTENTION))
     if part.refused:
         warn(f"refused: yours: {part.refused['reason']}")
-    results = _run(school, job, device or "cpu", part, record)
-    for other in [] if device else [name for name in results.get("others", []) if name != "cpu"]:
+    devices = _run(school, job, device or "cpu", part, record)
+    for other in [] if device else [name for name in devices if name != "cpu"]:
         _run(school, job, other, part, record)
 
 
@@ -58,22 +58,19 @@ def _races(kata: Kata) -> Path:
     return kata.root / "tests" / "benchmarks" / f"{kata.slug}.py"
 
 
-def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bool) -> files.Results:
-    """Run a job on one device, show and keep what came of it. Ends the program where it cannot be run."""
+def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bool) -> list[str]:
+    """Run a job on one device, show and keep what came of it; the devices there are. Ends the program on trouble."""
     from .contest import Contest
     from .watchdog import BenchError
 
     contest = Contest(job | {"device": device}, school.root, console, part)
     try:
         results = contest.run()
-    except BenchError as error:
-        warn(str(error))
-        raise SystemExit(error.exit) from None
-    except KeyboardInterrupt:
+    except (BenchError, KeyboardInterrupt) as error:
         if contest.results.get("rows"):
             table.show(contest.results, table.wide(console))
-        warn("Stopped. What was measured is not kept.")
-        raise SystemExit(130) from None
+        warn(str(error) or "Stopped. What was measured is not kept.")
+        raise SystemExit(getattr(error, "exit", 130)) from None
     table.show(results, table.wide(console))
     name = f"{job.get('slug', 'attention')}-{device.replace(':', '')}"
     paths = [school.root / "runs" / "bench" / f"{name}.json"]
@@ -83,8 +80,8 @@ def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bo
     for path in paths:
         _keep(path, results, school)
     if job["plan"] == "attention":
-        _draw(school, results)
-    return results
+        _draw(school)
+    return contest.devices
 
 
 def _keep(path: Path, results: files.Results, school: School) -> None:
@@ -96,7 +93,7 @@ def _keep(path: Path, results: files.Results, school: School) -> None:
         console.print(f"Results: {school.near(path)}")
 
 
-def _draw(school: School, results: files.Results) -> None:
+def _draw(school: School) -> None:
     """Draw this run beside what was recorded elsewhere; a picture that cannot be drawn is a line, no more."""
     from .pictures import draw_all
 
