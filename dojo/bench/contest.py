@@ -103,6 +103,5 @@ class Contest:
         if "load_after" in event:
             results["machine"]["load_after"] = event["load_after"]
         words = " · ".join(filter(None, [event.get("note", ""), event.get("turn", "")]))
-        self.bar.update(
-            self.task, completed=time.monotonic() - self.started, **({"description": words} if words else {})
-        )
+        done = min(time.monotonic() - self.started, self.job["seconds"] - 0.1)  # a bar at its end stops its clock
+        self.bar.update(self.task, completed=done, **({"description": words} if words else {}))

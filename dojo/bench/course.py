@@ -21,7 +21,7 @@ from .stable import WAYS, Cell, Stable, flop
 from .timing import Clock, explain, race
 
 KATA = "k06"
-ROUNDS = (5, 20)
+ROUNDS, WANTED = (3, 20), 5  # at least and at most; where time is not short, at least so many as are wanted
 WARM_UP = 3  # calls, the one that measures memory among them
 SHARE = 0.1  # of the time left, for one race that could go on and on
 GUESS = 3.0  # times what the matrix products alone would take: a first guess, before anything was timed
@@ -59,8 +59,8 @@ class Course:
             for dtype in [dtype for dtype in self.job["dtypes"] if dtype in self.facts["limits"]]:
                 for passes in self.job["passes"]:
                     cell = Cell(dtype, passes, tokens)
-                    if (dtype, passes, tokens) not in ran and self._fits(cell):
-                        self._race(cell)
+                    if (dtype, passes, tokens) not in ran and (cost := self._affordable(cell)):
+                        self._race(cell, cost)
         for (dtype, passes), why in self.closed.items():
             self.send({"left_out": f"{dtype}, {WAYS[passes]}, {why}"})
 
@@ -100,14 +100,14 @@ class Course:
         """Seconds that are left."""
         return self.ends - time.monotonic()
 
-    def _fits(self, cell: Cell) -> bool:
-        """Whether a race fits in the time left; where not, longer ones of its series do not either."""
+    def _affordable(self, cell: Cell) -> float:
+        """Seconds that a race will take, or 0 where they are not left; then its series ends there."""
         series = (cell.dtype, cell.passes)
         if series in self.closed:
-            return False
+            return 0.0
         known = self._round(cell)
         guess = GUESS * len(self.entrants) * self._products(cell)
-        cost = (guess if known is None else known) * (ROUNDS[0] + WARM_UP)
+        cost = (guess if known is None else known) * (WANTED + WARM_UP)
         if cost > self.left:
             rest = [tokens for tokens in self.job["lengths"] if tokens >= cell.tokens]
             which = f"T = {rest[0]}" + (f" to {rest[-1]}" if len(rest) > 1 else "")
@@ -115,7 +115,7 @@ class Course:
             if known is None:
                 rate = self.facts["limits"][cell.dtype] / 1e9
                 self.closed[series] += f", going by a matrix product ({rate:.3g} GFLOP/s)"
-        return cost <= self.left
+        return 0.0 if series in self.closed else cost
 
     def _round(self, cell: Cell) -> float | None:
         """About how many seconds one round will take, going by the races so far; None where they tell nothing."""
@@ -154,7 +154,7 @@ class Course:
         self.entrants = [one for one in self.entrants if one in passed or one.compiled]
         return passed
 
-    def _race(self, cell: Cell) -> None:
+    def _race(self, cell: Cell, cost: float) -> None:
         sizes = self._sizes(cell.tokens)
         if cell.dtype not in self.proven:
             self.proven[cell.dtype] = self._prove(cell.dtype, sizes)
@@ -176,7 +176,9 @@ class Course:
             longest = 120.0 if any(one.name == name and one.compiled for one in field) else 2 * limit + 5
             self.send({"turn": name, "limit": longest, "note": cell.words})
 
-        times = race(racers, self.clock, seconds=SHARE * self.left, rounds=ROUNDS, limit=limit, notify=notify)
+        times = race(
+            racers, self.clock, seconds=max(SHARE * self.left, cost), rounds=ROUNDS, limit=limit, notify=notify
+        )
         work = {"work": sizes.batch * sizes.tokens, "unit": "tokens", "flop": flop(sizes, cell.passes)}
         found = rows(times, "reference", {"race": cell.words, **cell.labels, **work})
         for row in found:

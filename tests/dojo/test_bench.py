@@ -238,7 +238,7 @@ def test_attention_is_raced_at_every_size_that_fits(monkeypatch):
 def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
     monkeypatch.setattr(course.Course, "_round", lambda self, cell: 0.1 if cell.tokens < 16 else 2000.0)
     lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
-    assert "float32, forward, T = 16 to 32; T = 16 alone would take about 3 hours" in lines
+    assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
 
 
 def test_an_unknown_device_is_a_line(monkeypatch):
