@@ -8,9 +8,19 @@ from torch import Tensor, nn
 from .attention import Make, Projected, Sizes
 from .timing import Unavailable
 
+RECOMPILED = 64  # times: each length, dtype and pass may be one; beyond that torch would go on uncompiled
+
 
 def require_compiler(device: str) -> None:
-    """Raise Unavailable where `torch.compile` finds no compiler for a device."""
+    """Raise Unavailable where `torch.compile` finds no compiler for a device; else set it up for many sizes."""
+    _find_compiler(device)
+    import torch._dynamo
+
+    torch._dynamo.config.recompile_limit = RECOMPILED
+    torch._dynamo.config.fail_on_recompile_limit_hit = True  # and not time what is not compiled
+
+
+def _find_compiler(device: str) -> None:
     if device.startswith("cuda"):
         from torch.utils._triton import has_triton
 

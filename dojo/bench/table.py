@@ -14,6 +14,12 @@ from .roofline import WAYS
 from .rounds import NOISY, noisy, spread
 
 WIDTH = 118  # columns, where there is no terminal that says how wide it is
+LEGEND = (
+    "ratio: to the reference, median over rounds. GFLOP/s: of the arithmetic that the task needs, hidden scores not "
+    "counted. of limit: of a matrix product here. FLOP/byte: for each byte moved at least, by what torch's allocator "
+    "hands out. of roof: of the limit, or of FLOP/byte times copying, whichever is lower. peak MB: held in a call, "
+    "beyond weights and input."
+)
 Results = dict[str, Any]
 
 
@@ -29,6 +35,7 @@ def show(results: Results, console: Console) -> None:
         for dtype, way in roofline.series(results):
             _attention(results, dtype, way, console)
         _fused(results, console)
+        console.print(LEGEND, style="dim")
     else:
         for title in dict.fromkeys(row["race"] for row in results["rows"]):
             _race(results, title, console)

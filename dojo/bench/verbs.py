@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date
 from pathlib import Path
@@ -45,6 +46,9 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
         lengths = QUICK_LENGTHS if quick else LENGTHS
         job |= {"plan": "attention", "lengths": lengths, "passes": ("forward", "both"), **SIZES}
         job |= {"dtypes": (dtype,) if dtype else DTYPES}
+    cores = os.cpu_count() or 1
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
+        warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
     part = part_of(school, asked or next(one for one in school.catalog.katas if one.code == ATTENTION))
     if part.refused:
         warn(f"refused: yours: {part.refused['reason']}")

@@ -38,6 +38,8 @@ def main() -> None:
 
 def run(job: dict[str, Any], send: Send) -> None:
     """Run a job in this process."""
+    import torch
+
     from . import course, katas, machine
 
     try:
@@ -45,6 +47,8 @@ def run(job: dict[str, Any], send: Send) -> None:
     except machine.UnknownDevice as error:
         send({"trouble": str(error), "exit": 2})
         return
+    if job["device"].startswith("cuda"):
+        torch.cuda.set_device(job["device"])  # events are of the current device
     {"attention": course.run, "kata": katas.run}[job["plan"]](job, send)
     send({"load_after": machine.load()})
 
