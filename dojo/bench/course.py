@@ -154,16 +154,25 @@ class Course:
         self.entrants = [one for one in self.entrants if one in passed or one.compiled]
         return passed
 
+    def _field(self, cell: Cell) -> list[Implementation]:
+        """Who takes part in a race: none that failed at fewer tokens, or needs what is not here or a time not left."""
+        failed = {row["name"] for row in self._before(cell) if "failure" in row}
+        field = []
+        for one in self.proven[cell.dtype]:
+            why = unavailable(one, self.device, cell.passes == "both")
+            if why:
+                self.send({"left_out": f"{one.name}, {WAYS[cell.passes]}: {why}"})
+            elif one.compiled and self.left < COMPILING:
+                self.send({"left_out": f"{one.name}, {cell.words}: compiling may take a minute, which is not left"})
+            elif one.name not in failed:
+                field.append(one)
+        return field
+
     def _race(self, cell: Cell, cost: float) -> None:
         sizes = self._sizes(cell.tokens)
         if cell.dtype not in self.proven:
             self.proven[cell.dtype] = self._prove(cell.dtype, sizes)
-        out = {row["name"] for row in self._before(cell) if "failure" in row}
-        field = [one for one in self.proven[cell.dtype] if one.name not in out]
-        for one in field:
-            if why := unavailable(one, self.device, cell.passes == "both"):
-                self.send({"left_out": f"{one.name}, {WAYS[cell.passes]}: {why}"})
-        field = [one for one in field if not unavailable(one, self.device, cell.passes == "both")]
+        field = self._field(cell)
         limit = max(TURN, TURNS * self._products(cell))
         try:
             stable = Stable(self.attention, self.device, cell, sizes)
