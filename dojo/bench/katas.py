@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,22 +40,29 @@ def run(job: dict[str, Any], send: Send) -> None:
     workspace = Workspace(catalog, frozenset(job["solved"]))
     facts = job["facts"] or machine.describe(job["device"], catalog.root) | {"limits": {}}
     send({"facts": facts})
-    reference, learners = workspace.reference(kata), None
+    races, reference, learners = _load(file_of(kata)).races, workspace.reference(kata), None
+    ran = {row["race"] for row in job["rows"]}
     if job["yours"] and "yours" not in job["without"]:
-        send({"turn": "yours", "limit": LOADING})
         try:
+            send({"turn": "yours", "limit": LOADING})
             learners = workspace.part(kata)
-        except (Exception, SystemExit) as error:
+            _run_all(races(learners, reference), ran, job, send, ends)
+            return
+        except (Exception, SystemExit) as error:  # what a learner's code raises while a race is made ready
             reason, kind = explain(error)
             send({"refused": {"name": "yours", "reason": reason, "kind": kind}})
-    ran = {row["race"] for row in job["rows"]}
-    for one in _load(file_of(kata)).races(learners, reference):
-        if one.title in ran:
-            continue
-        if time.monotonic() > ends:
+    _run_all(races(None, reference), ran, job, send, ends)
+
+
+def _run_all(races: Iterator[Race], ran: set[str], job: dict[str, Any], send: Send, ends: float) -> None:
+    """Run the races that have not been run, and note them in `ran`."""
+    for one in races:
+        if one.title not in ran and time.monotonic() < ends:
+            _run(one, job, send)
+            ran.add(one.title)
+        elif one.title not in ran:
             send({"left_out": f"{one.title}: the time is used up"})
-            continue
-        _run(one, job, send)
+        send({"turn": "yours" if job["yours"] else "", "limit": LOADING, "note": "making the next race ready"})
 
 
 def _run(one: Race, job: dict[str, Any], send: Send) -> None:

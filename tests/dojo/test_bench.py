@@ -13,7 +13,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from dojo.bench import contest, course, machine, memory, pictures, results, roofline, table, watchdog, worker
+from dojo.bench import contest, course, katas, machine, memory, pictures, results, roofline, table, watchdog, worker
 from dojo.bench.attention import Implementation, Sizes, plain
 from dojo.bench.compiled import compiled
 from dojo.bench.entrants import Proof, entrants
@@ -321,26 +321,35 @@ def test_a_kata_without_races_says_so(clone):
     assert done.exit_code == 2 and "k04 has nothing to race" in done.stderr
 
 
-def test_a_kata_with_races_is_raced(monkeypatch, tmp_path, clone):
-    races = clone.root / "tests" / "benchmarks" / f"{clone.renew().kata('4').slug}.py"
-    races.write_text(
-        "import torch\n"
-        "from dojo.bench.timing import Race, Racer\n"
-        "def races(kata, reference):\n"
-        "    x = torch.zeros(2, 3)\n"
-        "    racers = [Racer('reference', lambda: reference.softmax(x)), Racer('torch', lambda: x.softmax(-1))]\n"
-        "    yield Race(f'softmax, learner {kata is not None}', racers, work=6, unit='scores')\n"
-    )
-    from dojo.bench import katas
+RACES = """
+import torch
+from dojo.bench.timing import Race, Racer
 
+def races(kata, reference):
+    x = torch.zeros(2, 3)
+    racers = [Racer("reference", lambda: reference.softmax(x)), Racer("torch", lambda: x.softmax(-1))]
+    yield Race("softmax", racers, work=6, unit="scores")
+    if kata is not None:
+        kata.softmax("no tensor")  # as when making a race ready calls what a learner wrote
+    yield Race("attention", racers[:1])
+"""
+
+
+@pytest.mark.parametrize("yours", [False, True])
+def test_a_kata_with_races_is_raced_to_the_end(monkeypatch, clone, yours):
+    kata = clone.renew().kata("4")
+    clone.solve("4")
+    races = clone.root / "tests" / "benchmarks" / f"{kata.slug}.py"
+    races.write_text(RACES)
     monkeypatch.setattr(katas, "SECONDS", 0.05)
-    found = events_of(job(plan="kata", slug=clone.kata("4").slug, root=str(clone.root)), monkeypatch)
+    plan = {"plan": "kata", "slug": kata.slug, "root": str(clone.root), "solved": [kata.slug], "yours": yours}
+    found = events_of(job(**plan), monkeypatch)
     races.unlink()
-    (raced,) = [event["rows"] for event in found if "rows" in event]
-    assert [(row["race"], row["name"], row["unit"]) for row in raced] == [
-        ("softmax, learner False", "reference", "scores"),
-        ("softmax, learner False", "torch", "scores"),
-    ]
+    rows = [row for event in found for row in event.get("rows", [])]
+    names = [(row["race"], row["name"], row["unit"]) for row in rows]
+    softmax = [("softmax", "reference", "scores"), ("softmax", "torch", "scores")]
+    assert names == [*softmax, ("attention", "reference", "")]
+    assert [event["refused"]["name"] for event in found if "refused" in event] == ["yours"] * yours
 
 
 # Files, tables and pictures.
