@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample bench bench-train stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -74,6 +74,14 @@ train: $(READY)
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
 	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET)) $(if $(COUNT),--count $(COUNT))
+
+bench: $(READY)
+	@$(DOJO) bench $(KATA) $(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
+		$(if $(BUDGET),--budget $(BUDGET)) $(if $(QUICK),--quick) $(if $(RECORD),--record)
+
+bench-train: export AGAINST := $(AGAINST)
+bench-train: $(READY)
+	@$(DOJO) bench-train $(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS)) $(if $(IMPL),--impl $(IMPL))
 
 stubs: $(READY)
 	@$(DOJO) stubs

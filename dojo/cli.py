@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from . import stubs, upkeep
+from .bench import verbs as measuring
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
 from .school import School, board, console, hint_text, warn
@@ -175,7 +176,7 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None, count: i
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, count, console))
 
 
-for verb in (upkeep.progress, upkeep.update, upkeep.doctor):
+for verb in (upkeep.progress, upkeep.update, upkeep.doctor, measuring.bench, measuring.bench_train):
     app.add_command(verb)
 
 

@@ -57,8 +57,12 @@ def read(path: Path) -> Katas:
 
 
 def write(path: Path, katas: Katas) -> None:
-    """Write a record in one step: readers see the old one or the new one. Raises OSError."""
-    text = json.dumps({"version": VERSION, "katas": katas}, indent=2, ensure_ascii=False) + "\n"
+    """Write a record. Raises OSError."""
+    write_whole(path, json.dumps({"version": VERSION, "katas": katas}, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step: readers see the old one or the new one. Raises OSError."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}-", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -117,7 +117,15 @@ class Workspace:
     def parts(self) -> dict[str, ModuleType]:
         """Every kata's module by its code: the learner's where solved, built on each other. Raises LoadError."""
         self._clear(None)
-        return {kata.code: importlib.import_module(f"{LEARNER}.{kata.slug}.{kata.name}") for kata in self.catalog.katas}
+        return {kata.code: self._part(kata) for kata in self.catalog.katas}
+
+    def part(self, kata: Kata) -> ModuleType:
+        """One kata's module as in `parts`: nothing looks on when it is called, so its speed is its own."""
+        self._clear(None)
+        return self._part(kata)
+
+    def _part(self, kata: Kata) -> ModuleType:
+        return importlib.import_module(f"{LEARNER}.{kata.slug}.{kata.name}")
 
     def variant(self, kata: Kata, source: str, name: str) -> Subject:
         """A module made of a changed text of the solution; it builds on the reference of earlier katas."""

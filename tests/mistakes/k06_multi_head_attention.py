@@ -21,8 +21,8 @@ MAKE_MASK = 'self.register_buffer("mask", causal_mask(context_length))'
 QUERY = "query = split_heads(self.W_query(x), self.num_heads)"
 KEY = "key = split_heads(self.W_key(x), self.num_heads)"
 VALUE = "value = split_heads(self.W_value(x), self.num_heads)"
-SCORES = "scores = query @ key.transpose(2, 3) / key.shape[-1] ** 0.5"
-WEIGHTS = "weights = masked_softmax(scores, self.mask[:T, :T])"
+SCORES = "scores = query / query.shape[-1] ** 0.5 @ key.transpose(2, 3)"
+WEIGHTS = "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"
 MIX = "context = self.dropout(weights) @ value"
 RESULT = "return self.out_proj(merge_heads(context))  # (B, T, d_out)"
 
@@ -418,42 +418,42 @@ MISTAKES = [
     ),
     mistake(
         "scaled by d_out",
-        swap(SCORES, "scores = query @ key.transpose(2, 3) / self.out_proj.in_features ** 0.5"),
+        swap(SCORES, "scores = query / self.out_proj.in_features ** 0.5 @ key.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The scores are divided by the root of the width of all heads together. A score adds up the channels
         of one head, so the weights come out too flat.""",
     ),
     mistake(
         "scaled by the input width",
-        swap(SCORES, "scores = query @ key.transpose(2, 3) / x.shape[-1] ** 0.5"),
+        swap(SCORES, "scores = query / x.shape[-1] ** 0.5 @ key.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The scores are divided by the root of d_in, the width of the embedding. What is summed in a score
         is one product for each channel of a head.""",
     ),
     mistake(
         "scaled by the number of heads",
-        swap(SCORES, "scores = query @ key.transpose(2, 3) / self.num_heads ** 0.5"),
+        swap(SCORES, "scores = query / self.num_heads ** 0.5 @ key.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The divisor comes from how many heads there are. A score is made in one head and knows nothing of
         the others.""",
     ),
     mistake(
         "divided by the width, not its root",
-        swap(SCORES, "scores = query @ key.transpose(2, 3) / key.shape[-1]"),
+        swap(SCORES, "scores = query / query.shape[-1] @ key.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The scores are divided by the head's width itself. Their variance grows like the width, so their
         typical size grows more slowly than that.""",
     ),
     mistake(
         "query and key are swapped",
-        swap(SCORES, "scores = key @ query.transpose(2, 3) / key.shape[-1] ** 0.5"),
+        swap(SCORES, "scores = key / query.shape[-1] ** 0.5 @ query.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""Row i holds the key of token i against all queries. Rows are for the one who asks: the query of
         token i against all keys.""",
     ),
     mistake(
         "the wrong pair of the key is transposed",
-        swap(SCORES, "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5"),
+        swap(SCORES, "scores = query / query.shape[-1] ** 0.5 @ key.transpose(1, 2)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""Dimensions 1 and 2 of the key are heads and tokens now. The scores compare channels of one token
         with channels of another, so those of the last two dimensions have to change places.""",
@@ -467,28 +467,31 @@ MISTAKES = [
     ),
     mistake(
         "the mask is wider than the sequence",
-        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask)"),
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask, -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The mask that meets the scores still has a column for every token of the context length. As soon as
         a sequence is shorter the two do not fit.""",
     ),
     mistake(
         "the last rows of the mask are used",
-        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[-T:, :T])"),
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[-T:, :T], -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""For a sequence shorter than the context length, the rows are cut from the bottom of the mask, where
         nearly everything is visible. Token 0 stands in row 0.""",
     ),
     mistake(
         "the diagonal is hidden",
-        swap(WEIGHTS, "weights = masked_softmax(scores, torch.ones(T, T, dtype=torch.bool).triu())"),
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(), -torch.inf).softmax(dim=-1)",
+        ),
         caught_by="test_fused_equals_wrapper",
         explanation="""The mask also hides each token from itself. The first token then has nothing to look at, and no
         weights can be made of a row of −∞.""",
     ),
     mistake(
         "one future token is visible",
-        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, :T].triu(2))"),
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T].triu(2), -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The mask starts one diagonal too far out, so each token sees its successor. The successor is what
         the model has to predict.""",
@@ -516,7 +519,7 @@ MISTAKES = [
     ),
     mistake(
         "a mean over the visible tokens",
-        swap(WEIGHTS, "weights = masked_softmax(scores * 0, self.mask[:T, :T])"),
+        swap(WEIGHTS, "weights = (scores * 0).masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""Every visible token gets the same weight, whatever the query and the keys say. It is causal,
         but nobody pays attention.""",
@@ -530,14 +533,14 @@ MISTAKES = [
     ),
     mistake(
         "the mask lies across the heads",
-        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, None, :T])"),
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, None, :T], -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""The mask gets a dimension in its middle, so its queries meet the heads of the scores. A mask of
         shape (T, T) fits the last two dimensions by itself, whatever stands before them.""",
     ),
     mistake(
         "the mask is transposed",
-        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:T, :T].T)"),
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T].T, -torch.inf).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
         explanation="""Rows and columns of the mask have changed places, so each token sees itself and what comes after
         it. Rows are queries, and a query looks back.""",
@@ -593,7 +596,7 @@ MISTAKES = [
     ),
     mistake(
         "dropout on the scores",
-        swap(WEIGHTS, "weights = masked_softmax(self.dropout(scores), self.mask[:T, :T])"),
+        swap(WEIGHTS, "weights = self.dropout(scores).masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"),
         swap(MIX, "context = weights @ value"),
         caught_by="test_dropout_acts_on_the_weights",
         explanation="""Scores are dropped, so some become 0 before the softmax. A score of 0 is an ordinary score, and the

@@ -1,0 +1,140 @@
+"""The machine that a measurement was made on: what it is, and how fast it multiplies and copies, as measured here."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .rounds import quartiles
+from .timing import Clock
+
+SECONDS = 0.6  # each limit is measured for so long
+SIDES = {"cpu": 1024, "mps": 4096, "cuda": 8192}  # of the square matrices that are multiplied
+COPIED = {"cpu": 128 << 20, "mps": 512 << 20, "cuda": 1 << 30}  # bytes: beyond what caches hold
+
+
+class UnknownDevice(Exception):
+    """There is no such device here; the message says which there are."""
+
+
+def devices() -> list[str]:
+    """The devices of this machine that torch can use, the CPU first."""
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def find_device(name: str) -> str:
+    """The device called `name`. Raises UnknownDevice."""
+    there = devices()
+    if name.split(":")[0] in there and (":" not in name or name in _numbered()):
+        return name
+    raise UnknownDevice(f'There is no device "{name}" here. There is: {", ".join(there)}.')
+
+
+def _numbered() -> list[str]:
+    return ["cpu:0", "mps:0", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+
+
+def describe(device: str, root: Path) -> dict[str, Any]:
+    """What stands in a results file about machine, versions and code. It names no path and no user."""
+    return {
+        "machine": {
+            "cpu": cpu_name(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "device": device,
+            "device_name": device_name(device),
+            "load": load(),
+        },
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "dojo": version("dojo")},
+        **commit(root),
+        "devices": devices(),
+    }
+
+
+def cpu_name() -> str:
+    """The name of the processor, as its maker gave it where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model")))
+    except (OSError, StopIteration):
+        pass
+    try:
+        return subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return platform.processor() or platform.machine()
+
+
+def device_name(device: str) -> str:
+    """The name of a device: the processor's, the GPU's."""
+    kind = device.split(":")[0]
+    if kind == "cuda":
+        return torch.cuda.get_device_name(torch.device(device))
+    return cpu_name() if kind == "cpu" else f"{cpu_name()} (GPU)"
+
+
+def load() -> float | None:
+    """How many processes wanted a core over the last minute, on average; None where the system does not tell."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def commit(root: Path) -> dict[str, Any]:
+    """The commit of the code, and whether files differ from it; empty where that cannot be told."""
+    try:
+        ask = ["git", "-C", str(root)]
+        found = subprocess.run([*ask, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            [*ask, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": "", "changed": False}
+    return {"commit": found.stdout.strip(), "changed": bool(changed.stdout.strip())}
+
+
+def product_rate(device: str, dtype: torch.dtype, seconds: float = SECONDS) -> float:
+    """FLOP/s of a large square matrix product: what this device does at best. Raises what torch does.
+
+    A product of two n × n matrices takes 2n³ operations, a multiplication and an addition for each.
+    """
+    clock, best = Clock(device), 0.0
+    side, largest = 128, SIDES[device.split(":")[0]]
+    while True:  # up to the largest that fits: where a type has no hardware of its own, that one would take minutes
+        left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        out = torch.empty(side, side, device=device, dtype=dtype)
+        multiply = functools.partial(torch.mm, left, right, out=out)
+        multiply()
+        once = min(clock.seconds(multiply) for _ in range(2))
+        best = max(best, 2 * side**3 / once)
+        if side == largest or 8 * once > seconds:
+            return max(best, 2 * side**3 / _best(multiply, clock, seconds))
+        side *= 2
+
+
+def copy_rate(device: str, seconds: float = SECONDS) -> float:
+    """Bytes a second that a large copy moves, each counted twice: once when it is read, once when it is written."""
+    size = COPIED[device.split(":")[0]]
+    source, target = (torch.zeros(size // 4, device=device) for _ in range(2))
+    return 2 * size / _best(lambda: target.copy_(source), Clock(device), seconds)
+
+
+def _best(call: Any, clock: Clock, seconds: float) -> float:
+    """Seconds of a call that nothing disturbed: the quartile of the fastest of as many as fit in `seconds`."""
+    clock.seconds(call)
+    taken = [clock.seconds(call)]
+    while sum(taken) < seconds or len(taken) < 5:
+        taken.append(clock.seconds(call))
+    return quartiles(taken)[0]
