@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -74,6 +74,16 @@ train: $(READY)
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
 	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET))
+
+attention: export TEXT := $(TEXT)
+attention: $(READY)
+	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET))
+
+pictures: $(READY)
+	@$(DOJO) pictures
+
+report: $(READY)
+	@$(DOJO) report
 
 stubs: $(READY)
 	@$(DOJO) stubs

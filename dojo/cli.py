@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import stubs, upkeep
+from . import gallery, stubs, upkeep
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
 from .school import School, board, console, hint_text, warn
@@ -174,7 +174,7 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None) -> None:
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, console))
 
 
-for verb in (upkeep.progress, upkeep.update, upkeep.doctor):
+for verb in (upkeep.progress, upkeep.update, upkeep.doctor, gallery.attention, gallery.pictures, gallery.report):
     app.add_command(verb)
 
 

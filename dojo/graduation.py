@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from rich.text import Text
 from . import download
 from .catalog import Catalog
 from .download import DataError
-from .presets import PRESETS, build_model, continue_text, parts
+from .presets import PRESETS, parts
+from .trained import NotTrained, latest
 from .training import Interrupted, Run, TrainingError
 
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
@@ -70,26 +70,15 @@ def sample(
     console: Console,
 ) -> int:
     """Print the prompt and what the best model of a run writes after it; the exit status."""
-    folders = [catalog.root / "runs" / preset for preset in ([name] if name else PRESETS)]
-    found = [folder for folder in folders if (folder / "best.pt").is_file()]
-    if not found:
-        console.print(Text("No trained model is at hand. Train one: make train", "red"))
-        return 1
-    folder = max(found, key=lambda folder: (folder / "best.pt").stat().st_mtime)
-    modules, _ = parts(catalog, solved)
     try:
-        history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-        preset = PRESETS[history["preset"]]
-        tokenizer = modules["k01"].CharTokenizer(history["vocabulary"])
-        model = build_model(modules, preset, tokenizer.vocab_size)
-        modules["k14"].load_checkpoint(folder / "best.pt", model)
-    except (OSError, ValueError, KeyError, modules["k14"].CheckpointError) as error:
-        console.print(Text(f"The run in {folder} cannot be used: {error}", "red"))
+        trained = latest(catalog, solved, name)
+    except NotTrained as error:
+        console.print(Text(str(error), "red"))
         return 1
     generator = torch.Generator()
     generator.manual_seed(seed) if seed is not None else generator.seed()
     try:
-        text = continue_text(modules, model, tokenizer, prompt or "\n", characters, preset, generator)
+        text = trained.write(prompt or "\n", characters, generator)
     except ValueError as error:
         console.print(
             Text(

@@ -11,9 +11,11 @@ from .trees import ROOT
 GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "claims"]
 FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh"]
 TEXTS = ["download", "derivations", "grammar", "corpus"]
-SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement"]
-THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "graduation"]
-TOP = ["upkeep", "events", "watch", "cli", "__main__", "notebook", "__init__"]  # `__init__` holds what IPython calls
+SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement", "runs", "chart"]
+THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "trained", "graduation"]
+THIRD += ["drawings", "attention", "page"]
+TOP = ["upkeep", "gallery", "events", "watch", "cli", "__main__", "notebook"]
+TOP += ["__init__"]  # which holds what IPython calls
 ORDER = [*GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *TOP]
 HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}
 FILES = {path.stem: path for path in sorted((ROOT / "dojo").glob("*.py"))}
