@@ -82,8 +82,9 @@ attention: $(READY)
 pictures: $(READY)
 	@$(DOJO) pictures
 
+report: export TEXT := $(TEXT)
 report: $(READY)
-	@$(DOJO) report
+	@$(DOJO) report $(if $(TEXT),--text "$$TEXT")
 
 stubs: $(READY)
 	@$(DOJO) stubs

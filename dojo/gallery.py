@@ -53,12 +53,13 @@ def pictures(lessons: bool) -> None:
 
 
 @click.command()
-def report() -> None:
+@click.option("--text", default="", help="The text whose attention is shown.")
+def report(text: str) -> None:
     """Write one page to open in a browser: progress, loss curves, samples, attention maps, benchmarks."""
     from .page import write
 
     school = School()
-    raise SystemExit(write(school, console))
+    raise SystemExit(write(school, text, console))
 
 
 def _say_written(school: School, paths: list[Path]) -> None:

@@ -61,14 +61,17 @@ def finished(root: Path, name: str = "") -> list[Path]:
 
 def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> Trained:
     """The best model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
-    modules, _ = parts(catalog, solved)
     try:
         history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-        preset = (PRESETS | {QUICK.name: QUICK})[history["preset"]]
-        tokenizer = modules["k01"].CharTokenizer(history["vocabulary"])
+        preset, vocabulary = (PRESETS | {QUICK.name: QUICK})[history["preset"]], history["vocabulary"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotTrained(f"The run in {folder} cannot be used: its history.json is damaged ({error!r}).") from None
+    modules, _ = parts(catalog, solved)
+    try:
+        tokenizer = modules["k01"].CharTokenizer(vocabulary)
         model = build_model(modules, preset, tokenizer.vocab_size)
         step = modules["k14"].load_checkpoint(folder / "best.pt", model)
-    except (OSError, ValueError, KeyError, TypeError, modules["k14"].CheckpointError) as error:
+    except (OSError, ValueError, TypeError, modules["k14"].CheckpointError) as error:
         raise NotTrained(f"The run in {folder} cannot be used: {error}") from None
     return Trained(_origin(preset, step), modules, preset, tokenizer, model)
 
