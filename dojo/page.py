@@ -21,7 +21,7 @@ from . import tables
 from .attention import TEXT, UnknownText, attend, most_attended
 from .runs import read_runs
 from .school import School
-from .trained import NotTrained, Trained, kept_reference, latest
+from .trained import NotTrained, Trained, finished, kept_reference, latest
 from .training import write_text
 
 WEB = Path(__file__).parent / "web"
@@ -58,12 +58,11 @@ def build(school: School, text: str, say: Callable[[str], Any]) -> str:
         notes.append(problem)
         say(problem)
 
-    trained, missing = _model(school, note)
-    maps, data = attention(trained, text, note) if trained else (missing, None)
+    written, maps, data = _of_model(school, text, note)
     sections = {
         "Progress": tables.progress(school),
         "Loss": tables.curves(read_runs(school.root, note)),
-        "Samples": samples(trained) if trained else missing,
+        "Samples": written,
         "Attention": maps,
         "Benchmarks": tables.benchmarks(_measured(school.root, note)),
     }
@@ -113,22 +112,32 @@ def attention(trained: Trained, text: str, say: Callable[[str], None]) -> tuple[
     return section, {"tokens": tokens, "marked": marked, "weights": seen}
 
 
-def _model(school: School, note: Callable[[str], None]) -> tuple[Trained | None, str]:
-    """The model to show, or why there is none, as HTML. Nothing is trained for the page."""
-    solved = school.progress.solved(school.catalog)
+def _of_model(school: School, text: str, note: Callable[[str], None]) -> tuple[str, str, dict[str, Any] | None]:
+    """The samples, the section of the maps and its data; where there is no model, why. Nothing is trained here."""
     try:
-        return latest(school.catalog, solved), ""
-    except NotTrained as error:
-        problem = str(error)
-    if (school.root / "runs").is_dir() and "cannot be used" in problem:
-        note(problem)
-    try:
-        return kept_reference(school.catalog), ""
+        trained = _model(school, note)
     except NotTrained:
-        return None, (
-            f"<p>{escape(problem)}</p><p>Or let the reference be trained for some seconds, on an embedded text: "
-            "<code>make attention</code>, then <code>make report</code> again.</p>"
+        missing = (
+            "<p>No trained model is at hand. Train one: <code>make train</code></p><p>Or let the reference be trained "
+            "for some seconds, on an embedded text: <code>make attention</code>, then <code>make report</code>.</p>"
         )
+        return missing, missing, None
+    try:
+        return samples(trained), *attention(trained, text, note)
+    except Exception as error:  # whatever a learner's own parts raise
+        note(f"The model of {trained.origin} fails: {type(error).__name__}: {error}")
+        failed = "<p>There is nothing to show: the model fails.</p>"
+        return failed, failed, None
+
+
+def _model(school: School, note: Callable[[str], None]) -> Trained:
+    """The graduation model, or the reference as `make attention` left it. Raises NotTrained where there is neither."""
+    try:
+        return latest(school.catalog, school.progress.solved(school.catalog))
+    except NotTrained as error:
+        if finished(school.root):
+            note(str(error))
+    return kept_reference(school.catalog)
 
 
 def _measured(root: Path, note: Callable[[str], None]) -> list[dict[str, Any]]:

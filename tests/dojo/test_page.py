@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -122,6 +123,17 @@ def test_damaged_runs_are_named_on_the_page_and_the_rest_stands(school):
     assert len(said) == 2 and all("history.json is damaged" in note for note in said)
     assert written.count('<p class="note">') == 2
     assert "0 of 2 katas solved" in written and "There is no run yet" in written
+
+
+def test_a_model_that_fails_is_said_and_the_rest_stands(model, school, monkeypatch):
+    def fails(*args, **options):
+        raise ZeroDivisionError("by <nothing>")
+
+    sampling = SimpleNamespace(generate=fails)
+    monkeypatch.setattr(page, "latest", lambda *args: replace(model, parts=model.parts | {"k13": sampling}))
+    written = page.build(school, "", lambda note: None)
+    assert "ZeroDivisionError: by &lt;nothing&gt;" in written and "0 of 2 katas solved" in written
+    assert 'id="attention-data">null<' in written
 
 
 def test_samples_come_at_every_temperature(model):
