@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-WIDTH, HEIGHT = 720, 340
-LEFT, RIGHT, TOP, BOTTOM = 64, 170, 14, 46  # what axes and names take of it
+WIDTH, HEIGHT = 740, 340
+LEFT, RIGHT, TOP, BOTTOM = 64, 196, 14, 46  # what axes and names take of it
 MARKERS = ("circle", "square", "up", "diamond", "down")
 POINTS = 240  # of a line that are drawn; more cannot be seen
 APART = 15  # between the names of two lines, or they overlap

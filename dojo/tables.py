@@ -138,18 +138,20 @@ def _growth(race: str, rows: list[dict[str, Any]], device: str) -> str:
 def _race(race: str, rows: list[dict[str, Any]]) -> str:
     lengths = any(row.get("T") for row in rows)
     unit = next((row["unit"] for row in rows if row.get("unit")), "work")
-    shown = []
+    shown, failed = [], []
     for row in rows:
-        name = [escape(row["name"])] + ([escape(str(row.get("T", "")))] if lengths else [])
         if "failure" in row:
-            shown.append([*name, escape(str(row["failure"])), "", "", ""])
+            where = f", T = {row['T']}" if row.get("T") else ""
+            failed.append(f"Not timed: {row['name']}{where}: {row['failure']}")
             continue
+        name = [escape(row["name"])] + ([str(int(row["T"]))] if lengths else [])
         ratio = f"{row['ratio']:.2f}" if row.get("ratio") else ""
         spread = f"{1e3 * row['low']:.3g} to {1e3 * row['high']:.3g}" if row.get("low") and row.get("high") else ""
         rate = short(row["work"] / row["seconds"]) if row.get("work") and row["seconds"] else ""
         shown.append([*name, f"{1e3 * row['seconds']:.4g}", spread, rate, ratio])
     heads = ["name"] + (["T"] if lengths else []) + ["ms", "middle half", f"{unit} a second", "times the base"]
-    return table(heads, shown, numbers=range(1, len(heads)), caption=race)
+    notes = "".join(f"<p class='soft'>{escape(line)}</p>" for line in failed)
+    return (table(heads, shown, numbers=range(1, len(heads)), caption=race) if shown else "") + notes
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[int] = (), caption: str = "") -> str:

@@ -6,7 +6,6 @@ It is driven by the DevTools protocol (https://chromedevtools.github.io/devtools
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import select
@@ -28,6 +27,8 @@ class Browser:
 
     def __init__(self, folder: Path):
         """Start it, with a profile in `folder`."""
+        import fcntl  # not on Windows
+
         # The browser reads commands from descriptor 3 and answers on 4; these are kept off both until it starts.
         (command_out, self._to), (self._from, answer_in) = os.pipe(), os.pipe()
         high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 20) for end in (command_out, answer_in)]
