@@ -25,7 +25,12 @@ from .trained import NotTrained, Trained, finished, kept_reference, latest
 from .training import write_text
 
 WEB = Path(__file__).parent / "web"
-RESULTS = (".dojo/benchmarks", "data/benchmarks")  # folders: of this clone, of the repository
+RESULTS = ("runs/bench", "data/benchmarks")  # folders: of this machine, of those that were recorded
+PICTURES = {
+    "memory": "The peak memory of each way to compute attention against the length of the sequence.",
+    "roofline": "The rate that each way to compute attention reaches, under the limits of the machine.",
+}  # what `make bench` drew in the first of these folders, and what one sees
+LARGEST = 1_000_000  # bytes of a picture that is taken in
 TEMPERATURES = (0.5, 0.8, 1.0, 1.3)
 CHARACTERS = 240  # of each sample
 PIECE = 40  # characters written before the clock is looked at
@@ -64,7 +69,7 @@ def build(school: School, text: str, say: Callable[[str], Any]) -> str:
         "Loss": tables.curves(read_runs(school.root, note)),
         "Samples": written,
         "Attention": maps,
-        "Benchmarks": tables.benchmarks(_measured(school.root, note)),
+        "Benchmarks": tables.benchmarks(_measured(school.root, note)) + _drawn(school.root),
     }
     script = (WEB / "report.js").read_text(encoding="utf-8")
     return Template((WEB / "report.html").read_text(encoding="utf-8")).substitute(
@@ -148,6 +153,17 @@ def _measured(root: Path, note: Callable[[str], None]) -> list[dict[str, Any]]:
         return []
     found = [one for folder in RESULTS for one in results.read_all(root / folder, note)]
     return sorted(found, key=lambda one: one["date"], reverse=True)
+
+
+def _drawn(root: Path) -> str:
+    """The pictures of the last benchmark. As images they can neither run scripts nor ask for anything."""
+    shown = []
+    for name, said in PICTURES.items():
+        path = root / RESULTS[0] / f"{name}.svg"
+        if path.is_file() and path.stat().st_size < LARGEST:
+            data = base64.b64encode(path.read_bytes()).decode()
+            shown.append(tables.figure(f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(said)}">', said))
+    return "".join(shown)
 
 
 def _json(data: Any) -> str:

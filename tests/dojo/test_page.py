@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -169,6 +170,18 @@ def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(school
     assert "102k" in written  # 1,024 tokens in 10 ms
     broken = results(rows=[{"name": "einsum", "seconds": "soon", "work": 3}])
     assert "cannot be shown" in tables.benchmarks([broken])
+
+
+def test_pictures_of_the_last_benchmark_are_taken_in_as_images(school):
+    folder = school.root / page.RESULTS[0]
+    folder.mkdir(parents=True)
+    (folder / "memory.svg").write_text(EVIL)
+    (folder / "roofline.svg").write_text("x" * page.LARGEST)
+    written = page.build(school, "", print)
+    assert re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="The peak', written) == [
+        base64.b64encode(EVIL.encode()).decode()
+    ]
+    assert written.count("<img") == 1
 
 
 def test_results_of_a_newer_version_are_named_and_left_out(school):
