@@ -34,12 +34,13 @@ LARGEST = 1_000_000  # bytes of a picture that is taken in
 TEMPERATURES = (0.5, 0.8, 1.0, 1.3)
 CHARACTERS = 240  # of each sample
 PIECE = 40  # characters written before the clock is looked at
-PATIENCE = 1.2  # seconds for each sample
+PATIENCE = 0.8  # seconds for each sample
 SEED = 1
 
 
 def write(school: School, text: str, console: Console) -> int:
     """Write `runs/report.html`, with attention maps of `text` if there is one; the exit status."""
+    torch.set_num_threads(1)  # one token at a time: threads would only wait for each other
     notes: list[str] = []
     page = build(school, text, notes.append)
     for note in notes:

@@ -137,7 +137,8 @@ def test_a_model_that_fails_is_said_and_the_rest_stands(model, school, monkeypat
     assert 'id="attention-data">null<' in written
 
 
-def test_samples_come_at_every_temperature(model):
+def test_samples_come_at_every_temperature(model, monkeypatch):
+    monkeypatch.setattr(page, "CHARACTERS", 2)
     written = page.samples(model)
     assert re.findall(r"<h3>Temperature ([\d.]+)</h3>", written) == ["0.5", "0.8", "1.0", "1.3"]
     assert "an &lt;untrained&gt; model" in written and "<untrained>" not in written
@@ -308,8 +309,7 @@ def test_tokens_are_text_and_never_markup(tab, model, school, monkeypatch, tmp_p
     assert tab.complaints == [] and tab.requests == [path.as_uri()]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1100, 400])
+@pytest.mark.parametrize(("width", "dark"), [(400, False), (1100, True)], ids=["narrow and light", "wide and dark"])
 def test_the_page_fits_its_window_and_can_be_read(tab, model, school, monkeypatch, tmp_path, width, dark):
     path = tmp_path / "report.html"
     path.write_text(build_with(model, school, monkeypatch, EVIL), encoding="utf-8")

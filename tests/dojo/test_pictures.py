@@ -109,20 +109,20 @@ def drawn(tree, text="", name=""):
     return status, console.export_text()
 
 
-def test_without_a_run_the_reference_is_trained_once_and_said(tree, monkeypatch):
+def test_without_a_run_the_reference_is_trained_once_and_what_it_cannot_read_is_said(tree, monkeypatch):
     status, said = drawn(tree, "to be")
     assert status == 0 and "No trained model is at hand" in said and "the reference serves" in said
     assert "2 layers of 2 heads" in said and "Written to runs/attention.png and runs/attention.svg" in said
     assert (tree.root / "runs" / "attention.png").read_bytes().startswith(b"\x89PNG")
     assert b"layer 2, head 2" in (tree.root / "runs" / "attention.svg").read_bytes()
     monkeypatch.setattr(attention, "train_reference", None)  # the second time it is at hand
-    status, again = drawn(tree, "to be")
-    assert status == 0 and "serves" not in again
-
-
-def test_a_long_text_is_cropped_and_unknown_characters_are_named(tree):
+    shown = []
+    monkeypatch.setattr(attention, "attention_maps", lambda *args: shown.append(args))
     status, said = drawn(tree, "to be or not")
-    assert status == 0 and "12 characters and the model sees 8 at once" in said
+    assert status == 0 and "serves" not in said
+    assert "12 characters and the model sees 8 at once" in said
+    (_, maps, tokens, *_) = shown[0]
+    assert tokens == list("to be or") and maps.shape == (2, 2, 8, 8)
     status, said = drawn(tree, "to ße")
     assert status == 2 and "does not know 'ß'" in said and "It knows" in said
 
