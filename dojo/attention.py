@@ -80,7 +80,7 @@ def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console
     console.print(f"{layers} layers of {heads} heads, of {trained.origin}")
     if marked:
         words = ", ".join(f"{tokens[place]!r} at place {place + 1} ({importance[place]:.2f})" for place in marked)
-        console.print(f"Most attended, as marked: {words}")
+        console.print(f"Most attended, as marked: {words}", soft_wrap=True)
     near = target.relative_to(catalog.root)
     console.print(f"Written to {near.as_posix()} and {near.with_suffix('.svg').as_posix()}", soft_wrap=True)
     return 0

@@ -34,7 +34,8 @@ class Picture:
 
     def write(self, data: Data, *paths: Path) -> None:
         """Draw what was measured into files. Raises OSError."""
-        save(self.draw(data), *paths, about={"Title": self.alt, "Description": json.dumps(data)})
+        for path in paths:  # each from a new figure: one that was written before is laid out a little differently
+            save(self.draw(data), path, about={"Title": self.alt, "Description": json.dumps(data)})
 
 
 def measured(path: Path) -> Data:
@@ -127,7 +128,7 @@ def figure(width: float, height: float, layout: str = "constrained") -> Any:
 
 
 def save(drawn: Any, *paths: Path, about: dict[str, str] | None = None) -> None:
-    """Write a figure to files, of the kind that each one's ending says: the same figure always makes the same bytes.
+    """Write a figure to files, of the kind that each one's ending says; a new figure always makes the same bytes.
 
     `about` is kept in an SVG: its `Title` and `Description`. Raises OSError.
     """
