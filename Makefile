@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample bench bench-train stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -82,6 +82,17 @@ bench: $(READY)
 bench-train: export AGAINST := $(AGAINST)
 bench-train: $(READY)
 	@$(DOJO) bench-train $(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS)) $(if $(IMPL),--impl $(IMPL))
+
+attention: export TEXT := $(TEXT)
+attention: $(READY)
+	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET))
+
+pictures: $(READY)
+	@$(DOJO) pictures
+
+report: export TEXT := $(TEXT)
+report: $(READY)
+	@$(DOJO) report $(if $(TEXT),--text "$$TEXT")
 
 stubs: $(READY)
 	@$(DOJO) stubs

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import stubs, upkeep
+from . import gallery, stubs, upkeep
 from .bench import verbs as measuring
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
@@ -176,7 +176,9 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None, count: i
     raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, count, console))
 
 
-for verb in (upkeep.progress, upkeep.update, upkeep.doctor, measuring.bench, measuring.bench_train):
+VERBS = [upkeep.progress, upkeep.update, upkeep.doctor, measuring.bench, measuring.bench_train]
+VERBS += [gallery.attention, gallery.pictures, gallery.report]
+for verb in VERBS:
     app.add_command(verb)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -18,7 +15,8 @@ from rich.text import Text
 from . import download
 from .catalog import Catalog
 from .download import DataError
-from .presets import PRESETS, Preset, build_model, parts, write
+from .presets import PRESETS, parts, write
+from .trained import NotTrained, latest
 from .training import Interrupted, Run, TrainingError
 
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
@@ -78,39 +76,23 @@ def sample(
 
     A single text is shown as it is written, several when they are done.
     """
-    folders = [catalog.root / "runs" / preset for preset in ([name] if name else PRESETS)]
-    found = [folder for folder in folders if (folder / "best.pt").is_file()]
-    if not found:
-        console.print(Text("No trained model is at hand. Train one: make train", "red"))
-        return 1
-    folder = max(found, key=lambda folder: (folder / "best.pt").stat().st_mtime)
-    modules, _ = parts(catalog, solved)
     try:
-        preset, tokenizer, model = _trained(modules, folder)
-    except (OSError, ValueError, KeyError, modules["k14"].CheckpointError) as error:
-        console.print(Text(f"The run in {folder} cannot be used: {error}", "red"))
+        trained = latest(catalog, solved, name)
+    except NotTrained as error:
+        console.print(Text(str(error), "red"))
         return 1
     generator = torch.Generator()
     generator.manual_seed(seed) if seed is not None else generator.seed()
     prompt = prompt or "\n"
     try:
-        columns = write(modules, model, tokenizer, prompt, characters, preset, generator, count=count)
+        model = (trained.parts, trained.model, trained.tokenizer)
+        columns = write(*model, prompt, characters, trained.preset, generator, count=count)
     except ValueError as error:
         only = "The model knows only the characters it was trained on."
         console.print(Text(f"The prompt cannot be continued: {error}. {only}", "red"))
         return 2
     _show(columns, prompt, count)
     return 0
-
-
-def _trained(modules: dict[str, ModuleType], folder: Path) -> tuple[Preset, Any, torch.nn.Module]:
-    """The preset, the tokenizer and the best model of a run."""
-    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
-    preset = PRESETS[history["preset"]]
-    tokenizer = modules["k01"].CharTokenizer(history["vocabulary"])
-    model = build_model(modules, preset, tokenizer.vocab_size)
-    modules["k14"].load_checkpoint(folder / "best.pt", model)
-    return preset, tokenizer, model
 
 
 def _show(columns: Iterator[list[str]], prompt: str, count: int) -> None:
