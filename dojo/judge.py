@@ -25,12 +25,16 @@ class Judge:
         self.root = root
         self._process: subprocess.Popen[str] | None = None
 
-    def verdict(self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None) -> dict[str, Any]:
+    def verdict(
+        self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
+    ) -> dict[str, Any]:
         """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
-        self.ask(kata, solved, path)
+        self.ask(kata, solved, path, diagnose)
         return self.answer()
 
-    def ask(self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None) -> None:
+    def ask(
+        self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
+    ) -> None:
         """Ask for a verdict, and put an end to the one that was asked for before, where that is not there yet."""
         process = self._start()
         request = {
@@ -38,6 +42,7 @@ class Judge:
             "slug": kata.slug,
             "solved": sorted(solved),
             "path": str(path) if path else None,
+            "diagnose": diagnose,
         }
         with contextlib.suppress(BrokenPipeError):  # `answer` says what became of the process
             process.stdin.write(json.dumps(request) + "\n")

@@ -19,7 +19,7 @@ from .isolation import settled
 from .limits import TimeUp, limit, out_of_memory
 from .partner import Partner
 from .progress import fingerprint
-from .show import said, sentence, show
+from .show import quoted, said, sentence, show
 from .suite import Suite, load_suite
 from .verdict import Verdict
 from .workspace import LoadError, Subject, Workspace
@@ -37,6 +37,7 @@ class Judgement:
         self.suite: Suite = load_suite(kata)
         self.subject: Subject | None = None
         self.partner: Partner | None = None
+        self.diagnoses = True  # whether to look for the mistake behind what is wrong
         self.held: set[int] = set()  # steps that are known to hold
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
@@ -160,24 +161,24 @@ class Judgement:
         elif isinstance(error, SystemExit):
             self._stop("error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
         else:
-            self._stop("failed", *self._what_is_wrong(error), claim=claim, error=error)
+            self._stop("failed", self._what_is_wrong(error), claim=claim, error=error)
             if isinstance(error, Mismatch):
                 texts = error.texts() if error.want is not None else ("", show(error.got))
                 self.verdict.expected, self.verdict.got = texts
                 self.verdict.example = {name: show(value) for name, value in error.given.items()}
             elif not self.verdict.got:
                 self.verdict.got = f"raises {said(error)}"
-            sizes = {name: show(value) for name, value in outcome.example.items()}
-            self.verdict.example = sizes | self.verdict.example
-            self._diagnose(claim, outcome)
+            self.verdict.example = {name: show(value) for name, value in outcome.example.items()} | self.verdict.example
+            if self.diagnoses:
+                self._diagnose(claim, outcome)
 
-    def _what_is_wrong(self, error: BaseException) -> tuple[str]:
+    def _what_is_wrong(self, error: BaseException) -> str:
         assert self.subject is not None
         if isinstance(error, Mismatch):
-            return (sentence(error.problem),)
+            return sentence(error.problem)
         if self.subject.line_in(error) is not None:
-            return (f"Your code raises {said(error)}",)
-        return (f"Your code could not be used as the contract says: {said(error)}",)
+            return f"Your code raises {said(error)}"
+        return f"Your code could not be used as the contract says: {said(error)}"
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
@@ -189,8 +190,10 @@ class Judgement:
         except TimeUp:
             return
         self.verdict.relation = found.relation if found.mistakes else ""
-        told = [(one.name, one.explanation, self.suite.step_of(one)) for one in found.mistakes]
-        self.verdict.diagnosis = [dict(zip(("name", "explanation", "step"), one)) for one in told]
+        self.verdict.diagnosis = [
+            {"name": one.name, "explanation": one.explanation, "step": self.suite.step_of(one)}
+            for one in found.mistakes
+        ]
 
     def _stop(
         self,
@@ -211,7 +214,7 @@ class Judgement:
         if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
             line = self._definition(error)
         if line is not None:
-            self.verdict.where = {"file": self._file(), "line": line, "code": self._code(line)}
+            self.verdict.where = {"file": self._file(), "line": line, "code": quoted(self.path, line)}
 
     def _line(self, error: BaseException) -> int | None:
         frames = traceback.extract_tb(error.__traceback__)
@@ -229,12 +232,6 @@ class Judgement:
     def _file(self) -> str:
         inside = self.path.is_relative_to(self.kata.root)
         return self.path.relative_to(self.kata.root).as_posix() if inside else str(self.path)
-
-    def _code(self, line: int) -> str:
-        try:
-            return self.path.read_text(encoding="utf-8", errors="replace").splitlines()[line - 1].strip()
-        except (OSError, IndexError):
-            return ""
 
     def _all_steps(self) -> list[dict[str, Any]]:
         """The steps that were judged, and the others as not reached."""

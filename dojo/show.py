@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -90,3 +91,11 @@ def said(error: BaseException) -> str:
         return "EOFError: your code waits for input, and here is nobody to type it."
     text = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."
+
+
+def quoted(path: Path, line: int) -> str:
+    """A line of a file, counted from 1; nothing where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()[line - 1].strip()
+    except (OSError, IndexError):
+        return ""

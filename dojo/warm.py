@@ -94,7 +94,9 @@ def judge(request: dict[str, Any], notify: Any) -> dict[str, Any]:
     kata = catalog.by_slug(request["slug"])
     try:
         alone = not hasattr(os, "fork") or (os.cpu_count() or 1) < 2
-        return Judgement(kata, workspace, path, notify).run(alone=alone).as_dict()
+        judgement = Judgement(kata, workspace, path, notify)
+        judgement.diagnoses = request["diagnose"]
+        return judgement.run(alone=alone).as_dict()
     except Exception as error:  # the machinery itself broke
         trace = traceback.format_exc()
         message = f"The judge itself failed: {type(error).__name__}: {error}. Please report it, with --traceback."
