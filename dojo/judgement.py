@@ -47,8 +47,6 @@ class Judgement:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
         self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
         self.reference = self.workspace.reference(self.kata)
-        if any(claim.slow for claim in self.suite.claims):
-            fresh.prepare()
         self.verdict.fingerprint = fingerprint(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
@@ -71,6 +69,8 @@ class Judgement:
     def run(self, first: int = 0, alone: bool = True) -> Verdict:
         """Judge all steps, from step `first` on, up to the first that fails; unless `alone`, with a second process."""
         started = time.perf_counter()
+        if any(claim.slow for claim in self.suite.claims):
+            fresh.prepare()
         if self.load():
             if not alone:
                 self.partner = Partner([claim for claim in self.suite.claims if not claim.slow][1::2], self.holds)
