@@ -95,6 +95,10 @@ class Course:
         reason, kind = explain(error)
         self.send({"refused": {"name": name, "reason": reason, "kind": kind}})
 
+    def _compiling(self) -> float:
+        """Seconds that a turn in which something is compiled may take: never all that is left."""
+        return max(2 * TURN + 5, min(120.0, self.left / 2))
+
     @property
     def left(self) -> float:
         """Seconds that are left."""
@@ -145,7 +149,8 @@ class Course:
             if one.compiled and self.left < COMPILING:
                 self.send({"left_out": f"{one.name}, {dtype}: compiling may take a minute, which is not left"})
                 continue
-            self.send({"turn": one.name, "limit": 120.0 if one.compiled else 20.0, "note": f"{dtype}: proof"})
+            limit = self._compiling() if one.compiled else 20.0
+            self.send({"turn": one.name, "limit": limit, "note": f"{dtype}: proof"})
             try:
                 proof.demand(one, sizes if one.compiled else None)
                 passed.append(one)
@@ -182,7 +187,8 @@ class Course:
         racers = [stable.racer(one) for one in field]
 
         def notify(name: str) -> None:
-            longest = 120.0 if any(one.name == name and one.compiled for one in field) else 2 * limit + 5
+            compiles = any(one.name == name and one.compiled for one in field)
+            longest = self._compiling() if compiles else 2 * limit + 5
             self.send({"turn": name, "limit": longest, "note": cell.words})
 
         times = race(

@@ -76,6 +76,9 @@ def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bo
         warn(str(error) or "Stopped. What was measured is not kept.")
         raise SystemExit(getattr(error, "exit", 130)) from None
     table.show(results, table.wide(console))
+    if not any("seconds" in row for row in results["rows"]):
+        warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
+        return contest.devices
     name = f"{job.get('slug', 'attention')}-{device.replace(':', '')}"
     paths = [school.root / "runs" / "bench" / f"{name}.json"]
     if record:
