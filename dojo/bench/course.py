@@ -30,6 +30,7 @@ STEEP, STEEPER = 1.6, 0.2  # time grows as T to this power, as long as that is n
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
 TURN = 3.0  # seconds that a call may take, or so many times what its matrix products would:
 TURNS = 20.0
+SLACK = 15.0  # seconds beyond two such calls after which a turn is taken to hang: a busy machine may stall so long
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -97,7 +98,7 @@ class Course:
 
     def _compiling(self) -> float:
         """Seconds that a turn in which something is compiled may take: never all that is left."""
-        return max(2 * TURN + 5, min(120.0, self.left / 2))
+        return max(2 * TURN + SLACK, min(120.0, self.left / 2))
 
     @property
     def left(self) -> float:
@@ -188,7 +189,7 @@ class Course:
 
         def notify(name: str) -> None:
             compiles = any(one.name == name and one.compiled for one in field)
-            longest = self._compiling() if compiles else 2 * limit + 5
+            longest = self._compiling() if compiles else 2 * limit + SLACK
             self.send({"turn": name, "limit": longest, "note": cell.words})
 
         times = race(
