@@ -73,7 +73,7 @@ class Detective:
         suite: Suite,
         subject: Subject,
         held: Collection[int] = (),
-        seconds: float = 1.25,
+        seconds: float = 1.1,
     ):
         """`held` are the steps that are known to hold: no mistake that is caught there was made."""
         self.kata, self.workspace, self.suite, self.subject, self.held = kata, workspace, suite, subject, held
