@@ -55,9 +55,9 @@ old_characters = st.characters(codec="utf-8").filter(lambda c: unicodedata.ucd_3
 
 
 def table_of(name):
-    """The ranks of a table made by hand, bytes included."""
+    """The ranks of a table made by hand, bytes included; its order says nothing: the last token stands first."""
     tokens, _ = TABLES[name]
-    return BYTES | with_ids(tokens)
+    return dict(reversed((BYTES | with_ids(tokens)).items()))
 
 
 def with_ids(tokens):

@@ -244,6 +244,14 @@ MISTAKES = [
         made early, and merging repeats that order.""",
     ),
     mistake(
+        "a token's place in the table is taken for its rank",
+        swap(PARTS, "places = {token: place for place, token in enumerate(ranks)}\n    " + PARTS),
+        swap(PAIR_RANKS, PAIR_RANKS.replace("ranks.get", "places.get")),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Neighbours merge in the order in which the table lists its tokens. A dictionary may list them in any
+        order; the rank is the number beside the token.""",
+    ),
+    mistake(
         "the rightmost of equal pairs first",
         swap(PLACE, "i = len(pair_ranks) - 1 - pair_ranks[::-1].index(best)"),
         caught_by="test_neighbours_merge_by_rank",
