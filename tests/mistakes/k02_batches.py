@@ -57,6 +57,13 @@ MISTAKES = [
         means the same border.""",
     ),
     split_mistake(
+        "a token is always kept for validation",
+        swap(BORDER, "border = min(int(len(data) * train_fraction), len(data) - 1)"),
+        caught_by="training_part_is_the_beginning",
+        explanation="""The validation part is never empty, also where everything is asked for training. Where the border
+        lies follows from the fraction alone.""",
+    ),
+    split_mistake(
         "the border is rounded up",
         swap(BORDER, "border = -int(-len(data) * train_fraction // 1)"),
         caught_by="training_part_is_the_beginning",
@@ -392,6 +399,18 @@ MISTAKES = [
         "one_possible_window_fills_the_batch",
         """Each offset can come once only, so a batch cannot hold more windows than there are offsets. It comes out shorter
         than was asked for.""",
+    ),
+    of_batches(
+        "an offset comes twice only where there are too few",
+        DRAW,
+        """room = len(data) - context_length
+    if batch_size <= room:
+        offsets = torch.randperm(room, generator=generator)[:batch_size]
+    else:
+        offsets = torch.randint(room, (batch_size,), generator=generator)""",
+        "rows_are_drawn_independently",
+        """Where there are enough offsets, none comes twice in a batch. Each row is drawn anew, whatever the others
+        are.""",
     ),
     of_batches(
         "the first windows, in order",
