@@ -222,13 +222,25 @@ def test_equal_sequences_of_a_batch_are_embedded_alike(kata, size, room):
     check.equal(got, module(ids[:1]).expand(size.B, -1, -1), "the embedding of equal rows", ids=ids)
 
 
-@claim(step=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, size=sizes("T B D V"), room=rooms)  # the first dimension is the one that is sure to be 1 somewhere
 def test_token_row_plus_position_row(kata, size, room):
     """In eval mode every token gets its row of tok_emb plus the row of its place in pos_emb, at every T."""
     module = embedding(kata, size, room, dropout=0.5)
     ids = some_ids(size)
     want = sum_by_hand(*tables(module), ids)
     check.equal(module(ids), want, "the embedding", ids=ids)
+
+
+@claim(step=4, examples=3, size=sizes(EMBEDDING, T=(2, 7)), room=rooms)
+def test_each_input_is_embedded_anew(kata, size, room):
+    """One module embeds every input with the tables as they are then, whatever it was given before, and how long."""
+    module, ids = embedding(kata, size, room), some_ids(size)
+    for length in (size.T, 1, size.T):
+        want = sum_by_hand(*tables(module), ids[:, :length])
+        check.equal(module(ids[:, :length]), want, f"the embedding of {length} tokens, after others,", ids=ids)
+        with torch.no_grad():
+            for values in module.parameters():
+                values.add_(1)
 
 
 @claim(step=4, examples=4, size=sizes(EMBEDDING, T=(2, 7)))
@@ -291,6 +303,8 @@ def test_dropout_drops_the_expected_share(kata, rate, seed):
         slack = 6 * (rate * (1 - rate) / count) ** 0.5  # six standard deviations
         if ((share - want).abs() > slack).any():
             raise check.Mismatch(f"the share kept of {part} is not about {1 - rate:g}", share, want)
+    if torch.equal(*kept):
+        raise check.Mismatch("the same entries are dropped in every sequence of a batch", kept[1], alike="the same")
 
 
 @claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)

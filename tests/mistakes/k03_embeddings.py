@@ -340,6 +340,23 @@ MISTAKES = [
         same to attention.""",
     ),
     one(
+        "no position for a single token",
+        SUM,
+        "x = self.tok_emb(ids)\n        x = x + self.pos_emb(positions) if ids.shape[1] > 1 else x",
+        FORMULA,
+        """A sequence of one token gets no position. Place 0 has a row like any other, and texts begin there.""",
+    ),
+    one(
+        "the position rows of the first call are kept",
+        SUM,
+        """if not hasattr(self, "rows"):
+            self.rows = self.pos_emb.weight.detach().clone()
+        x = self.tok_emb(ids) + self.rows[: ids.shape[1]] + 0 * self.pos_emb(positions)""",
+        "each_input_is_embedded_anew",
+        """The position rows are copied when the module is first called, and later calls use the copy. What training has
+        changed in the table since then goes unseen.""",
+    ),
+    one(
         "no tokens",
         SUM,
         "x = self.pos_emb(positions).expand(*ids.shape, -1)",
@@ -520,6 +537,13 @@ MISTAKES = [
         "self.dropout = nn.Dropout1d(dropout)",
         "dropout_drops_the_expected_share",
         """Whole tokens are dropped at a time. Each entry is dropped on its own.""",
+    ),
+    one(
+        "every sequence loses the same entries",
+        DROP,
+        "return x * self.dropout(torch.ones_like(x[:1]))",
+        "dropout_drops_the_expected_share",
+        """What is dropped is drawn once and serves the whole batch. Each entry of each sequence is dropped on its own.""",
     ),
     one(
         "the positions are made on the CPU",
