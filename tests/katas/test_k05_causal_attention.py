@@ -178,7 +178,7 @@ def test_number_of_dropped_entries_is_left_to_chance(kata, rate, seed):
             raise check.Mismatch(f"every {part} drops the same number of entries", counts.item())
 
 
-@claim(step=3, rate=rates, seed=st.integers(0, 99))
+@claim(step=3, rate=st.sampled_from([0.05, 0.5, 0.8]), seed=st.integers(0, 99))
 def test_dropout_draws_from_the_generator(kata, rate, seed):
     """Equal generators drop the same entries, and a second call on one generator drops others."""
     x = torch.ones(20, 20)
@@ -274,13 +274,15 @@ def test_a_huge_change_of_a_later_token_changes_no_earlier_output(kata, size, ro
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
 def test_a_prefix_gives_the_same_outputs(kata, size, room):
-    """The outputs of the first t tokens are the same when the rest is cut off."""
+    """The outputs of the first t tokens are the same when the rest is cut off and no gradients are kept."""
     module = attention(kata, size, room)
     x = size.normal("B T d_in")
     whole = module(x)
     check.tensor(whole, size.shape("B T d_out"), x.dtype, "the output")
     for t in range(1, size.T):
-        check.equal(module(x[:, :t]), whole[:, :t], f"the output for the first {t} of {size.T} tokens", x=x)
+        with torch.no_grad():
+            got = module(x[:, :t])
+        check.equal(got, whole[:, :t], f"the output for the first {t} of {size.T} tokens", x=x)
 
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), double=True)
@@ -316,15 +318,17 @@ def test_dropout_acts_on_the_weights(kata, size, rate):
 
 @claim(step=4, examples=5, seed=st.integers(0, 99))
 def test_dropout_is_on_in_training_only(kata, seed):
-    """In training two passes differ, in eval mode they do not."""
+    """In training two passes differ, and so do equal rows of a batch; in eval mode they do not."""
     torch.manual_seed(seed)
     module = kata.CausalAttention(3, 4, 20, dropout=0.5)
     check.instance(module, torch.nn.Module, "CausalAttention(…)")
     check.instance(getattr(module, "dropout", None), torch.nn.Module, "`dropout`")
-    x = torch.randn(2, 20, 3)
+    x = torch.randn(1, 20, 3).repeat(2, 1, 1)
     module.train()
     if torch.equal(module(x), module(x)):
         raise check.Mismatch("two passes in training are equal: nothing is dropped", module(x)[0, :2])
+    if torch.equal(*module(x)):
+        raise check.Mismatch("two rows of a batch drop the same weights", alike="the same")
     module.eval()
     check.exactly(module(x), module(x), "a second pass in eval mode")
 

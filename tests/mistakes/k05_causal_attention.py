@@ -160,6 +160,12 @@ MISTAKES = [
         explanation="""About `rate` of the entries survive, not 1 - rate. `rate` is the share that goes.""",
     ),
     mistake(
+        "a small rate counts as none",
+        swap("if not training or rate == 0:", "if not training or rate < 0.1:"),
+        caught_by="test_dropout_draws_from_the_generator",
+        explanation="""Below a rate of one tenth nothing is dropped at all. Only a rate of 0 leaves everything.""",
+    ),
+    mistake(
         "whole rows are dropped",
         swap(KEEP, "keep = torch.rand((*x.shape[:-1], 1), generator=generator, device=x.device) >= rate"),
         caught_by="test_dropout_keeps_the_expected_share",
@@ -319,6 +325,20 @@ MISTAKES = [
         caught_by="test_dropout_is_on_in_training_only",
         explanation="""The module has a dropout layer, but forward never calls it. Training is then the same at every
         dropout rate.""",
+    ),
+    mistake(
+        "all rows of a batch drop the same weights",
+        swap(MIX, "return weights * self.dropout(torch.ones_like(weights[:1])) @ value  # (B, T, d_out)"),
+        caught_by="test_dropout_is_on_in_training_only",
+        explanation="""Which weights are dropped is drawn once and serves every row of the batch. Each weight of each row is
+        dropped on its own.""",
+    ),
+    mistake(
+        "the mask is left out where no gradients are kept",
+        swap(WEIGHTS, WEIGHTS + " if torch.is_grad_enabled() else softmax(scores)"),
+        caught_by="test_a_prefix_gives_the_same_outputs",
+        explanation="""The mask is used in training alone, where gradients are kept. A model that writes text without them
+        sees tokens that it never saw while it learnt.""",
     ),
     mistake(
         "dropout past its module",
