@@ -81,15 +81,17 @@ class Detective:
         self.solution = kata.solution.read_text(encoding="utf-8")
         self.deadline = time.process_time() + seconds
         self.subjects: dict[Suspect, Subject | None] = {}
+        self.failing: dict[str, bool] = {}  # by the names of claims
 
     def diagnose(self, claim: Claim, outcome: Outcome) -> Diagnosis:
         """Name the mistakes that give the learner's answer to `claim`, or none."""
         if claim.slow:
             return Diagnosis()
         first = Trial([(claim, outcome.example)], [outcome.evidence])
+        self.failing[claim.name] = True
         richer = self.trial((claim, example) for example in claim.drawn[:RICHER])
         bank = [one for one in self.suite.mistakes if self.suite.step_of(one) not in self.held]
-        singles = self.consistent([(mistake,) for mistake in bank], first, richer)
+        singles = self.shown(self.consistent([(mistake,) for mistake in bank], first, richer))
         others = self.trial(
             (other, other.drawn[min(OTHER, len(other.drawn) - 1)])
             for other in self.suite.claims
@@ -102,7 +104,7 @@ class Detective:
         pairs = list(itertools.combinations(bank if known else here, 2))
         if known:
             pairs = [pair for pair in pairs if set(pair) & set(known)]
-        fitting = self.consistent(pairs, first, richer)
+        fitting = self.shown(self.consistent(pairs, first, richer))
         if whole := self.consistent(fitting, others):
             return _both(whole)
         written = others.up_to(claim.step)  # a later step of the learner's need not build on the faulty one
@@ -123,6 +125,18 @@ class Detective:
     def consistent(self, suspects: Sequence[Suspect], *trials: Trial) -> list[Suspect]:
         """The suspects that give the learner's answers in every trial."""
         return [suspect for suspect in suspects if all(self._gives(suspect, trial) for trial in trials)]
+
+    def shown(self, suspects: Sequence[Suspect]) -> list[Suspect]:
+        """The suspects of which the learner's code fails the very property that catches each mistake: that code which
+        passes there has not made it, whatever else it has in common with it."""
+        return [suspect for suspect in suspects if all(self._fails(mistake.caught_by) for mistake in suspect)]
+
+    def _fails(self, name: str) -> bool:
+        if name not in self.failing:
+            claim = self.suite.claim(name)
+            unknown = claim.slow or claim.costly or time.process_time() > self.deadline
+            self.failing[name] = unknown or claim.tried(self.subject, self.reference).kind != "passed"
+        return self.failing[name]
 
     def likely(self, suspects: Sequence[Suspect], trial: Trial) -> list[Suspect]:
         """Of suspects that explain a part only, those that fail nowhere where the learner's code is right (a mistake
