@@ -269,6 +269,20 @@ def test_no_gradient_is_computed(kata, shapes):
     check.equal(torch.is_grad_enabled(), True, "whether gradients are computed afterwards")
 
 
+@claim(step=4, examples=2, shapes=CORPUS)
+def test_gradients_and_random_numbers_are_as_before(kata, shapes):
+    """Measuring leaves no trace: gradients that were there stay, and the random numbers to come are the same."""
+    model = Model()
+    for weights in model.parameters():
+        weights.grad = torch.full_like(weights, 2.0)
+    torch.rand(1)  # away from where a seed would put it
+    state = torch.get_rng_state()
+    kata.corpus_loss(model, corpus(shapes))
+    kept = [weights.grad is not None and bool((weights.grad == 2).all()) for weights in model.parameters()]
+    check.equal(kept, [True] * len(kept), "whether each parameter still has its gradient, afterwards")
+    check.equal(torch.equal(torch.get_rng_state(), state), True, "whether torch's random state is as before")
+
+
 @claim(step=4, examples=4, shapes=CORPUS, level=st.sampled_from([0.5, 20.0]), double=True)
 def test_perplexity_of_a_corpus_is_that_of_its_mean_loss(kata, shapes, level):
     """The perplexity of a corpus is the exponential of its mean loss, not the mean of exponentials."""

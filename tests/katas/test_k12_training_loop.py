@@ -288,6 +288,16 @@ def test_step_keeps_dropout_on(kata, size):
     check.equal(model.training and model.dropout.training, True, "whether train mode is on after the step")
 
 
+@claim(step=1, examples=2, seed=st.integers(0, 99))
+def test_every_step_drops_other_numbers(kata, seed):
+    """A step draws its dropout from torch's random numbers as they come: the next step drops others."""
+    size = Sizes({"B": 6, "T": 5, "D": 4, "V": 7}, seed)
+    model, (x, y) = tiny(size, rate=0.5).train(), batch(size)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    losses = [kata.train_step(model, still, x, y) for _ in range(2)]
+    check.equal(losses[0] == losses[1], False, "whether two steps at rate 0 have one loss, in spite of dropout,")
+
+
 @claim(step=1, costly=True, examples=2, size=BATCH)
 def test_step_holds_no_graph(kata, size):
     """Nothing keeps the graph of a step alive when the step is done, the returned loss included."""
@@ -558,6 +568,23 @@ def test_equal_generators_give_equal_batches(kata, size, seed):
         raise check.Mismatch("the batches are the same with another generator", other)
 
 
+@claim(step=4, examples=1, size=TEXT)
+def test_a_second_run_draws_other_batches(kata, size):
+    """A run takes up the random numbers where they stand, and they move on: a second run has other batches."""
+    size = Sizes({**size.dims, "B": 6}, size.seed)
+    options = {"batch_size": size.B, "context_length": size.T}
+    for generator in (torch.Generator().manual_seed(size.seed), None):
+        runs = []
+        for _ in range(2):
+            model = tiny(size, vocab=LENGTH)
+            kata.train(model, sgd(model), permuted(size), steps=2, generator=generator, **options)
+            check.equal(len(model.batches), 2, "the number of batches that the model was given")
+            runs.append(torch.cat(model.batches))
+        if torch.equal(*runs):
+            how = "without a generator" if generator is None else "with the same generator"
+            raise check.Mismatch(f"a second run {how} draws the same batches", runs[1])
+
+
 @claim(step=4, examples=3, size=TEXT)
 def test_every_step_draws_a_new_batch(kata, size):
     """Every step draws a batch of its own."""
@@ -579,6 +606,11 @@ def test_every_part_of_the_data_is_used(kata, seed):
     firsts = torch.cat(model.batches)[:, 0]
     parts = torch.tensor([bool(torch.isin(part, firsts).any()) for part in data[:-2].split(6)])
     check.equal(parts, torch.ones_like(parts), "whether each thirteenth of data was drawn from")
+    model = tiny(size, vocab=LENGTH)
+    kata.train(model, sgd(model), data[:4], steps=2, batch_size=size.B, context_length=size.T)
+    firsts = torch.cat(model.batches)[:, 0]
+    parts = torch.tensor([bool((firsts == token).any()) for token in data[:2]])
+    check.equal(parts, torch.ones_like(parts), "whether both windows of four tokens were drawn")
 
 
 @claim(step=4, examples=2, size=TEXT, steps=st.integers(1, 3))

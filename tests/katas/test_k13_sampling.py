@@ -472,6 +472,27 @@ def test_equal_generators_give_equal_texts(kata, seed):
         raise check.Mismatch("the texts are the same with another generator", other)
 
 
+@claim(step=4, seed=seeds, examples=2)
+def test_the_temperature_is_one_unless_given(kata, seed):
+    """Without a temperature the text is that of temperature 1: the model's own opinion."""
+    ids, texts = torch.zeros(50, 1, dtype=torch.int64), []
+    for options in ({}, {"temperature": 1.0}):
+        generator = torch.Generator().manual_seed(seed)
+        texts.append(kata.generate(Dice(dice(seed)), ids, 5, context_length=4, generator=generator, **options))
+    check.tensor(texts[1], (50, 6), torch.int64, "generate(…)")
+    check.equal(texts[0], texts[1], "the texts of generate without a temperature")
+
+
+@claim(step=4, seed=seeds, examples=2)
+def test_without_a_generator_every_call_draws_anew(kata, seed):
+    """Without a generator the text is left to chance: a second call writes another."""
+    ids = torch.zeros(3, 1, dtype=torch.int64)
+    one, other = (kata.generate(Dice(dice(seed)), ids, 20, context_length=4) for _ in range(2))
+    check.tensor(one, (3, 21), torch.int64, "generate(…)")
+    if torch.equal(one, other):
+        raise check.Mismatch("a second call without a generator writes the same texts", other)
+
+
 @claim(step=4, seed=seeds, examples=3)
 def test_every_token_is_drawn_anew(kata, seed):
     """With even chances, one token after another is drawn, and they are not all the same."""

@@ -69,7 +69,7 @@ class Model(nn.Module):
         self.dropout = nn.Dropout(rate)
         self.blocks = nn.ModuleList(Block(size.h, size.d, rate) for _ in range(size.layers))
         self.head = nn.Linear(width, 9)
-        self.broken = False
+        self.broken = None  # or the error that it raises
         for hooks in GLOBAL_HOOKS:  # what another run left behind is not this one's fault
             hooks.clear()
         with torch.no_grad():
@@ -81,7 +81,7 @@ class Model(nn.Module):
         for block in self.blocks:
             x = block(x)
         if self.broken:
-            raise ArithmeticError("the model raises")
+            raise self.broken("the model raises")
         return self.head(x)
 
     def maps(self, ids):
@@ -114,6 +114,11 @@ def settings_of(model):
         for name, value in vars(module).items()
         if name != "training" and not name.startswith("_") and isinstance(value, bool | int | float | str)
     }
+
+
+def attributes_of(model):
+    """The names of what every module holds of its own, a `forward` put over that of its class included."""
+    return {path: sorted(vars(module)) for path, module in model.named_modules()}
 
 
 def same_parameters(model, before, when):
@@ -160,13 +165,15 @@ def test_the_model_is_as_it_was(kata, size, kind):
     """Afterwards the model is as it was: the mode of each module, its settings, its numbers, and what it answers."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
     before = {name: values.clone() for name, values in model.state_dict().items()}
-    want, tokens, settings = model.eval()(ids), ids.clone(), settings_of(model)
+    want, tokens, settings, own = model.eval()(ids), ids.clone(), settings_of(model), attributes_of(model)
     modes = set_modes(model, kind)
     check.present(kata.attention_weights(model, ids), "attention_weights(model, ids)")
     same_modes(model, modes, "afterwards")
     left = settings_of(model)
     changed = {name: left.get(name) for name in settings if left.get(name) != settings[name]}
     check.equal(changed, {name: settings[name] for name in changed}, "the settings of the modules, afterwards,")
+    changed = [path for path, names in attributes_of(model).items() if names != own.get(path)]
+    check.equal(changed, [], "the list of modules with other attributes than before")
     same_parameters(model, before, "afterwards")
     check.exactly(ids, tokens, "the ids, afterwards")
     check.exactly(model.eval()(ids), want, "the model's answer, afterwards")
@@ -217,9 +224,9 @@ def test_the_mode_is_as_before_after_an_error(kata, size, kind):
 
 def maps_of_a_model_that_raises(kata, size, model=None):
     model = model or Model(size, 0.5).eval()
-    model.broken = True
+    model.broken = (ArithmeticError, RuntimeError)[size.seed % 2]
     call = lambda: kata.attention_weights(model, size.ids("B T", 9))
-    check.raises(ArithmeticError, call, what="attention_weights of a model that raises ArithmeticError")
+    check.raises(model.broken, call, what=f"attention_weights of a model that raises {model.broken.__name__}")
     return model
 
 

@@ -104,6 +104,12 @@ MISTAKES = [
         explanation="""The input is added also where `shortcut` is False. There would be nothing to compare with.""",
     ),
     mistake(
+        "the flag is turned round",
+        swap(WHERE, "if not self.shortcut and out.shape == x.shape:"),
+        caught_by=DEEP,
+        explanation="""The input is added where `shortcut` is False, and not where it is True.""",
+    ),
+    mistake(
         "the shortcut does not look at shapes",
         swap(WHERE, "if self.shortcut:"),
         caught_by=DEEP,
@@ -124,6 +130,13 @@ MISTAKES = [
         swap(WHERE, "if self.shortcut and out.shape == x.shape and layer is not self.layers[-1]:"),
         caught_by=DEEP,
         explanation="""The last layer's input is not added, though the shapes agree. Every layer that keeps the shape has a
+        shortcut.""",
+    ),
+    mistake(
+        "the first layer has no shortcut",
+        swap(WHERE, "if self.shortcut and out.shape == x.shape and layer is not self.layers[0]:"),
+        caught_by=DEEP,
+        explanation="""The first layer's input is not added, though the shapes agree. Every layer that keeps the shape has a
         shortcut.""",
     ),
     mistake(

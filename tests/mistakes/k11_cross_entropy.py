@@ -583,4 +583,19 @@ MISTAKES = [
         """The parameters are told to ask for no gradient, and stay like that. Whoever trains on afterwards finds nothing to
         train.""",
     ),
+    one(
+        "the gradients are cleared",
+        EVAL,
+        EVAL.replace("total", "model.zero_grad()\n    total"),
+        "gradients_and_random_numbers_are_as_before",
+        """Clearing gradients belongs to a training step. Whoever measures in the middle of one loses those that are there.""",
+    ),
+    one(
+        "seeded before measuring",
+        EVAL,
+        EVAL.replace("total", "torch.manual_seed(0)\n    total"),
+        "gradients_and_random_numbers_are_as_before",
+        """Without dropout nothing random is left in a measurement. What the seed does change is the training that goes on
+        afterwards: the same numbers again after each measurement.""",
+    ),
 ]

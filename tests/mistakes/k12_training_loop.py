@@ -752,4 +752,36 @@ MISTAKES = [
         explanation="""Every step is taken with gradients cut to norm 1. Nobody asked for that, and nobody can turn it
         off.""",
     ),
+    mistake(
+        "seeded in every step",
+        swap("    optimizer.zero_grad()\n", "    torch.manual_seed(0)\n    optimizer.zero_grad()\n"),
+        caught_by="test_every_step_drops_other_numbers",
+        explanation="""Torch's random numbers begin anew in every step, so dropout drops the same numbers each time, and the
+        rest is all that is ever trained. A seed is set once, before the run.""",
+    ),
+    mistake(
+        "the run begins with the generator's seed",
+        swap(
+            TRAIN_MODE,
+            TRAIN_MODE + "    if generator is not None:\n"
+            "        generator = torch.Generator().manual_seed(generator.initial_seed())\n",
+        ),
+        caught_by="test_a_second_run_draws_other_batches",
+        explanation="""The generator is put back to its seed, or copied from it, so every run with it sees the same batches.
+        It is taken as it comes, and moves on with each draw.""",
+    ),
+    mistake(
+        "the run seeds torch",
+        swap(TRAIN_MODE, TRAIN_MODE + "    torch.manual_seed(0)\n"),
+        caught_by="test_a_second_run_draws_other_batches",
+        explanation="""The run sets torch's own seed. Without a generator every run sees the same batches, and with one it
+        still drops the same numbers. Whether a run can be repeated is for the caller to say.""",
+    ),
+    mistake(
+        "the last token is never a target",
+        swap(BATCH, "x, y = get_batch(data[:-1], batch_size, context_length, generator)"),
+        caught_by="test_every_part_of_the_data_is_used",
+        explanation="""The last token is cut off before batches are drawn. `get_batch` sees to the shift by itself, and its
+        last window ends with the last token.""",
+    ),
 ]

@@ -533,6 +533,20 @@ MISTAKES = [
         back with dropout on.""",
     ),
     mistake(
+        "a default temperature below 1",
+        swap("    temperature: float = 1.0,\n", "    temperature: float = 0.8,\n"),
+        caught_by="test_the_temperature_is_one_unless_given",
+        explanation="""Whoever gives no temperature gets a sharper text than the model would write. Without one the logits
+        stay as they are, which is a temperature of 1.""",
+    ),
+    mistake(
+        "seeded where no generator is given",
+        swap(EVAL, EVAL + "    if generator is None:\n        generator = torch.Generator()\n"),
+        caught_by="test_without_a_generator_every_call_draws_anew",
+        explanation="""Without a generator every call writes the same text. A new `torch.Generator` always begins with the
+        same seed, and so does torch after `manual_seed` with a fixed number; None leaves the draw to chance.""",
+    ),
+    mistake(
         "at least one token is drawn",
         swap("for _ in range(max_new_tokens):", "for _ in range(max(1, max_new_tokens)):"),
         caught_by="test_no_new_tokens_leave_the_prompt",

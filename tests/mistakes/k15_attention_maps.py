@@ -392,4 +392,29 @@ MISTAKES = [
         caught_by="test_the_axes_come_back",
         explanation="""What `imshow` gives comes back, and not the axes. The ticks and titles belong to the axes.""",
     ),
+    mistake(
+        "forward is replaced for good",
+        swap(
+            f"hooks.append({HOOK})",
+            "dropout = block.attention.dropout\n"
+            "            dropout.forward = lambda x, dropout=dropout: (caught.append(x), type(dropout).forward(dropout, x))[1]",
+        ),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""A `forward` of your own is put over that of the dropout and stays there, catching in every later run.
+        A hook is made for that and can be removed.""",
+    ),
+    mistake(
+        "the maps are left on the model",
+        swap(STACK, "model.maps_seen = torch.stack(caught)\n    return model.maps_seen"),
+        caught_by="test_the_model_is_as_it_was",
+        explanation="""The model gets a new attribute, which keeps the maps in memory as long as the model. It should be left
+        as it was.""",
+    ),
+    mistake(
+        "some errors of the model are swallowed",
+        swap(FINALLY, "    except RuntimeError:\n        pass\n" + FINALLY),
+        caught_by="test_no_hook_stays_after_an_error",
+        explanation="""An error of the model is caught and not raised again, so whoever called learns nothing of it. `finally`
+        clears up and lets the error through.""",
+    ),
 ]
