@@ -103,6 +103,8 @@ def _race(results: Results, title: str, console: Console) -> None:
     table = Table()
     table.add_column("implementation", no_wrap=True)
     columns = {name: [cell(results, row) for row in rows] for name, cell in COLUMNS.items()}
+    for name in dict.fromkeys(name for row in rows for name in row.get("figures", {})):
+        columns[name] = [_number(row.get("figures", {}).get(name)) for row in rows]
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     for name in columns:
         unit = f"{rows[0].get('unit') or 'calls'}/s"
