@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..catalog import Catalog, Kata
+from ..catalog import Catalog
 from ..workspace import Workspace
 from . import machine
 from .rounds import rows
@@ -29,11 +29,6 @@ SECONDS = 4.0  # of a race: a kata has three or four, and nobody should wait for
 Send = Callable[[dict[str, Any]], None]
 
 
-def file_of(kata: Kata) -> Path:
-    """Where the races of a kata are written down."""
-    return kata.root / "tests" / "benchmarks" / f"{kata.slug}.py"
-
-
 def run(job: dict[str, Any], send: Send) -> None:
     """Run the job "kata": every race of the kata `slug` in turn, within the time there is."""
     ends = time.monotonic() + job["seconds"]
@@ -43,7 +38,7 @@ def run(job: dict[str, Any], send: Send) -> None:
     torch.set_default_device(job["device"])  # so that the races of a file are of whichever device is asked for
     facts = job["facts"] or machine.describe(job["device"], catalog.root) | {"limits": {}}
     send({"facts": facts})
-    races, reference, learners = load(file_of(kata)).races, workspace.reference(kata), None
+    races, reference, learners = load(kata.races).races, workspace.reference(kata), None
     ran = {row["race"] for row in job["rows"]}
     if job["yours"] and "yours" not in job["without"]:
         try:
@@ -61,20 +56,20 @@ def _run_all(races: Iterator[Race], ran: set[str], job: dict[str, Any], send: Se
     """Run the races that have not been run, and note them in `ran`."""
     for one in races:
         if one.title not in ran and time.monotonic() < ends:
-            _run(one, job, send)
+            _run(one, job, send, min(SECONDS, ends - time.monotonic()))
             ran.add(one.title)
         elif one.title not in ran:
             send({"left_out": f"{one.title}: the time is used up"})
         send({"turn": "yours" if job["yours"] else "", "limit": LOADING, "note": "making the next race ready"})
 
 
-def _run(one: Race, job: dict[str, Any], send: Send) -> None:
+def _run(one: Race, job: dict[str, Any], send: Send, seconds: float) -> None:
     racers = [racer for racer in one.racers if racer.name not in job["without"]]
 
     def notify(name: str) -> None:
         send({"turn": name, "limit": 2 * LIMIT + 5, "note": one.title})
 
-    times = race(racers, Clock(job["device"]), seconds=SECONDS, rounds=ROUNDS, limit=LIMIT, notify=notify)
+    times = race(racers, Clock(job["device"]), seconds=seconds, rounds=ROUNDS, limit=LIMIT, notify=notify)
     labels = {"race": one.title, "work": one.work, "unit": one.unit, **one.labels}
     found = rows(times, one.base, labels)
     for row, racer in zip(found, racers):

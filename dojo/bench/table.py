@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +25,9 @@ Results = dict[str, Any]
 
 
 def wide(console: Console) -> Console:
-    """The console, or one wide enough for tables where it is no terminal."""
-    return console if console.is_terminal else Console(width=WIDTH, highlight=False, markup=False)
+    """The console, or one wide enough for tables where nothing says how wide it is."""
+    told = console.is_terminal or os.environ.get("COLUMNS")
+    return console if told else Console(width=WIDTH, highlight=False, markup=False)
 
 
 def show(results: Results, console: Console) -> None:

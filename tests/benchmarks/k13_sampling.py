@@ -23,7 +23,7 @@ def races(kata, reference):
     for batch in BATCHES:
         prompts = torch.randint(VOCABULARY, (batch, PROMPT))
         ways = {"reference": lambda ids: _written(reference, model, ids)}
-        if batch > 1:
+        if batch == BATCHES[1]:
             ways["one by one"] = lambda ids: torch.cat([_written(reference, model, row) for row in ids.split(1)])
         ways["inference mode"] = torch.inference_mode()(ways["reference"])
         if kata is not None:
