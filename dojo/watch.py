@@ -71,6 +71,7 @@ class Loop:
             self.running = False
             self.say(f"{event.value} {'Press r' if self.interactive else 'Save'} to try again.", "red")
         elif event.kind == "raced" and event.run == self.bench.run:
+            self.asking = None  # the question goes from the screen
             self.put(Text(event.value))
         elif event.kind == "key":
             self.press(event.value)
