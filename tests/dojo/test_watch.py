@@ -163,11 +163,11 @@ def test_b_races_a_kata_beside_the_keys_and_a_second_b_or_a_save_ends_it(tree, o
     k04.races.unlink()
     k05.races.write_text("import time\ntime.sleep(99)")
     terminal = open_terminal("watch", "5")
-    terminal.wait("not started", "b race", KEYS)
+    terminal.wait("not started", "r run again · b", KEYS)
 
     def race():
         terminal.press("b")
-        terminal.wait("Racing", "your code is not in it")
+        terminal.wait("Racing", "k05 is not solved yet")
         terminal.press("l")
         terminal.wait("GPT katas: 0 of 2", KEYS)
 
@@ -179,10 +179,10 @@ def test_b_races_a_kata_beside_the_keys_and_a_second_b_or_a_save_ends_it(tree, o
     terminal.wait("Passed", KEYS)
     k05.races.write_text(TINY_RACE)
     terminal.press("b")
-    terminal.wait("Racing", without="your code is not in it")
+    terminal.wait("Racing", without="k05 is not solved yet")
     terminal.wait("a tiny race, learner True", "calls/s", "Results: runs/bench", KEYS)
     terminal.press("p")
-    terminal.wait("k04 · Self-attention", KEYS, without="b race")
+    terminal.wait("k04 · Self-attention", KEYS, without="r run again · b")
     terminal.press("b")
     terminal.wait("k04 has nothing to race", KEYS)
 
