@@ -62,6 +62,11 @@ class Kata:
         return self.root / "tests" / "mistakes" / f"{self.slug}.py"
 
     @property
+    def races(self) -> Path:
+        """Where it says who races in this kata; a kata that has nothing to race lacks the file."""
+        return self.root / "tests" / "benchmarks" / f"{self.slug}.py"
+
+    @property
     def alternatives(self) -> list[Path]:
         return sorted((self.root / "tests" / "alternatives" / self.slug).glob("*.py"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ LOOK = 50  # milliseconds between looks where the system does not tell of change
 
 @dataclass(frozen=True)
 class Event:
-    """`kind` is saved (value: the slug), key, verdict (the dictionary), trouble (what is said), resized or stop."""
+    """`kind` is saved (value: the slug), key, verdict (a dictionary), trouble or raced (text), resized or stop."""
 
     kind: str
     value: Any = None
@@ -110,6 +111,55 @@ class Verdicts:
             except (OSError, ValueError):  # the judge was closed meanwhile
                 return
             self.events.put(event)
+
+
+class Bench:
+    """Runs `dojo bench` for one kata in a process of its own, and puts what that has said into the queue."""
+
+    def __init__(self, root: Path, events: Events):
+        self.root, self.events = root, events
+        self.run = 0  # the number that the event of the latest one bears
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, kata: Kata, columns: int) -> None:
+        """Begin, with tables for a terminal so wide; what ran before is ended."""
+        self.stop()
+        told = {"DOJO_ROOT": str(self.root), "COLUMNS": str(columns), "PYTHONIOENCODING": "utf-8"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dojo", "bench", kata.code, "--device", "cpu"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            cwd=self.root,
+            env=os.environ | told,
+            start_new_session=True,  # Ctrl-C is for the loop, which then ends this
+        )
+        threading.Thread(target=self._listen, args=(self._process, self.run), daemon=True).start()
+
+    def stop(self) -> None:
+        """End it, if it runs, without waiting; nothing of it comes into the queue any more."""
+        self.run += 1
+        if self.busy:
+            threading.Thread(target=_interrupt, args=(self._process,)).start()  # the program waits for it at its end
+
+    def _listen(self, process: subprocess.Popen[str], run: int) -> None:
+        said, _ = process.communicate()
+        self.events.put(Event("raced", said.strip(), run))
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Ask it to end, so that it ends what it has started; after a while, do it."""
+    process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+    try:
+        process.wait(timeout=3)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 @contextlib.contextmanager

@@ -12,23 +12,12 @@ from rich.text import Text
 
 from . import stubs
 from .catalog import Kata
-from .events import Event, Events, Verdicts, read_keys, terminal, watch_files
+from .events import Bench, Event, Events, Verdicts, read_keys, terminal, watch_files
 from .judge import Judge
-from .report import render
 from .school import School, board, console, hint_text, warn
+from .screen import keys_text, verdict_text
 
 PATIENT = 3  # failures of the same claim, after which a hint is offered
-KEYS = {
-    "h": "next hint",
-    "n": "next kata",
-    "p": "previous",
-    "l": "list",
-    "s": "solution",
-    "r": "run again",
-    "x": "reset",
-    "t": "traceback",
-    "q": "quit",
-}
 TRAIN = "Every kata is solved. Press g and the GPT that you built is trained, of your own parts only."
 
 
@@ -39,6 +28,7 @@ class Loop:
         self.school, self.kata, self.interactive = school, kata, interactive
         self.events: Events = Events()
         self.verdicts = Verdicts(judge, self.events)
+        self.bench = Bench(school.root, self.events)
         self.verdict: dict[str, Any] | None = None
         self.traceback = False
         self.running = False
@@ -57,13 +47,19 @@ class Loop:
         """Until q, Ctrl-C or a signal; the exit status. 128 and more: the signal."""
         with terminal(self.events), self._watching():
             self.judge(self.kata)
-            while True:
-                event = self.events.get()
-                if event.kind == "stop":
-                    return 0 if event.value is None else 128 + event.value
-                self.happen(event)
-                if self.graduating:
-                    return 0
+            try:
+                return self._follow()
+            finally:
+                self.bench.stop()
+
+    def _follow(self) -> int:
+        while True:
+            event = self.events.get()
+            if event.kind == "stop":
+                return 0 if event.value is None else 128 + event.value
+            self.happen(event)
+            if self.graduating:
+                return 0
 
     def happen(self, event: Event) -> None:
         """Let one event change what is shown."""
@@ -74,6 +70,9 @@ class Loop:
         elif event.kind == "trouble" and event.run == self.verdicts.run:
             self.running = False
             self.say(f"{event.value} {'Press r' if self.interactive else 'Save'} to try again.", "red")
+        elif event.kind == "raced" and event.run == self.bench.run:
+            self.asking = None  # the question goes from the screen
+            self.put(Text(event.value))
         elif event.kind == "key":
             self.press(event.value)
         elif event.kind == "resized":
@@ -84,6 +83,7 @@ class Loop:
         if kata is not self.kata:
             self.kata, self.verdict = kata, None
         self.running, self.asking = True, None
+        self.bench.stop()  # it would be measured beside the judge, and of another file
         self.verdicts.ask(kata, self.school.progress.solved(self.school.catalog))
         self.draw()
 
@@ -119,6 +119,7 @@ class Loop:
             "l": lambda: self.put(board(self.school)),
             "s": self.solution,
             "r": lambda: self.judge(self.kata),
+            "b": self.race,
             "x": self.reset,
             "t": self.toggle,
             "g": self.graduate,
@@ -178,6 +179,20 @@ class Loop:
         else:
             self.say(f"{self.school.next.code} is not solved yet; then your GPT can be trained.")
 
+    def race(self) -> None:
+        """Race what there is to race of this kata, or end the race that is under way."""
+        if self.bench.busy:
+            self.bench.stop()
+            return self.say("The race was ended.")
+        if not self.kata.races.is_file():
+            return self.say(f"{self.kata.code} has nothing to race.")
+        if self.running:
+            return self.say("Wait for the verdict; then b begins the race.")
+        solved = self.school.progress.status(self.kata) == "solved"
+        without = "" if solved else f" {self.kata.code} is not solved yet, so your code is not in it."
+        self.bench.start(self.kata, console.width)
+        return self.say(f"Racing, in up to half a minute.{without} A second b, or a save, ends it.", "cyan")
+
     def ask(self, question: str, then: Callable[[], None]) -> None:
         """Ask before doing something; any key but y leaves it."""
         self.put(Text(question, "bold yellow"))
@@ -195,18 +210,10 @@ class Loop:
         console.print(Group(*parts[:-1]))
 
     def _verdict(self) -> Text:
-        if self.verdict is None:
-            return Text(f"{self.kata.code} · {self.kata.title}", "bold")
-        shown = render(self.verdict, self.kata.title, self.traceback, advice=not self.interactive)
-        if self.verdict["verdict"] == "not_started":
-            near = self.school.near
-            shown.append(f"\n\nRead:  {near(self.kata.lesson)}\nWrite: {near(self.kata.file)}")
-        return shown
+        return verdict_text(self.school, self.kata, self.verdict, self.traceback, advice=not self.interactive)
 
     def _keys(self) -> Text:
-        if self.running:
-            return Text(f"Judging {self.school.near(self.kata.file)} …", "dim")
-        return Text(" · ".join(f"{key} {what}" for key, what in KEYS.items()), "dim")
+        return Text(f"Judging {self.school.near(self.kata.file)} …", "dim") if self.running else keys_text(self.kata)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:

@@ -14,7 +14,8 @@ A file holds one object:
   `rounds`, and `ratio`, `ratio_low`, `ratio_high` to the race's base, taken within rounds. What tells the races apart:
   `race` (a title), and for attention `dtype`, `pass` ("forward", "both"), `T`. What a call does: `work` in `unit`
   (tokens, say) and `flop`. `peak_bytes`: the most memory that a call held beyond what stood before it;
-  `moved_bytes`: what it read and wrote at least, see `dojo/bench/memory.py`;
+  `moved_bytes`: what it read and wrote at least, see `dojo/bench/memory.py`. `figures`: what else a race of one kata
+  shows of a racer, an object of numbers by name;
 - `refused`: racers that took no part at all, each with `name`, `reason` and `kind`;
 - `left_out`: lines that say what was not measured, and why;
 - `noisy`: the widest relative spread of a ratio over the middle half of rounds where that is too wide, else 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +25,9 @@ Results = dict[str, Any]
 
 
 def wide(console: Console) -> Console:
-    """The console, or one wide enough for tables where it is no terminal."""
-    return console if console.is_terminal else Console(width=WIDTH, highlight=False, markup=False)
+    """The console, or one wide enough for tables where nothing says how wide it is."""
+    told = console.is_terminal or os.environ.get("COLUMNS")
+    return console if told else Console(width=WIDTH, highlight=False, markup=False)
 
 
 def show(results: Results, console: Console) -> None:
@@ -103,6 +105,8 @@ def _race(results: Results, title: str, console: Console) -> None:
     table = Table()
     table.add_column("implementation", no_wrap=True)
     columns = {name: [cell(results, row) for row in rows] for name, cell in COLUMNS.items()}
+    for name in dict.fromkeys(name for row in rows for name in row.get("figures", {})):
+        columns[name] = [_number(row.get("figures", {}).get(name)) for row in rows]
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     for name in columns:
         unit = f"{rows[0].get('unit') or 'calls'}/s"

@@ -41,12 +41,16 @@ def nothing(*_: Any) -> None:
 
 @dataclass
 class Racer:
-    """One way to do the work: `call` is timed. `before`, not timed, readies each call. `prove` raises Refused."""
+    """One way to do the work: `call` is timed. `before`, not timed, readies each call. `prove` raises Refused.
+
+    `figures` are columns more in the table, by name, which `prove` may fill in.
+    """
 
     name: str
     call: Callable[[], Any]
     before: Callable[[], Any] | None = None
     prove: Callable[[], Any] = nothing
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass

@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from ..catalog import Kata
 from ..school import School, console, warn
 from . import results as files
 from . import table
 
-BUDGET, QUICK_BUDGET = 150.0, 45.0  # seconds for one device
+BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
 SIZES = {"batch": 8, "heads": 12, "width": 768}
 DTYPES = ("float32", "bfloat16")
@@ -26,7 +25,11 @@ ATTENTION = "k06"  # the kata whose code races where none is named
 @click.argument("kata", default="")
 @click.option("--device", default="", help="cpu, cuda or mps; else the CPU, and then the GPU where there is one.")
 @click.option("--dtype", type=click.Choice(DTYPES), help="One of them; else both.")
-@click.option("--budget", type=click.FloatRange(min=1), help=f"Seconds for a device; else {BUDGET:.0f}.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=1),
+    help=f"Seconds for a device; else {BUDGET:.0f}, for one kata {KATA_BUDGET:.0f}.",
+)
 @click.option("--quick", is_flag=True, help=f"T up to {QUICK_LENGTHS[-1]} only, in {QUICK_BUDGET:.0f} seconds.")
 @click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too, to be shown beside others.")
 def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick: bool, record: bool) -> None:
@@ -35,11 +38,11 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
 
     school = School()
     asked = school.find(kata) if kata else None
-    if asked is not None and not _races(asked).is_file():
-        others = ", ".join(one.code for one in school.catalog.katas if _races(one).is_file()) or "no kata yet"
+    if asked is not None and not asked.races.is_file():
+        others = ", ".join(one.code for one in school.catalog.katas if one.races.is_file()) or "no kata yet"
         warn(f"{asked.code} has nothing to race. There is something in {others}; attention: make bench")
         raise SystemExit(2)
-    job: dict[str, Any] = {"seconds": budget or (QUICK_BUDGET if quick else BUDGET)}
+    job: dict[str, Any] = {"seconds": budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)}
     if asked is not None:
         job |= {"plan": "kata", "slug": asked.slug}
     else:
@@ -55,11 +58,6 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     devices = _run(school, job, device or "cpu", part, record)
     for other in [] if device else [name for name in devices if name != "cpu"]:
         _run(school, job, other, part, record)
-
-
-def _races(kata: Kata) -> Path:
-    """Where the races of a kata are written down."""
-    return kata.root / "tests" / "benchmarks" / f"{kata.slug}.py"
 
 
 def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bool) -> list[str]:

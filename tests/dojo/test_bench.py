@@ -317,7 +317,8 @@ def part_in(clone, judge, monkeypatch, change):
 
 
 def test_a_kata_without_races_says_so(clone):
-    done = clone.renew().verb("bench", "4")
+    clone.renew().kata("4").races.unlink()
+    done = clone.verb("bench", "4")
     assert done.exit_code == 2 and "k04 has nothing to race" in done.stderr
 
 
@@ -339,12 +340,10 @@ def races(kata, reference):
 def test_a_kata_with_races_is_raced_to_the_end(monkeypatch, clone, yours):
     kata = clone.renew().kata("4")
     clone.solve("4")
-    races = clone.root / "tests" / "benchmarks" / f"{kata.slug}.py"
-    races.write_text(RACES)
+    kata.races.write_text(RACES)
     monkeypatch.setattr(katas, "SECONDS", 0.05)
     plan = {"plan": "kata", "slug": kata.slug, "root": str(clone.root), "solved": [kata.slug], "yours": yours}
     found = events_of(job(**plan), monkeypatch)
-    races.unlink()
     rows = [row for event in found for row in event.get("rows", [])]
     names = [(row["race"], row["name"], row["unit"]) for row in rows]
     softmax = [("softmax", "reference", "scores"), ("softmax", "torch", "scores")]

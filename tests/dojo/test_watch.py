@@ -18,6 +18,11 @@ from .trees import copy_tree
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
 KEYS = "q quit"
+TINY_RACE = """
+from dojo.bench.timing import Race, Racer
+def races(kata, reference):
+    yield Race(f"a tiny race, learner {kata is not None}", [Racer("int", int), Racer("float", float)], work=1)
+"""
 LOOP = swapped(MASK, "while True: pass")
 
 
@@ -151,6 +156,35 @@ def test_a_key_is_answered_and_a_save_takes_over_while_code_runs_for_ever(tree, 
     save(k05, solution(k05))
     terminal.wait("Passed", KEYS)
     assert "did not come to an end" not in terminal.text and "endless" not in terminal.written.decode()
+
+
+def test_b_races_a_kata_beside_the_keys_and_a_second_b_or_a_save_ends_it(tree, open_terminal):
+    k04, k05 = tree.katas
+    k04.races.unlink()
+    k05.races.write_text("import time\ntime.sleep(99)")
+    terminal = open_terminal("watch", "5")
+    terminal.wait("not started", "r run again · b", KEYS)
+
+    def race():
+        terminal.press("b")
+        terminal.wait("Racing", "k05 is not solved yet")
+        terminal.press("l")
+        terminal.wait("GPT katas: 0 of 2", KEYS)
+
+    race()
+    terminal.press("b")
+    terminal.wait("The race was ended.", KEYS)
+    race()
+    save(k05, solution(k05))
+    terminal.wait("Passed", KEYS)
+    k05.races.write_text(TINY_RACE)
+    terminal.press("b")
+    terminal.wait("Racing", without="k05 is not solved yet")
+    terminal.wait("a tiny race, learner True", "calls/s", "Results: runs/bench", KEYS)
+    terminal.press("p")
+    terminal.wait("k04 · Self-attention", KEYS, without="r run again · b")
+    terminal.press("b")
+    terminal.wait("k04 has nothing to race", KEYS)
 
 
 def test_editors_that_rename_or_save_in_pieces_do_not_confuse_it(tree, open_terminal):
