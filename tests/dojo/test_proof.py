@@ -6,6 +6,7 @@ of its own. What was proved is counted at the end of the run.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import random
@@ -33,6 +34,14 @@ MISTAKES = [
 ]
 WORKSPACE = Workspace(CATALOG)
 PAIRS = 6  # of each kata: more than 100 in all
+
+
+@pytest.fixture(autouse=True)
+def quick_collector():
+    """Garbage is looked for in what the last test left behind, not in all that a thousand did: that takes seconds, and
+    the code under test pays for them with its time."""
+    gc.collect()
+    gc.freeze()
 
 
 # A mistake is checked against the property that names it, and named from there. The nightly run judges it as a

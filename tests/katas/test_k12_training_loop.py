@@ -301,6 +301,7 @@ def test_every_step_drops_other_numbers(kata, seed):
 @claim(step=1, costly=True, examples=2, size=BATCH)
 def test_step_holds_no_graph(kata, size):
     """Nothing keeps the graph of a step alive when the step is done, the returned loss included."""
+    gc.freeze()  # garbage is looked for in what is made from here on, or it takes a second in a large process
     model, (x, y) = tiny(size), batch(size)
     optimizer = sgd(model)
     losses = [kata.train_step(model, optimizer, x, y) for _ in range(5)]
@@ -646,6 +647,7 @@ def test_a_run_is_as_long_as_asked(kata):
 @claim(step=4, costly=True, examples=2, size=TEXT)
 def test_training_holds_no_graphs(kata, size):
     """However long the training, no graphs of earlier steps are kept."""
+    gc.freeze()  # as above
     model = tiny(size, vocab=LENGTH)
     kept = run(kata, size, model, sgd(model), 8, on_step=lambda step, loss: check_graphs(model, 2, f"in step {step}"))
     check_graphs(model, 1, f"after {len(kept)} steps")
