@@ -568,13 +568,14 @@ def test_sampling_takes_the_options_of_generate(kata, size, seed):
     check.equal(torch.equal(hot[2], hot[0]), False, "whether another generator gives the same text")
 
 
-@claim(step=4, examples=2, size=MODEL, training=st.booleans(), double=True)
-def test_writing_leaves_the_mode_as_it_was(kata, size, training):
+@claim(step=4, examples=1, size=MODEL, double=True)
+def test_writing_leaves_the_mode_as_it_was(kata, size):
     """The text is written without dropout, and afterwards the model is in the mode it came in."""
     model, ids = gpt(size, 5, layers=1, rate=0.5), size.ids("B 2", size.V)
     want = greedy_alone(model, ids, 3, 5)
-    model.train(training)
-    got = kata.generate_cached(model, ids, 3, num_heads=size.h, context_length=5, temperature=0)
-    check.exactly(got, want, "the text", ids=ids)
-    modes = {module.training for module in model.modules()}
-    check.equal(modes, {training}, "the modes of the model's parts afterwards (True: train mode)")
+    for training in (True, False):
+        model.train(training)
+        got = kata.generate_cached(model, ids, 3, num_heads=size.h, context_length=5, temperature=0)
+        check.exactly(got, want, "the text", ids=ids)
+        modes = {module.training for module in model.modules()}
+        check.equal(modes, {training}, "the modes of the model's parts afterwards (True: train mode)")
