@@ -20,7 +20,8 @@ Report = Callable[[str, str], None]  # tells the referee which rule was broken, 
 PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.startfile")
 CONNECTIONS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 LIBRARIES = ("ctypes.dlopen",)
-CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
+CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
+LINKS = ("os.link", "os.symlink")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -40,6 +41,8 @@ class Fence:
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             self._open(*arguments)
+        elif event in LINKS and not self._within(arguments[0], [self.folder]):
+            self.report("train split", f"it links to {os.fsdecode(arguments[0])}")
         elif event in CHANGES:
             for path in arguments:
                 if isinstance(path, (str, bytes, os.PathLike)) and not self._within(path, [self.folder]):

@@ -39,7 +39,8 @@ def run(path: Path, root: Path, console: Console, target: float, seeds: int, aga
         if against:
             outcomes = _in_turn(path, target, against, pairs, console)
         else:
-            outcomes = judge_seeds(source, path.name, text, target, seeds, lambda one: _say(one, console))
+            with Nursery() as nursery:
+                outcomes = judge_seeds(nursery, source, path.name, text, target, seeds, lambda one: _say(one, console))
     except RuleBroken as error:
         return refused(path.name, error, console)
     except PairError as error:
@@ -49,14 +50,19 @@ def run(path: Path, root: Path, console: Console, target: float, seeds: int, aga
 
 
 def judge_seeds(
-    source: bytes, name: str, text: Text, target: float, seeds: int, say: Callable[[Outcome], Any] = lambda one: None
+    nursery: Nursery,
+    source: bytes,
+    name: str,
+    text: Text,
+    target: float,
+    seeds: int,
+    say: Callable[[Outcome], Any] = lambda one: None,
 ) -> list[Outcome]:
     """Judge a submission with so many seeds, each drawn afresh. Raises RuleBroken at the first that fails."""
     outcomes = []
-    with Nursery() as nursery:
-        for _ in range(seeds):
-            outcomes.append(judge(nursery, source, name, text, target))
-            say(outcomes[-1])
+    for _ in range(seeds):
+        outcomes.append(judge(nursery, source, name, text, target))
+        say(outcomes[-1])
     return outcomes
 
 
