@@ -1,110 +1,118 @@
 """`make ablate`: what each trick of the record is worth, in steps and seconds to the target without it.
 
-The record says what there is to take away: a dataclass `Tricks` with a switch for each, all on, and `train` takes
-`tricks` and `steps`. How many steps a model needs is not known before it is trained, for the schedule depends on it: so
-it is trained with more and more of them, each `GROWTH` times as many as before, until it reaches the target.
+The record names its tricks: `TRICKS = Tricks()`, a dataclass with a switch for each, all on; `STEPS` is how many steps
+it takes. Without a trick, it is the same file with two more lines, judged as any submission is. How many steps that
+needs is not known before, for the schedule depends on it: it is trained with more and more of them, each time `GROWTH`
+times as many, until it reaches the target.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import ast
+import math
 import statistics
-import time
-import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
 
 from ..download import DataError
 from ..school import warn
-from . import machine, results, rules
-from .entry import load
-from .referee import BATCH, Text
+from . import machine, results
+from .nursery import Nursery
+from .referee import Text, judge
 from .rounds import quartiles
+from .rules import RuleBroken
 
 GROWTH = 1.2
 MOST = 8.0  # times the steps that the record takes: who needs more does not reach the target
 ALL = "all tricks"
 Row = dict[str, Any]
+Judge = Callable[[bytes, int], Row]  # trains a source with a seed: its `seconds` and `loss`
 
 
 def run(root: Path, record: Path, console: Console, target: float, seeds: int, only: str) -> int:
     """Measure, print and keep the table of a record file; the exit status."""
+    source = record.read_bytes()
+    names = tricks_of(source)
+    wanted = [name.strip() for name in only.split(",") if name.strip()] or names
+    if unknown := sorted(set(wanted) - set(names)):
+        warn(f"There is no trick {', '.join(unknown)}. There are: {', '.join(names)}.")
+        return 2
     try:
         text = Text.shakespeare()
     except DataError as error:
         warn(f"{error}\nThe race is on tinyshakespeare: make data")
         return 2
-    module = load(record.read_bytes(), record.name)
-    names = [field.name for field in dataclasses.fields(module.Tricks)]
-    wanted = [name.strip() for name in only.split(",") if name.strip()] or names
-    if unknown := sorted(set(wanted) - set(names)):
-        warn(f"There is no trick {', '.join(unknown)}. There are: {', '.join(names)}.")
-        return 2
-    torch.set_num_threads(rules.THREADS)
     found = results.new("ablation", **machine.describe("cpu", root))
-    rows = measure(module, text, target, seeds, wanted, lambda line: console.print(line, soft_wrap=True))
+
+    def judged(changed: bytes, seed: int) -> Row:
+        return judge(nursery, changed, record.name, text, math.inf, seed)
+
+    try:
+        with Nursery() as nursery:
+            rows = measure(source, wanted, target, seeds, judged, lambda line: console.print(line, soft_wrap=True))
+    except RuleBroken as error:
+        warn(f"{record.name} is refused. Rule “{error.rule}”: {error}.")
+        return 1
     console.print(table(rows, target))
     path = root / "runs" / "ablation.json"
-    results.write(path, found | {"rows": rows, "sizes": {"target": target, "seeds": seeds}})
+    sizes = {"target": target, "seeds": seeds}
+    results.write(path, found | {"rows": rows, "sizes": sizes, "load_after": machine.load()})
     console.print(f"Results: {path.relative_to(root).as_posix()}")
     return 0
 
 
-def measure(module: types.ModuleType, text: Text, target: float, seeds: int, names: list[str], say: Any) -> list[Row]:
-    """A row for the record and for each trick without which it is trained; each seed goes round all of them in turn.
+def tricks_of(source: bytes) -> list[str]:
+    """The switches of the class `Tricks` in a file."""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Tricks"]
+    return [node.target.id for one in classes for node in one.body if isinstance(node, ast.AnnAssign)]
+
+
+def steps_of(source: bytes) -> int:
+    """The number that a file calls `STEPS`."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["STEPS"]:
+            return ast.literal_eval(node.value)
+    raise ValueError("the record does not say STEPS = …")
+
+
+def measure(source: bytes, names: list[str], target: float, seeds: int, judge: Judge, say: Any) -> list[Row]:
+    """A row for the record, and one for it without each trick; each seed goes round all of them in turn.
 
     `seconds` are those of the run that reached the target, `ratio` is to the record's with the same seed.
     """
-    tricks = {ALL: module.Tricks()} | {name: module.Tricks(**{name: False}) for name in names}
-    begin = dict.fromkeys(tricks, module.STEPS)  # where the first seed ended the next ones begin
-    found: dict[str, list[Row]] = {name: [] for name in tricks}
+    begin = dict.fromkeys([ALL, *names], steps_of(source))  # the next seed begins where the one before ended
+    found: dict[str, list[Row]] = {name: [] for name in begin}
     for seed in range(1, seeds + 1):
-        for name, switches in tricks.items():
-            one = _to_target(module, text, target, seed, switches, begin[name])
-            begin[name] = one["steps"] if seed == 1 else begin[name]
+        for name in begin:
+            off = "" if name == ALL else f"{name}=False"
+            one = _to_target(source, off, target, lambda changed, seed=seed: judge(changed, seed), begin[name])
+            begin[name] = one["steps"]
             found[name].append(one)
             missed = "" if one["reached"] else ", not reached"
             without = name if name == ALL else f"without {name}"
             say(f"seed {seed}, {without}: {one['steps']} steps, {one['seconds']:.2f} s, loss {one['loss']:.4f}{missed}")
-    return [_row(name, found[name], found[ALL], target) for name in tricks]
+    return [_row(name, found[name], found[ALL], target) for name in begin]
 
 
-def _to_target(module: types.ModuleType, text: Text, target: float, seed: int, tricks: Any, steps: int) -> Row:
-    for count in _more_and_more(steps, MOST * module.STEPS):
-        started = time.perf_counter()
-        model = module.train(text.train.long(), text.vocab_size, seed, tricks=tricks, steps=count)
-        seconds = time.perf_counter() - started
-        loss = loss_of(model, text)
-        if loss <= target:
+def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row], steps: int) -> Row:
+    for count in _more_and_more(steps, MOST * steps_of(source)):
+        outcome = judge(source + f"\nTRICKS = Tricks({off})\nSTEPS = {count}\n".encode())
+        if outcome["loss"] <= target:
             break
-    return {"steps": count, "seconds": seconds, "loss": loss, "reached": loss <= target}
+    facts = {name: outcome[name] for name in ("seconds", "loss")}
+    return {"steps": count, "reached": outcome["loss"] <= target, **facts}
 
 
 def _more_and_more(steps: int, most: float) -> Iterator[int]:
     while True:
         yield steps
-        steps = round(steps * GROWTH)
+        steps = math.ceil(steps * GROWTH)
         if steps > most:
             return
-
-
-def loss_of(model: Any, text: Text) -> float:
-    """The mean loss over the validation split, in windows of the model's context that do not overlap."""
-    context = model.context_length
-    count = (len(text.valid) - 1) // context
-    ids = text.valid[: count * context].long().view(count, context)
-    targets = text.valid[1 : count * context + 1].long().view(count, context)
-    total, rows = 0.0, max(1, BATCH // context)
-    with torch.no_grad():
-        for some, at in zip(ids.split(rows), targets.split(rows)):
-            total += F.cross_entropy(model(some).flatten(0, 1), at.flatten(), reduction="sum").item()
-    return total / targets.numel()
 
 
 def _row(name: str, found: list[Row], base: list[Row], target: float) -> Row:
