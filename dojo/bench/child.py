@@ -17,7 +17,7 @@ from .rules import RuleBroken
 from .watchdog import end
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")  # of the environment
-LAST = 300  # characters of what it printed, to explain an end that nobody expected
+LAST = 300  # characters of what it printed that are shown
 Message = tuple[dict[str, Any], bytes]
 
 
@@ -29,8 +29,9 @@ class Child:
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._printed, self._flooded = bytearray(), False
         self._process = nursery.start(self._folder.name, self._environment())
-        for work in (self._listen, self._drain):
-            threading.Thread(target=work, daemon=True).start()
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._drain)]
+        for thread in self._threads:
+            thread.start()
         try:
             self.send(job, source)
             self.receive(rules.START, "no crash")  # it says that it is ready
@@ -70,6 +71,12 @@ class Child:
         self.send(message, payload)
         return self.receive(seconds, rule), time.perf_counter() - started
 
+    @property
+    def printed(self) -> str:
+        """The last line that it printed, or nothing."""
+        lines = self._printed[-LAST:].decode(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
     def _listen(self) -> None:
         """Put every message into the queue, and None when there are no more."""
         with contextlib.suppress(ValueError, KeyError, OSError):
@@ -93,15 +100,16 @@ class Child:
 
     def _died(self) -> RuleBroken:
         status = self._process.wait()
-        said = self._printed.decode(errors="replace").strip()[-LAST:]
         if status == -9:
             return RuleBroken("memory", "the system ended its process, for want of memory as it seems")
-        last = f": {said.splitlines()[-1]}" if said else ""
+        last = f": {self.printed}" if self.printed else ""
         return RuleBroken("no crash", f"its process ended with status {status}{last}")
 
     def close(self) -> None:
         """End the process, and all that it started; remove its folder."""
         end(self._process)
+        for thread in self._threads:
+            thread.join(1.0)
         for stream in (self._process.stdin, self._process.stderr):
             with contextlib.suppress(OSError):
                 stream.close()

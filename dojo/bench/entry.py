@@ -96,6 +96,7 @@ def train(module: types.ModuleType, payload: bytes, job: dict[str, Any]) -> None
         refuse("one file", f"train returns {_kind(model)} and no model")
     if not isinstance(context, int) or context < CONTEXT:
         refuse("context", f"the model's context_length is {context!r}, and {CONTEXT} is the least")
+    print(end="", flush=True)  # what it printed is known when the model is
     written = io.BytesIO()
     try:
         torch.save(model, written)

@@ -60,7 +60,7 @@ def judge(
 ) -> dict[str, Any]:
     """Train and evaluate a submission with one seed, drawn afresh where none is given. Raises RuleBroken.
 
-    Returns `seed`, `seconds`, `loss`, `context_length`, `parameters`.
+    Returns `seed`, `seconds`, `loss`, `context_length`, `parameters`, and `said`: the last line that it printed.
     """
     if len(source) > rules.SOURCE:
         raise RuleBroken("one file", f"the file has {len(source):,} bytes, and {rules.SOURCE:,} is the most")
@@ -74,7 +74,7 @@ def judge(
     if not loss <= target:
         raise RuleBroken("target", f"with seed {seed} it reaches {loss:.4f} after {seconds:.2f} s, not {target:g}")
     facts = {name: told[name] for name in ("context_length", "parameters")}
-    return {"seed": seed, "seconds": seconds + late, "loss": loss, **facts}
+    return {"seed": seed, "seconds": seconds + late, "loss": loss, "said": child.printed, **facts}
 
 
 class Examination:

@@ -116,4 +116,5 @@ def _in_turn(path: Path, target: float, against: str, pairs: int, console: Conso
 
 
 def _say(one: Outcome, console: Console) -> None:
-    console.print(f"seed {one['seed']}: loss {one['loss']:.4f} after {one['seconds']:.2f} s")
+    said = f"  ({one['said']})" if one["said"] else ""
+    console.print(f"seed {one['seed']}: loss {one['loss']:.4f} after {one['seconds']:.2f} s{said}", soft_wrap=True)

@@ -75,8 +75,7 @@ class Model(nn.Module):
         """Causal attention of all heads. At 64 tokens the scores are so small that fusing saves nothing."""
         B, T, _ = x.shape
         weight = self.qkv[layer].flatten(0, 1)  # (3C, C)
-        heads = self.linear(x, weight).view(B, T, 3, HEADS, -1).permute(2, 0, 3, 1, 4)  # (3, B, h, T, d)
-        query, key, value = heads.unbind()
+        query, key, value = self.linear(x, weight).view(B, T, 3, HEADS, -1).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         bias = self.bias[:, :T, :T].to(query.dtype)
         if self.tricks.plain_attention:
             scores = (query / query.shape[-1] ** 0.5) @ key.mT + bias  # (B, h, T, T)
@@ -185,13 +184,13 @@ def train(ids: Tensor, vocab_size: int, seed: int) -> Model:
     """Return a model trained on ids (N,)."""
     torch.manual_seed(seed)
     model = Model(vocab_size, TRICKS)
+    print(f"the products of the layers are of {str(model.working).removeprefix('torch.')}")
     matrices = [model.qkv, model.out, model.up, model.down]
     others = [weight for weight in model.parameters() if all(weight is not matrix for matrix in matrices)]
     adam = Adam if TRICKS.own_adam else TorchAdam
     optimizers = [adam(others, ADAM_RATE), Muon(matrices) if TRICKS.muon else adam(matrices, MATRIX_ADAM_RATE)]
-    window = torch.arange(CONTEXT + 1)
     for step in range(STEPS):
-        tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1)) + window]  # (B, T + 1)
+        tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1)) + torch.arange(CONTEXT + 1)]  # (B, T + 1)
         loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
         model.zero_grad(set_to_none=True)
         loss.backward()

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
-from dojo.bench import leaderboard, rules, speedrun
+from dojo.bench import ablation, leaderboard, rules, speedrun
 from dojo.bench.nursery import Nursery
 from dojo.bench.referee import Text, judge
 from dojo.bench.rules import RuleBroken
@@ -132,6 +132,7 @@ def test_the_line_that_fails_is_named(nursery):
 
 def test_the_loss_is_that_of_every_token_of_the_validation_split(nursery):
     found = judge(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
+    assert found["said"] == ""
     module = {}
     exec(GOOD, module)
     logits = module["train"](TEXT.train.long(), TEXT.vocab_size, 3)(TEXT.valid[:-1].long())
@@ -150,8 +151,9 @@ def test_nothing_is_kept_from_one_seed_to_the_next(nursery):
     source = training(
         f"{kept}; assert not any(one.exists() for one in places); [one.write_text('x') for one in places]"
     )
+    source = source.replace("return model", "print('learned'); return model")
     for _ in range(2):
-        judge(nursery, source.encode(), "mine.py", TEXT, TARGET)
+        assert judge(nursery, source.encode(), "mine.py", TEXT, TARGET)["said"] == "learned"
 
 
 def test_training_put_off_until_the_first_answer_is_on_the_clock(nursery):
@@ -205,6 +207,40 @@ def test_bad_input_has_plain_words(tmp_path, monkeypatch):
         done = CliRunner().invoke(app, ["speedrun", *arguments])
         assert done.exit_code == 2 and said in " ".join(done.output.split())
     assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
+
+
+RECORD = b"class Tricks:\n    one: bool = True\n    two: bool = True\nSTEPS = 10\n"
+
+
+def fake(needed):
+    """A judge for whom a step takes a second, and who needs so many steps without a trick."""
+
+    def judge(source, seed):
+        lines = source.decode().splitlines()
+        off, steps = lines[-2], int(lines[-1].removeprefix("STEPS = "))
+        needs = next(count for name, count in needed.items() if f"({name})" in off)
+        return {"seconds": float(steps), "loss": 1.0 if steps >= needs else 2.0}
+
+    return judge
+
+
+def test_without_a_trick_the_record_is_trained_until_it_reaches_the_target():
+    needed = {"": 10, "one=False": 14, "two=False": 1000}
+    found = ablation.measure(RECORD, ["one", "two"], 1.5, 2, fake(needed), lambda line: None)
+    assert [(row["name"], row["steps"], row["reached"]) for row in found] == [
+        ("all tricks", 10, True),
+        ("one", 15, True),
+        ("two", 68, False),
+    ]
+    assert [row["ratio"] for row in found[:2]] == [1.0, 1.5] and found[0]["rounds"] == 2
+    said = io.StringIO()
+    Console(file=said, width=120).print(ablation.table(found, 1.5))
+    assert "1.50" in said.getvalue() and "over 6.80" in said.getvalue()
+
+
+def test_the_record_names_its_tricks_and_its_steps():
+    source = (ROOT / "solutions" / "speedrun" / "record.py").read_bytes()
+    assert {"muon", "alibi", "look_back"} <= set(ablation.tricks_of(source)) and ablation.steps_of(source) > 0
 
 
 def test_the_record_is_no_kata_and_fits_on_two_hundred_lines():
