@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 CONTEXT, WIDTH, HEADS, LAYERS, HIDDEN = 64, 128, 4, 2, 256
-STEPS, BATCH, ITERATIONS = 150, 16, 5  # the last within a step of Muon
+STEPS = 150
+BATCH, ITERATIONS = 16, 5  # windows a step, and iterations within a step of Muon
 MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.035, 0.02, 0.003  # learning rates; the last is for matrices without Muon
 MOMENTUM, BETAS = 0.9, (0.9, 0.95)
 FLAT = 0.4  # of the steps, at the full learning rate
@@ -74,8 +75,7 @@ class Model(nn.Module):
     def attend(self, x: Tensor, layer: int) -> Tensor:
         """Causal attention of all heads. At 64 tokens the scores are so small that fusing saves nothing."""
         B, T, _ = x.shape
-        weight = self.qkv[layer].flatten(0, 1)  # (3C, C)
-        query, key, value = self.linear(x, weight).view(B, T, 3, HEADS, -1).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
+        query, key, value = self.linear(x, self.qkv[layer].flatten(0, 1)).view(B, T, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
         bias = self.bias[:, :T, :T].to(query.dtype)
         if self.tricks.plain_attention:
             scores = (query / query.shape[-1] ** 0.5) @ key.mT + bias  # (B, h, T, T)
