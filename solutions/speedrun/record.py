@@ -74,9 +74,9 @@ class Model(nn.Module):
 
     def attend(self, x: Tensor, layer: int) -> Tensor:
         """Causal attention of all heads. At 64 tokens the scores are so small that fusing saves nothing."""
-        B, T, _ = x.shape
-        query, key, value = self.linear(x, self.qkv[layer].flatten(0, 1)).view(B, T, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
-        bias = self.bias[:, :T, :T].to(query.dtype)
+        heads = self.linear(x, self.qkv[layer].flatten(0, 1)).unflatten(-1, (3, HEADS, -1))  # (B, T, 3, h, d)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
+        bias = self.bias[:, : x.shape[1], : x.shape[1]].to(query.dtype)
         if self.tricks.plain_attention:
             scores = (query / query.shape[-1] ** 0.5) @ key.mT + bias  # (B, h, T, T)
             context = scores.softmax(-1) @ value  # (B, h, T, d)
