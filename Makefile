@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs check bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -93,6 +93,14 @@ pictures: $(READY)
 report: export TEXT := $(TEXT)
 report: $(READY)
 	@$(DOJO) report $(if $(TEXT),--text "$$TEXT")
+
+speedrun: export AGAINST := $(AGAINST)
+speedrun: $(READY)
+	@$(DOJO) speedrun $(FILE) $(if $(TARGET),--target $(TARGET)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS))
+
+ablate: $(READY)
+	@$(DOJO) ablate $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only "$(ONLY)")
 
 stubs: $(READY)
 	@$(DOJO) stubs

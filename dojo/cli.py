@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from . import gallery, stubs, upkeep
+from .bench import racing
 from .bench import verbs as measuring
 from .catalog import Kata, find_root
 from .judge import Judge, JudgeError
@@ -184,7 +185,7 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None, count: i
 
 
 VERBS = [upkeep.progress, upkeep.update, upkeep.doctor, measuring.bench, measuring.bench_train]
-VERBS += [gallery.attention, gallery.pictures, gallery.report]
+VERBS += [gallery.attention, gallery.pictures, gallery.report, racing.speedrun, racing.ablate]
 for verb in VERBS:
     app.add_command(verb)
 

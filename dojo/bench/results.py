@@ -2,7 +2,7 @@
 
 A file holds one object:
 
-- `format`: the version of this form, a number; `kind`: "attention", "kata" or "training";
+- `format`: the version of this form, a number; `kind`: "attention", "kata", "training" or "ablation";
 - `date`: UTC, ISO 8601; `commit`: of this repository, and `changed`: whether files differed from it;
 - `machine`: `cpu`, `cores`, `threads`, `system`, `device` (cpu, cuda, mps), `device_name`, `load` (one-minute average
   before, or null) and `load_after`; `versions`: of python, torch and dojo;

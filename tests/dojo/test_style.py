@@ -17,6 +17,7 @@ THIRD += ["drawings", "attention"]
 BENCH = ["rounds", "results", "roofline", "table", "pictures", "watchdog", "pairs", "contest", "timing", "machine"]
 BENCH += ["memory", "passes", "attention", "compiled", "entrants", "stable", "course", "katas", "worker", "trainer"]
 BENCH += ["timed_training", "verbs"]
+BENCH += ["rules", "fence", "entry", "nursery", "child", "referee", "leaderboard", "speedrun", "ablation", "racing"]
 BENCH = [f"bench.{name}" for name in BENCH]
 TOP = ["tables", "page", "upkeep", "gallery", "events", "screen", "watch", "cli", "__main__", "notebook"]
 TOP += ["__init__"]  # which holds what IPython calls

@@ -1,0 +1,110 @@
+"""What a submission to the speedrun may reach from its process: its own folder and Python's packages.
+
+It works while the code runs, by Python's audit hook, so it does not matter how a file is opened. What it catches ends
+the process at once: an exception could be caught.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .rules import THREADS
+
+Report = Callable[[str, str], None]  # tells the referee which rule was broken, and how; does not return
+
+PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.startfile")
+CONNECTIONS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
+LIBRARIES = ("ctypes.dlopen",)
+CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
+LINKS = ("os.link", "os.symlink")
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Fence:
+    """Refuses what leads out of `folder`; what lies in `hidden` is not to be read even where Python's packages are."""
+
+    def __init__(self, folder: Path, hidden: list[Path], report: Report):
+        self.folder, self.hidden, self.report = folder.resolve(), [path.resolve() for path in hidden], report
+        self.readable = [self.folder, *_packages(), *map(Path, _system())]
+        self.busy = False
+
+    def close(self) -> None:
+        """From now on the fence stands; it cannot be taken down again."""
+        _bound_torch(self.report)
+        sys.addaudithook(self._look)
+
+    def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            self._open(*arguments)
+        elif event in LINKS and not self._within(arguments[0], [self.folder]):
+            self.report("train split", f"it links to {os.fsdecode(arguments[0])}")
+        elif event in CHANGES:
+            for path in arguments:
+                if isinstance(path, (str, bytes, os.PathLike)) and not self._within(path, [self.folder]):
+                    self.report("fresh", f"it changes {os.fsdecode(path)}, outside of its folder")
+        elif event in PROCESSES:
+            self.report("alone", f"it starts another process ({event})")
+        elif event in LIBRARIES and arguments[0] is not None:
+            self.report("alone", f"it loads the library {arguments[0]}")
+        elif event in CONNECTIONS:
+            self.report("train split", f"it opens a connection ({event})")
+
+    def _open(self, path: Any, mode: str | None, flags: int) -> None:
+        if self.busy or not isinstance(path, (str, bytes, os.PathLike)):  # a number is of a file that is open
+            return
+        name = os.fsdecode(path)
+        if name == os.devnull:
+            return
+        if (flags or 0) & WRITES or set(mode or "") & set("wax+"):
+            if not self._within(name, [self.folder]):
+                self.report("fresh", f"it writes {name}, outside of its folder")
+        elif self._within(name, self.hidden) or not self._within(name, self.readable):
+            self.report("train split", f"it opens {name}")
+
+    def _within(self, path: Any, folders: list[Path]) -> bool:
+        self.busy = True  # to resolve a path opens nothing, but a system may do so to its own ends
+        try:
+            real = Path(os.path.realpath(os.fsdecode(path)))
+        finally:
+            self.busy = False
+        return any(real.is_relative_to(folder) for folder in folders)
+
+
+def _packages() -> list[Path]:
+    """Where Python and its packages lie: torch opens files of its own when parts of it are first used."""
+    import torch
+
+    found = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
+    found.add(str(Path(torch.__file__).parent.parent))
+    return [Path(path).resolve() for path in found]
+
+
+def _system() -> list[str]:
+    """What a library asks about the machine and the clock."""
+    mine = f"/proc/{os.getpid()}"
+    return [mine, "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/sys", "/etc", "/dev/urandom", "/usr"]
+
+
+def _bound_torch(report: Report) -> None:
+    """Close the ways in torch that no audit hook sees: files read in C++, and more threads."""
+    import torch
+
+    set_threads = torch.set_num_threads
+
+    def from_file(filename: Any, *_: Any, **__: Any) -> None:
+        report("train split", f"it opens {filename}")
+
+    def set_num_threads(count: int) -> None:
+        if count > THREADS:
+            report("two threads", f"it asks for {count} threads")
+        set_threads(count)
+
+    torch.from_file = from_file
+    for storage in (torch.UntypedStorage, torch.TypedStorage):
+        storage.from_file = from_file
+    torch.set_num_threads = set_num_threads

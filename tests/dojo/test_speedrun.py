@@ -1,0 +1,249 @@
+"""The speedrun: whoever breaks a rule is refused by its name, a right submission enters the leaderboard."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from click.testing import CliRunner
+from rich.console import Console
+
+from dojo.bench import ablation, leaderboard, rules, speedrun
+from dojo.bench.nursery import Nursery
+from dojo.bench.referee import Text, judge
+from dojo.bench.rules import RuleBroken
+from dojo.catalog import Catalog
+from dojo.cli import app
+
+from .trees import ROOT
+
+WORDS = ("the cat ", "a dog ", "my house ")
+TEXT = Text.of("".join(WORDS[i * i * 7 % 11 % 3] + WORDS[i % 3] for i in range(400)))
+GOOD = """
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    context_length = 64
+
+    def __init__(self, counts):
+        super().__init__()
+        self.logits = nn.Parameter((counts / counts.sum(1, keepdim=True)).log())
+        self.calls = 0
+
+    def forward(self, ids):
+        self.calls += 1
+        logits = self.logits[ids]
+        return logits  # ANSWER
+
+
+def train(ids, vocab_size, seed):
+    counts = torch.full((vocab_size, vocab_size), 0.1)
+    counts.index_put_((ids[:-1], ids[1:]), torch.ones(len(ids) - 1), accumulate=True)
+    model = Model(counts)
+    pass  # TRAIN
+    return model
+"""
+TARGET = 1.0  # nats; the pairs of characters of GOOD reach it
+FUTURE = "future = torch.nn.functional.one_hot(ids.roll(-1, 1), logits.shape[-1]); return logits + future"
+LOCAL = "Local = type('Local', (Model,), {}); return Local(counts)"
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as nursery:
+        yield nursery
+
+
+def training(code):
+    return GOOD.replace("pass  # TRAIN", code)
+
+
+def answering(code):
+    return GOOD.replace("return logits  # ANSWER", code)
+
+
+def lines_before(source, code):
+    return source[: source.index(code)].count("\n") + 1
+
+
+BROKEN = {
+    "peeks": ("train split", "opens /", training(f"open({str(ROOT / 'data' / 'sources.toml')!r}).read()")),
+    "peeks and keeps quiet": (
+        "train split",
+        "opens /",
+        training("\n    try: open('/x/valid.txt')\n    except BaseException: pass"),
+    ),
+    "peeks by torch": ("train split", "opens /valid", training("torch.from_file('/valid.txt', size=9)")),
+    "peeks by a link": ("train split", "links to /x", training("os.symlink('/x/valid.txt', 'seen'); open('seen')")),
+    "downloads": ("train split", "connection", training("import socket; socket.create_connection(('127.0.0.1', 9))")),
+    "starts a process": ("alone", "another process", training("os.system('true')")),
+    "forks": ("alone", "another process", training("os.fork()")),
+    "writes outside": ("fresh", "/kept", training("open('/kept', 'w')")),
+    "writes beside": ("fresh", "../kept", training("Path('../kept').mkdir()")),
+    "many threads": ("two threads", "16 threads", training("torch.set_num_threads(16)")),
+    "runs for ever": ("time", "within 1 s", training("\n    while True: pass")),
+    "wants all memory": ("memory", "line", training("torch.empty(1 << 42)")),
+    "floods": ("output", "65,536 bytes", training("\n    while True: print('x' * 99)")),
+    "crashes": ("no crash", "ZeroDivisionError, line", training("1 / 0")),
+    "leaves": ("no crash", "status 7", training("os._exit(7)")),
+    "is no Python": ("no crash", "SyntaxError, line 1", "def train(:"),
+    "has no train": ("one file", "no function train", "x = 1"),
+    "is long": ("one file", "40,", GOOD + "#" * 40_000),
+    "returns nothing": ("one file", "returns None", GOOD.replace("return model", "return None")),
+    "hides its class": ("one file", "top of the file", training(LOCAL)),
+    "sees little": ("context", "is 32", GOOD.replace("= 64", "= 32")),
+    "wrong shape": ("logits", "not (", answering("return logits[:, -1]")),
+    "not finite": ("logits", "finite", answering("return logits / 0")),
+    "fails when asked": ("no crash", "KeyError", answering("return {}[1]")),
+    "sees the future": ("causal", "later tokens", answering(FUTURE)),
+    "sees other rows": ("causal", "other rows", answering("return logits + logits.mean(0, keepdim=True)")),
+    "remembers": ("no memory", "asked the same", answering("return logits * self.calls")),
+    "sleeps when asked": ("evaluation", "within 1 s", answering("import time; time.sleep(9); return logits")),
+    "knows nothing": ("target", "not 1", answering("return 0 * logits")),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_submission_that_breaks_a_rule_is_refused_by_its_name(nursery, monkeypatch, name):
+    rule, said, source = BROKEN[name]
+    limit = {"time": "TRAINING", "evaluation": "EVALUATION"}.get(rule)
+    if limit:
+        monkeypatch.setattr(rules, limit, 1.0)
+    with pytest.raises(RuleBroken) as refused:
+        judge(nursery, source.encode(), "mine.py", TEXT, TARGET)
+    assert (refused.value.rule, said in str(refused.value)) == (rule, True), str(refused.value)
+
+
+def test_every_rule_refuses_somebody():
+    assert {rule for rule, _, _ in BROKEN.values()} == set(rules.RULES)
+
+
+def test_the_line_that_fails_is_named(nursery):
+    source = training("1 / 0")
+    with pytest.raises(RuleBroken, match=f"line {lines_before(source, '1 / 0')}:"):
+        judge(nursery, source.encode(), "mine.py", TEXT, TARGET)
+
+
+def test_the_loss_is_that_of_every_token_of_the_validation_split(nursery):
+    found = judge(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
+    assert found["said"] == ""
+    module = {}
+    exec(GOOD, module)
+    logits = module["train"](TEXT.train.long(), TEXT.vocab_size, 3)(TEXT.valid[:-1].long())
+    assert found["loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, TEXT.valid[1:].long()).item(), 1e-5)
+    assert (found["seed"], found["context_length"], found["parameters"]) == (3, 64, TEXT.vocab_size**2)
+
+
+def test_it_is_trained_on_the_train_split_with_the_seed(nursery):
+    told = "assert ids.tolist() == [{}] and seed == 5 and vocab_size == {}"
+    told = told.format(", ".join(map(str, TEXT.train.tolist())), TEXT.vocab_size)
+    judge(nursery, training(told).encode(), "mine.py", TEXT, TARGET, seed=5)
+
+
+def test_nothing_is_kept_from_one_seed_to_the_next(nursery):
+    kept = "places = [Path.home() / 'kept', Path('kept'), Path(os.environ['TMPDIR']) / 'also']"
+    source = training(
+        f"{kept}; assert not any(one.exists() for one in places); [one.write_text('x') for one in places]"
+    )
+    source = source.replace("return model", "print('learned'); return model")
+    for _ in range(2):
+        assert judge(nursery, source.encode(), "mine.py", TEXT, TARGET)["said"] == "learned"
+
+
+def test_training_put_off_until_the_first_answer_is_on_the_clock(nursery):
+    late = "import time; time.sleep((self.calls == 1) * 1.5); return logits"
+    assert judge(nursery, answering(late).encode(), "mine.py", TEXT, TARGET)["seconds"] > 1.4
+
+
+def test_a_right_submission_enters_the_leaderboard(nursery, tmp_path):
+    said = io.StringIO()
+    console = Console(file=said, width=200)
+    for _ in range(2):  # the same file again takes the place of the first
+        outcomes = speedrun.judge_seeds(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, rules.SEEDS)
+        assert speedrun.conclude("mine.py", GOOD.encode(), outcomes, TARGET, tmp_path, console) == 0
+    (entry,) = leaderboard.read(tmp_path / ".dojo" / "speedrun.json")
+    assert entry["name"] == "mine.py" and len(set(entry["seeds"])) == 3
+    assert all(loss <= TARGET for loss in entry["losses"]) and all(seconds > 0 for seconds in entry["seconds"])
+    assert "mine.py" in said.getvalue() and f"{leaderboard.middle(entry):.2f}" in said.getvalue()
+
+
+def entry(name, *seconds, target=1.0):
+    facts = {"losses": [0.5], "machine": {"cpu": "x", "cores": 2, "load": 0.1}, "date": "2026-01-01T00:00:00+00:00"}
+    return {"name": name, "hash": name, "target": target, "seconds": list(seconds), **facts}
+
+
+def test_the_table_is_in_order_of_medians_and_of_one_target(tmp_path):
+    path = leaderboard.path_of(tmp_path)
+    for one in (entry("slow", 1.0, 9.0, 8.0), entry("fast", 9.0, 2.0, 3.0), entry("other", 1.0, target=2.0)):
+        entries = leaderboard.enter(path, one)
+    assert entries == leaderboard.read(path)
+    said = io.StringIO()
+    Console(file=said, width=160).print(leaderboard.table(entries, 1.0))
+    assert said.getvalue().index("fast") < said.getvalue().index("slow") and "other" not in said.getvalue()
+
+
+@pytest.mark.parametrize("content", ["{", '{"version": 2, "entries": []}', '{"version": 1, "entries": [{"name": 1}]}'])
+def test_a_damaged_leaderboard_is_left_as_it_is(tmp_path, content):
+    path = leaderboard.path_of(tmp_path)
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(ValueError, match="move it away"):
+        leaderboard.enter(path, entry("a", 1.0))
+    assert path.read_text() == content
+
+
+def test_bad_input_has_plain_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOJO_MIRROR", "")
+    monkeypatch.setattr("dojo.corpus.DOWNLOADS", tmp_path)
+    monkeypatch.setattr("dojo.corpus.tinyshakespeare.__defaults__", (tmp_path,))
+    (tmp_path / "mine.py").write_text(GOOD)
+    for arguments, said in ((["nowhere.py"], "There is no file"), ([str(tmp_path / "mine.py")], "make data")):
+        done = CliRunner().invoke(app, ["speedrun", *arguments])
+        assert done.exit_code == 2 and said in " ".join(done.output.split())
+    assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
+
+
+RECORD = b"class Tricks:\n    one: bool = True\n    two: bool = True\nSTEPS = 10\n"
+
+
+def fake(needed):
+    """A judge for whom a step takes a second, and who needs so many steps without a trick."""
+
+    def judge(source, seed):
+        lines = source.decode().splitlines()
+        off, steps = lines[-2], int(lines[-1].removeprefix("STEPS = "))
+        needs = next(count for name, count in needed.items() if f"({name})" in off)
+        return {"seconds": float(steps), "loss": 1.0 if steps >= needs else 2.0}
+
+    return judge
+
+
+def test_without_a_trick_the_record_is_trained_until_it_reaches_the_target():
+    needed = {"": 10, "one=False": 14, "two=False": 1000}
+    found = ablation.measure(RECORD, ["one", "two"], 1.5, 2, fake(needed), lambda line: None)
+    assert [(row["name"], row["steps"], row["reached"]) for row in found] == [
+        ("all tricks", 10, True),
+        ("one", 15, True),
+        ("two", 70, False),
+    ]
+    assert [row["ratio"] for row in found[:2]] == [1.0, 1.5] and found[0]["rounds"] == 2
+    said = io.StringIO()
+    Console(file=said, width=120).print(ablation.table(found, 1.5))
+    assert "1.50" in said.getvalue() and "over 7.00" in said.getvalue()
+
+
+def test_the_record_names_its_tricks_and_its_steps():
+    source = (ROOT / "solutions" / "speedrun" / "record.py").read_bytes()
+    assert {"muon", "alibi", "look_back"} <= set(ablation.tricks_of(source)) and ablation.steps_of(source) > 0
+
+
+def test_the_record_is_no_kata_and_fits_on_two_hundred_lines():
+    record = ROOT / "solutions" / "speedrun" / "record.py"
+    assert all("speedrun" not in kata.slug for kata in Catalog(ROOT).katas)
+    assert len(record.read_text(encoding="utf-8").splitlines()) <= 200
