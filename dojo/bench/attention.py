@@ -101,7 +101,7 @@ class Einsum(Projected):
         )
         scores = torch.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
         hidden = ~self.visible[: x.shape[1], : x.shape[1]]
-        weights = scores.masked_fill(hidden, -torch.inf).softmax(-1)
+        weights = scores.masked_fill_(hidden, -torch.inf).softmax(-1)
         context = torch.einsum("bhqk,bhkd->bqhd", weights, value)
         return self.out_proj(context.flatten(2))
 
@@ -121,7 +121,7 @@ class OneProduct(nn.Module):
         tokens = x.shape[1]
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(2, 3)
-        weights = scores.masked_fill(self.hidden[:tokens, :tokens], -torch.inf).softmax(-1)
+        weights = scores.masked_fill_(self.hidden[:tokens, :tokens], -torch.inf).softmax(-1)
         return self.out_proj((weights @ value).transpose(1, 2).flatten(2))
 
 

@@ -91,7 +91,7 @@ class MultiHeadAttention(nn.Module):
         key = split_heads(self.W_key(x), self.num_heads)  # (B, h, T, d)
         value = split_heads(self.W_value(x), self.num_heads)  # (B, h, T, d)
         scores = query / query.shape[-1] ** 0.5 @ key.transpose(2, 3)  # (B, h, T, T); scaling the queries is cheaper
-        weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1)  # one pass, where k04's takes five
+        weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf).softmax(dim=-1)  # in place: no copy of the scores
         context = self.dropout(weights) @ value  # (B, h, T, d)
         return self.out_proj(merge_heads(context))  # (B, T, d_out)
         # </solution>

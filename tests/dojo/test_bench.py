@@ -143,7 +143,7 @@ def test_every_implementation_proves_itself(one, dtype):
 
 RESULT = "return self.out_proj(merge_heads(context))"
 WRONG = {
-    "sees the future": (".masked_fill(self.mask[:T, :T], -torch.inf)", "", "a change of later tokens changes earlier"),
+    "sees the future": (".masked_fill_(self.mask[:T, :T], -torch.inf)", "", "a change of later tokens changes earlier"),
     "other scale": ("query / query.shape[-1] ** 0.5", "query / 3", "the output in eval mode has wrong values"),
     "drops in training": (
         "self.dropout(weights)",

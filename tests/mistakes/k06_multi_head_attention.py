@@ -22,7 +22,7 @@ QUERY = "query = split_heads(self.W_query(x), self.num_heads)"
 KEY = "key = split_heads(self.W_key(x), self.num_heads)"
 VALUE = "value = split_heads(self.W_value(x), self.num_heads)"
 SCORES = "scores = query / query.shape[-1] ** 0.5 @ key.transpose(2, 3)"
-WEIGHTS = "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"
+WEIGHTS = "weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"
 MIX = "context = self.dropout(weights) @ value"
 RESULT = "return self.out_proj(merge_heads(context))  # (B, T, d_out)"
 
