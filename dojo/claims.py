@@ -20,6 +20,7 @@ from hypothesis.internal.conjecture import providers
 from .catalog import find_root
 from .check import Mismatch
 from .isolation import settled
+from .strategies import in_turn
 
 Mode = Callable[[], AbstractContextManager[Any]]
 
@@ -59,13 +60,22 @@ class _Fails(Exception):
     """Raised at one place for every failure, so that Hypothesis shrinks towards the smallest of them all."""
 
 
+class Example(dict[str, Any]):
+    """The values of a law's arguments, by their names."""
+
+    @functools.cached_property
+    def text(self) -> str:
+        """What tells this example from others of its claim; to write tensors out takes longer than most laws do."""
+        return repr(dict(self))
+
+
 @dataclass
 class Outcome:
     """What came of checking a claim: the kind, the error if any, the example, and settings left changed."""
 
     kind: str  # passed, mismatch, raised, not_started, missing or refused
     error: BaseException | None = None
-    example: dict[str, Any] = field(default_factory=dict)
+    example: Example = field(default_factory=Example)
     leaks: tuple[str, ...] = ()
 
     @property
@@ -86,6 +96,7 @@ class Claim:
     law: Callable[..., None]
     wanted: tuple[str, ...]  # the names of what the law takes
     strategies: dict[str, st.SearchStrategy[Any]]
+    choices: dict[str, Sequence[Any]]
     examples: int
     double: bool
     seconds: float
@@ -95,7 +106,7 @@ class Claim:
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
         """Check on many examples: the outcome on the smallest that fails, or a pass."""
         first = self.tried(kata, reference, modes, costly)
-        if first.kind not in SEARCHED or not self.strategies:
+        if first.kind not in SEARCHED or not (self.strategies or self.choices):
             return first
         outcome = self._smallest(kata, reference, modes) or first
         outcome.leaks = first.leaks
@@ -121,18 +132,19 @@ class Claim:
         """Search for the smallest example that fails; none where the code under test does not fail again."""
         last: Outcome | None = None
 
-        def visit(example: dict[str, Any]) -> None:
+        def visit(example: Example) -> None:
             nonlocal last
             outcome = self.once(kata, reference, example, modes)
             if outcome.kind != "passed":
                 last = outcome
                 raise _Fails if outcome.kind in SEARCHED else Stop
 
+        choices = {name: st.sampled_from(values) for name, values in self.choices.items()}
         with suppress(Exception, Stop):
-            self._over(SETTINGS.phases, visit)
+            self._over(SETTINGS.phases, visit, self.strategies | choices)
         return last
 
-    def once(self, kata: Any, reference: Any, example: dict[str, Any], modes: Sequence[Mode] = ()) -> Outcome:
+    def once(self, kata: Any, reference: Any, example: Example, modes: Sequence[Mode] = ()) -> Outcome:
         """Check on one example."""
         arguments = {"kata": kata, "reference": reference, **example}
         leaks: list[str] = []
@@ -156,20 +168,23 @@ class Claim:
         return Outcome(kind, failure, example, tuple(leaks))
 
     @functools.cached_property
-    def drawn(self) -> tuple[dict[str, Any], ...]:
-        """The examples this claim is checked on, the simplest first; always the same ones."""
-        found: list[dict[str, Any]] = []
-        self._over((Phase.generate,), found.append)
-        return tuple(found)
+    def drawn(self) -> tuple[Example, ...]:
+        """The examples this claim is checked on, the simplest first; always the same ones, and every choice in them."""
+        found: list[Example] = []
+        self._over((Phase.generate,), found.append, self.strategies)
+        rows = in_turn([found, *self.choices.values()], self.examples)
+        return tuple(Example(drawn | dict(zip(self.choices, chosen))) for drawn, *chosen in rows)
 
-    def _over(self, phases: Sequence[Phase], visit: Callable[[dict[str, Any]], None]) -> None:
+    def _over(
+        self, phases: Sequence[Phase], visit: Callable[[Example], None], strategies: dict[str, st.SearchStrategy[Any]]
+    ) -> None:
         def body(**example: Any) -> None:  # what is drawn follows from the text of this function
-            visit(example)
+            visit(Example(example))
 
-        if not self.strategies:
+        if not strategies:
             body()
             return
-        settings(SETTINGS, max_examples=self.examples, phases=phases)(given(**self.strategies)(body))()
+        settings(SETTINGS, max_examples=self.examples, phases=phases)(given(**strategies)(body))()
 
 
 def claim(
@@ -180,21 +195,25 @@ def claim(
     seconds: float = 5.0,
     slow: bool = False,
     costly: bool = False,
-    **strategies: st.SearchStrategy[Any],
+    **values: st.SearchStrategy[Any] | Sequence[Any],
 ) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
     """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
 
-    The law takes `kata` (the code under test), `reference` (the solution) and a value of each strategy, or only
-    those of them that it names. With `double`, the default dtype is float64 while it runs. `seconds` is the
-    processor time after which the search for a failing example is called endless. A `costly` law takes part in
-    finding the mistake behind a wrong answer only where it is the one that fails; a `slow` one, which starts a process,
-    does not even then.
+    The law takes `kata` (the code under test), `reference` (the solution) and one of each of `values`, or only those of
+    them that it names. The values of a strategy are drawn; those of a list all have their turn, so there are at least
+    as many examples. With `double`, the default dtype is float64 while it runs. `seconds` is the processor time after
+    which the search for a failing example is called endless. A `costly` law takes part in finding the mistake behind a
+    wrong answer only where it is the one that fails; a `slow` one, which starts a process, does not even then.
     """
 
     def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
         sentence = " ".join((law.__doc__ or "").split())
         wanted = tuple(inspect.signature(law).parameters)
-        made = Claim(law.__name__, step, sentence, law, wanted, strategies, examples, double, seconds, slow, costly)
+        drawn = {name: value for name, value in values.items() if isinstance(value, st.SearchStrategy)}
+        choices = {name: value for name, value in values.items() if name not in drawn}
+        if short := [name for name, value in choices.items() if len(value) > examples]:
+            raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
+        made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, examples, double, seconds, slow, costly)
 
         def test(kata: Any, reference: Any) -> None:
             outcome = made.check(kata, reference)

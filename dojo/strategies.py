@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -91,3 +95,16 @@ def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
         for name, values in module.named_parameters():
             generator = size.generator(name)
             values.copy_(torch.randn(values.shape, generator=generator, dtype=torch.float64) * scale)
+
+
+def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:
+    """Rows with a value of each column: each value as often as others, and no row again before all have been there."""
+    rows = list(itertools.product(*(range(len(column)) for column in columns)))
+    used: Counter[Any] = Counter()
+    chosen = []
+    for _ in range(min(count, len(rows))):
+        row = min(rows, key=lambda row: (sum(used[at] for at in enumerate(row)), used[row[1:]]))
+        used.update([*enumerate(row), row[1:]])
+        rows.remove(row)
+        chosen.append(tuple(column[at] for column, at in zip(columns, row)))
+    return chosen

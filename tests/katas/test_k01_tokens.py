@@ -42,8 +42,8 @@ ALPHABET = "abcXYZ09 .\né€ß😀"
 # of several code points or several spellings, characters that are not seen.
 UNTIDY = ["a \n", "\t a", "a\r\nb", "a\rb", "a\u2028b", "\ufeffa", "e\u0301", "\u212b", "ﬁ", "ǅ", "👩\u200d👧", "a\0b"]
 
-tables = st.sampled_from(list(TABLES))
-patterns = st.sampled_from(list(PATTERNS))
+tables = list(TABLES)
+patterns = list(PATTERNS)
 written = st.text(ALPHABET, min_size=1, max_size=12)
 lengths = st.integers(4, 12)
 seeds = st.integers(0, 999)
@@ -233,7 +233,7 @@ def test_calls_of_a_char_tokenizer_do_not_meet(kata, text, other):
     check.equal(back, [new for _, new, _ in texts], f"decode(…) of {want}, one after the other,")
 
 
-@claim(step=2, stranger=st.sampled_from("~^@&B"), place=st.integers(20, 39), extra=st.integers(0, 9))
+@claim(step=2, stranger="~^@&B", place=st.integers(20, 39), extra=st.integers(0, 9))
 def test_a_strange_character_is_refused_with_its_place(kata, stranger, place, extra):
     """The first character outside the vocabulary is a ValueError that shows it and its place, counted from 0."""
     tokenizer = kata.CharTokenizer("abc ")
@@ -241,7 +241,7 @@ def test_a_strange_character_is_refused_with_its_place(kata, stranger, place, ex
     check.raises(ValueError, lambda: tokenizer.encode(text), (stranger, place), f"encode({text!r})")
 
 
-@claim(step=2, stranger=st.sampled_from("~^@&"), place=st.integers(0, 3))
+@claim(step=2, stranger="~^@&", place=st.integers(0, 3))
 def test_a_strange_character_is_refused_wherever_it_stands(kata, stranger, place):
     """A character outside the vocabulary is a ValueError also as the first, the last or the only one."""
     tokenizer = kata.CharTokenizer("abc ")
@@ -249,7 +249,7 @@ def test_a_strange_character_is_refused_wherever_it_stands(kata, stranger, place
     check.raises(ValueError, lambda: tokenizer.encode(text), (stranger,), f"encode({text!r})")
 
 
-@claim(step=2, stranger=st.sampled_from(" \n\t\r\u00a0\0\u0301"), place=st.integers(20, 39))
+@claim(step=2, stranger=" \n\t\r\u00a0\0\u0301", place=st.integers(20, 39))
 def test_strange_white_space_is_refused(kata, stranger, place):
     """White space, and what is not seen, is a character like others: outside the vocabulary it is a ValueError."""
     tokenizer = kata.CharTokenizer("abc")
@@ -307,7 +307,7 @@ def test_any_bytes_come_back(kata, table, piece):
     check.equal(b"".join(token_of.get(i, b"?") for i in got), piece, "what the tokens make together")
 
 
-@claim(step=3, examples=4, table=tables, length=lengths, seed=seeds)
+@claim(step=3, examples=6, table=tables, length=lengths, seed=seeds)
 def test_merging_leaves_the_table_alone(kata, table, length, seed):
     """bpe_merge does not change the ranks that it is given."""
     ranks = table_of(table)

@@ -12,8 +12,8 @@ contexts = st.integers(1, 6)
 strides = st.integers(1, 7)
 counts = st.integers(1, 4)
 seeds = st.integers(0, 999)
-fractions = st.sampled_from([0.05, 1.0, 0.9, 0.5, 0.8, 0.3])
-layouts = st.booleans()
+fractions = [0.05, 1.0, 0.9, 0.5, 0.8, 0.3]
+layouts = [False, True]
 
 
 def tokens(length, seed=0, strided=False):
@@ -95,7 +95,7 @@ def test_data_for_one_window_gives_one_window(kata, context_length, seed, stride
     check.equal(targets, data[None, 1:], "the tensor of targets", data=data)
 
 
-@claim(step=2, context_length=contexts, stride=strides, count=counts, full=st.booleans(), strided=layouts)
+@claim(step=2, examples=16, context_length=contexts, stride=strides, count=counts, full=[False, True], strided=layouts)
 def test_inputs_are_every_whole_window(kata, context_length, stride, count, full, strided):
     """The inputs are the windows at 0, stride, 2·stride …: all that fit with their last target, and no other."""
     data = tokens(length_for(context_length, stride, count, full), strided=strided)
@@ -104,7 +104,7 @@ def test_inputs_are_every_whole_window(kata, context_length, stride, count, full
     check.equal(inputs, want, "the tensor of inputs", data=data)
 
 
-@claim(step=2, context_length=contexts, stride=strides, count=counts, full=st.booleans(), strided=layouts)
+@claim(step=2, context_length=contexts, stride=strides, count=counts, full=[False, True], strided=layouts)
 def test_targets_are_the_next_tokens_of_the_data(kata, context_length, stride, count, full, strided):
     """The target of every input is the token that follows it in the data."""
     data = tokens(length_for(context_length, stride, count, full), strided=strided)
@@ -113,7 +113,7 @@ def test_targets_are_the_next_tokens_of_the_data(kata, context_length, stride, c
     check.equal(targets, want, "the tensor of targets", data=data)
 
 
-@claim(step=2, context_length=contexts, count=counts, full=st.booleans())
+@claim(step=2, context_length=contexts, count=counts, full=[False, True])
 def test_a_stride_of_the_context_covers_every_token_once(kata, context_length, count, full):
     """With a stride of the context length the windows lie end to end: no token is skipped, and none comes twice."""
     data = tokens(length_for(context_length, context_length, count, full))
@@ -126,10 +126,10 @@ def test_a_stride_of_the_context_covers_every_token_once(kata, context_length, c
     )
 
 
-@claim(step=2, stride=strides, context_length=st.integers(31, 49), length=st.integers(1, 49))
-def test_windows_refuses_too_short_data(kata, stride, context_length, length):
+@claim(step=2, stride=strides, context_length=st.integers(31, 49), missing=[1, 2, 30, 7])
+def test_windows_refuses_too_short_data(kata, stride, context_length, missing):
     """Data of no more tokens than the context length is a ValueError with both lengths."""
-    length = min(length, context_length)
+    length = context_length + 1 - missing
     call = lambda: kata.windows(tokens(length), context_length, stride)
     # Whoever says how many tokens it takes, with the last target, has said the context length as well.
     mentions = (length, (context_length, context_length + 1))
@@ -241,10 +241,10 @@ def test_batches_differ_without_a_generator(kata):
     demand_another(first, second)
 
 
-@claim(step=3, batch_size=counts, context_length=st.integers(31, 49), length=st.integers(1, 49))
-def test_get_batch_refuses_too_short_data(kata, batch_size, context_length, length):
+@claim(step=3, batch_size=counts, context_length=st.integers(31, 49), missing=[1, 2, 30, 7])
+def test_get_batch_refuses_too_short_data(kata, batch_size, context_length, missing):
     """Data of no more tokens than the context length is a ValueError with both lengths."""
-    length = min(length, context_length)
+    length = context_length + 1 - missing
     call = lambda: kata.get_batch(tokens(length), batch_size, context_length)
     mentions = (length, (context_length, context_length + 1))
     check.raises(

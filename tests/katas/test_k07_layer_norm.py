@@ -1,7 +1,6 @@
 """k07 layer norm: what must be true of it."""
 
 import torch
-from hypothesis import strategies as st
 
 from dojo import check
 from dojo.bans import NORMALISATION, ban, oracle
@@ -10,7 +9,7 @@ from dojo.strategies import randomise, sizes
 
 BANS = [ban(*NORMALISATION, why="it is a finished form of what you build here.")]
 TOKENS = "B T D"
-epsilons = st.sampled_from([0.1, 1e-5, 1.0])
+epsilons = [0.1, 1e-5, 1.0]
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -96,7 +95,7 @@ def test_x_is_left_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, scale=st.sampled_from([3.0, 0.3]), double=True)
+@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, scale=[3.0, 0.3], double=True)
 def test_each_token_has_mean_0_and_variance_1(kata, size, eps, scale):
     """A fresh layer gives each token mean 0 and, but for eps, variance 1: its squares averaged over all n features."""
     x = size.normal(TOKENS, scale=scale)
@@ -167,7 +166,7 @@ def test_a_token_is_normalised_by_itself(kata, size):
     check.equal(after[others], before[others], "the output of all other tokens, after the change", x=x)
 
 
-@claim(step=2, examples=6, size=sizes(TOKENS), level=st.sampled_from([0.0, 3.0, -0.25]))
+@claim(step=2, examples=6, size=sizes(TOKENS), level=[0.0, 3.0, -0.25])
 def test_a_constant_token_stays_finite(kata, size, level):
     """A token whose features are all equal comes out as the bias, and its gradient is finite."""
     module, x = trained(kata, size), torch.full(size.shape(TOKENS), level, requires_grad=True)
@@ -192,7 +191,7 @@ def test_every_digit_of_x_counts(kata, size):
     check.equal((after - before).double() / 1e-10, want / 1e-10, change, tolerance=1e-2, x=x)
 
 
-@claim(step=2, examples=6, size=sizes("B T D", D=(2, 8)), far=st.sampled_from([8192.0, -8192.0, 16384.0]))
+@claim(step=2, examples=6, size=sizes("B T D", D=(2, 8)), far=[8192.0, -8192.0, 16384.0])
 def test_a_large_mean_costs_no_precision(kata, size, far):
     """A token far from 0 is normalised as well as one near it, also in float32."""
     D = 2 ** (size.D.bit_length() - 1)  # 2, 4 or 8: halves and quarters are exact, so every right way is too
@@ -216,7 +215,7 @@ def test_gradients_are_those_of_layer_norm(kata, size, eps):
         check.equal(got, want, f"the gradient of {name}", x=x)
 
 
-@claim(step=2, examples=2, size=sizes(TOKENS), eps=epsilons, double=True)
+@claim(step=2, examples=3, size=sizes(TOKENS), eps=epsilons, double=True)
 def test_gradient_passes_a_constant_token(kata, size, eps):
     """A token whose features are all equal lets the gradient through, like any other: a small step would change it."""
     module, x, probe = trained(kata, size, eps), torch.ones(size.shape(TOKENS), requires_grad=True), size.normal(TOKENS)

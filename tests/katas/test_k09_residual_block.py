@@ -14,8 +14,8 @@ DEPTH = 20
 SILENT = {"attention": "attention.out_proj", "feed-forward": "feed_forward.down"}  # the last layer of each branch
 batches = sizes("B", B=(5, 7))
 widths = st.lists(st.integers(1, 4), min_size=2, max_size=6)
-rates = st.sampled_from([0.5, 0.25, 0.8])
-rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+rates = [0.5, 0.25, 0.8]
+rooms = [2, 0]  # how many tokens fewer than the context length
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def pair(kata, reference, size, room=0, silent=(), **options):
 # --- Step 1: a deep net, with or without shortcuts -------------------------------------------------------------
 
 
-@claim(step=1, examples=6, size=batches, layer_sizes=widths, shortcut=st.booleans())
+@claim(step=1, examples=6, size=batches, layer_sizes=widths, shortcut=[False, True])
 def test_one_linear_layer_between_neighbours(kata, size, layer_sizes, shortcut):
     """DeepNet has one linear layer between each two neighbours in layer_sizes, and nothing else to learn."""
     net = deep_net(kata, size, layer_sizes, shortcut)
@@ -117,7 +117,7 @@ def test_each_layer_is_linear_then_gelu(kata, size, layer_sizes):
             check.equal(output, want, f"the output with shortcut={shortcut}", x=x)
 
 
-@claim(step=1, examples=2, size=batches, shortcut=st.booleans(), double=True)
+@claim(step=1, examples=2, size=batches, shortcut=[False, True], double=True)
 def test_deep_net_computes_every_call_anew(kata, size, shortcut):
     """The output follows from this call's x, in training and in eval mode, and from no earlier call."""
     net = deep_net(kata, size, [3, 3, 2], shortcut)
@@ -146,7 +146,7 @@ def test_shortcuts_keep_the_gradient_alive(kata, size):
 # --- Step 2: measure the gradients -----------------------------------------------------------------------------
 
 
-@claim(step=2, examples=8, size=batches, layer_sizes=widths, shortcut=st.booleans(), double=True)
+@claim(step=2, examples=8, size=batches, layer_sizes=widths, shortcut=[False, True], double=True)
 def test_gradient_norms_are_mean_absolute_gradients(kata, size, layer_sizes, shortcut):
     """gradient_norms gives the mean absolute gradient of each weight, first layer first, of the mean square."""
     net, x = deep_net(kata, size, layer_sizes, shortcut), size.normal(f"B {layer_sizes[0]}")
@@ -154,7 +154,7 @@ def test_gradient_norms_are_mean_absolute_gradients(kata, size, layer_sizes, sho
     check.equal(norms(kata, net, x), torch.stack(want), "gradient_norms(model, x)", x=x)
 
 
-@claim(step=2, examples=3, size=batches, shortcut=st.booleans())
+@claim(step=2, examples=3, size=batches, shortcut=[False, True])
 def test_gradient_norms_does_not_count_old_gradients(kata, size, shortcut):
     """Gradients left over from before do not count: asking twice gives the same numbers."""
     net, x = deep_net(kata, size, [3, 3, 2], shortcut), size.normal("B 3")
@@ -165,7 +165,7 @@ def test_gradient_norms_does_not_count_old_gradients(kata, size, shortcut):
     check.equal(norms(kata, net, x), want, "gradient_norms(model, x), asked again")
 
 
-@claim(step=2, examples=3, size=batches, shortcut=st.booleans())
+@claim(step=2, examples=3, size=batches, shortcut=[False, True])
 def test_gradient_norms_only_looks(kata, size, shortcut):
     """gradient_norms changes neither the model's parameters nor x."""
     net, x = deep_net(kata, size, [3, 3, 2], shortcut), size.normal("B 3")
@@ -199,7 +199,7 @@ def test_block_has_two_norms_one_attention_one_feed_forward(kata, reference, siz
         check.equal(got, want, f"the number of parameters with qkv_bias={bias}")
 
 
-@claim(step=3, examples=6, size=sizes(BLOCK), room=rooms, bias=st.booleans(), double=True)
+@claim(step=3, examples=6, size=sizes(BLOCK), room=rooms, bias=[False, True], double=True)
 def test_parts_are_those_of_the_earlier_katas(kata, reference, size, room, bias):
     """Each part does what it did in its own kata: LayerNorm, attention with all the heads asked for, FeedForward."""
     module, model = pair(kata, reference, size, room, dropout=0.5, qkv_bias=bias)
@@ -251,7 +251,7 @@ def test_each_branch_alone(kata, reference, size):
         check.equal(module(x), block_by_parts(model, x), f"the output with a silent {silent}", x=x)
 
 
-@claim(step=4, examples=6, size=sizes(BLOCK), room=rooms, bias=st.booleans(), double=True)
+@claim(step=4, examples=6, size=sizes(BLOCK), room=rooms, bias=[False, True], double=True)
 def test_block_adds_attention_then_feed_forward(kata, reference, size, room, bias):
     """The output is y + feed_forward(norm2(y)), where y is x + attention(norm1(x)); nothing is dropped in eval mode."""
     module, model = pair(kata, reference, size, room, dropout=0.5, qkv_bias=bias)
@@ -319,7 +319,7 @@ def test_dropout_acts_on_what_a_branch_adds(kata, reference, size, rate):
         check.equal(added, want, f"what is added to x in training, with a silent {silent},", x=x)
 
 
-@claim(step=4, examples=2, rate=rates, seed=st.integers(0, 99))
+@claim(step=4, examples=3, rate=rates, seed=st.integers(0, 99))
 def test_dropout_drops_the_expected_share(kata, rate, seed):
     """In training about `rate` of what each branch adds is dropped."""
     torch.manual_seed(seed)

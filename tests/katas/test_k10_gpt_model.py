@@ -13,7 +13,7 @@ from dojo.strategies import randomise, sizes
 
 BANS = []
 MODEL = "L h d B T V"
-rooms = st.sampled_from([2, 0])  # how many tokens fewer than the context length
+rooms = [2, 0]  # how many tokens fewer than the context length
 RESIDUAL = ("attention.out_proj", "feed_forward.down")  # the layers of a block that write to the stream
 DRAWN = ("attention.W_query", "attention.W_key", "attention.W_value", "feed_forward.up")
 PRESETS = {
@@ -115,7 +115,7 @@ def test_a_shared_parameter_counts_once(kata, size):
     check.equal(kata.count_parameters(model), size.V * size.D, "count_parameters(model)")
 
 
-@claim(step=1, examples=3, size=sizes("D"), device=st.sampled_from(["cpu", "meta"]))
+@claim(step=1, examples=3, size=sizes("D"), device=["cpu", "meta"])
 def test_layers_of_one_shape_count_each(kata, size, device):
     """Layers of one shape count each, whatever numbers they hold, and where they hold none (on the meta device)."""
     model = torch.nn.Sequential(*(torch.nn.Linear(size.D, size.D, device=device) for _ in range(3)))
@@ -138,7 +138,7 @@ def test_buffers_do_not_count(kata, size):
 # --- Step 2: the parts and their first values ------------------------------------------------------------------
 
 
-@claim(step=2, examples=3, tie=st.booleans())
+@claim(step=2, examples=3, tie=[False, True])
 def test_tied_weights_are_one(kata, tie):
     """With tie_weights the token embedding and `lm_head` share one weight, and without it they do not."""
     model = fresh(kata, 8, 6, 4, 2, 1, tie_weights=tie)
@@ -182,7 +182,7 @@ def test_lm_head_has_no_bias(kata, size):
     check.equal(tuple(head.weight.shape), (size.V, size.h * size.d), "the shape of its weight")
 
 
-@claim(step=2, examples=3, tie=st.booleans())
+@claim(step=2, examples=3, tie=[False, True])
 def test_weights_start_with_a_spread_of_two_hundredths(kata, tie):
     """At the start the weights of embeddings and linear layers are drawn from a normal distribution of spread 0.02."""
     model = fresh(kata, 150, 60, 64, 4, 3, tie_weights=tie)
@@ -191,7 +191,7 @@ def test_weights_start_with_a_spread_of_two_hundredths(kata, tie):
     spreads_are(model, dict.fromkeys(names, 0.02))
 
 
-@claim(step=2, examples=3, tie=st.booleans())
+@claim(step=2, examples=3, tie=[False, True])
 def test_branches_end_with_smaller_weights(kata, tie):
     """At the start `out_proj` and `down` of each block have a spread of 0.02 / √(2 · layers)."""
     model = fresh(kata, 10, 8, 64, 4, 3, tie_weights=tie)
@@ -212,7 +212,7 @@ def test_weights_start_normal(kata):
         raise check.Mismatch("the weights are not normally distributed: the share within one spread is off", got, 0.68)
 
 
-@claim(step=2, examples=3, tie=st.booleans())
+@claim(step=2, examples=3, tie=[False, True])
 def test_biases_start_at_0_and_norms_change_nothing(kata, reference, tie):
     """At the start every bias is 0, and the weight of every norm is 1."""
     sizes, options = (10, 8, 32, 4, 2), {"tie_weights": tie, "qkv_bias": True}
@@ -248,7 +248,7 @@ def test_gpt2_small_has_its_size(kata):
 # --- Step 3: forward -------------------------------------------------------------------------------------------
 
 
-@claim(step=3, examples=8, size=models(), room=rooms, tie=st.booleans(), bias=st.booleans(), double=True)
+@claim(step=3, examples=8, size=models(), room=rooms, tie=[False, True], bias=[False, True], double=True)
 def test_logits_come_from_all_parts_in_order(kata, reference, size, room, tie, bias):
     """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position."""
     model, twin = pair(kata, reference, size, room, tie_weights=tie, qkv_bias=bias, dropout=0.5)
@@ -271,7 +271,7 @@ def test_no_later_token_changes_earlier_logits(kata, size, room):
         check.equal(after[:, : size.T - 1], before[:, :-1], f"the part before the last logits, {what}", ids=ids)
 
 
-@claim(step=3, examples=2, size=models(T=(2, 6), L=(2, 3)), tie=st.booleans())
+@claim(step=3, examples=2, size=models(T=(2, 6), L=(2, 3)), tie=[False, True])
 def test_gradient_reaches_every_part(kata, reference, size, tie):
     """The gradient of the logits reaches every weight of every block, the embedding, the norm and the head."""
     model, twin = pair(kata, reference, size, scale=0.3, tie_weights=tie)
