@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .catalog import Kata
 from .check import same
-from .claims import Claim, Outcome, Stop
+from .claims import Claim, Example, Outcome, Stop
 from .mistakes import Mistake, compose
 from .suite import Suite
 from .workspace import LoadError, Subject, Workspace
@@ -26,6 +26,7 @@ SHOWN = 3  # more suspects than this are no help
 
 Suspect = tuple[Mistake, ...]  # one mistake, or two at once
 Evidence = tuple[Any, ...]
+UNFIT: Evidence = ("unfit",)  # two changes that do not go together
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Diagnosis:
 class Trial:
     """The checks that were made on the learner's code, to be made again on suspects."""
 
-    checks: list[tuple[Claim, dict[str, Any]]] = field(default_factory=list)
+    checks: list[tuple[Claim, Example]] = field(default_factory=list)
     answers: list[Evidence] = field(default_factory=list)
 
     def up_to(self, step: int) -> Trial:
@@ -58,6 +59,10 @@ class Trial:
 
     def _of(self, chosen: list[int]) -> Trial:
         return Trial([self.checks[i] for i in chosen], [self.answers[i] for i in chosen])
+
+
+class OutOfTime(Exception):
+    """The budget is used up, and not every suspect was asked."""
 
 
 class Detective:
@@ -80,50 +85,59 @@ class Detective:
         self.reference = workspace.reference(kata)
         self.solution = kata.solution.read_text(encoding="utf-8")
         self.deadline = time.process_time() + seconds
+        self.sources: dict[Suspect, str | None] = {}
         self.subjects: dict[Suspect, Subject | None] = {}
         self.failing: dict[str, bool] = {}  # by the names of claims
+        self.singles: list[Suspect] = []  # single mistakes that give the learner's answers to the failing claim
+        self.others = Trial()
 
     def diagnose(self, claim: Claim, outcome: Outcome) -> Diagnosis:
         """Name the mistakes that give the learner's answer to `claim`, or none."""
         if claim.slow:
             return Diagnosis()
+        try:
+            return self._search(claim, outcome)
+        except OutOfTime:  # who was not asked yet may be the one, so only what was found among all counts
+            return _either(self.likely(self.singles, self.others.up_to(claim.step)))
+
+    def _search(self, claim: Claim, outcome: Outcome) -> Diagnosis:
         first = Trial([(claim, outcome.example)], [outcome.evidence])
         self.failing[claim.name] = True
         richer = self.trial((claim, example) for example in claim.drawn[:RICHER])
         bank = [one for one in self.suite.mistakes if self.suite.step_of(one) not in self.held]
-        singles = self.shown(self.consistent([(mistake,) for mistake in bank], first, richer))
-        others = self.trial(
+        self.singles = self.shown(self.consistent([(mistake,) for mistake in bank], first, richer))
+        self.others = self.trial(
             (other, other.drawn[min(OTHER, len(other.drawn) - 1)])
             for other in self.suite.claims
             if other is not claim and not other.slow and not other.costly and other.step not in self.held
         ).failures_first()
-        if whole := self.consistent(singles, others):
+        if whole := self.consistent(self.singles, self.others):
             return _either(whole)
-        known = [single[0] for single in singles]
+        known = [single[0] for single in self.singles]
         here = [one for one in bank if self.suite.step_of(one) == claim.step]  # the steps before this one passed
         pairs = list(itertools.combinations(bank if known else here, 2))
         if known:
             pairs = [pair for pair in pairs if set(pair) & set(known)]
         fitting = self.shown(self.consistent(pairs, first, richer))
-        if whole := self.consistent(fitting, others):
+        if whole := self.consistent(fitting, self.others):
             return _both(whole)
-        written = others.up_to(claim.step)  # a later step of the learner's need not build on the faulty one
-        return _either(self.likely(singles, written)) if singles else _both(self.likely(fitting, written))
+        written = self.others.up_to(claim.step)  # a later step of the learner's need not build on the faulty one
+        return _either(self.likely(self.singles, written)) if known else _both(self.likely(fitting, written))
 
-    def trial(self, checks: Iterable[tuple[Claim, dict[str, Any]]]) -> Trial:
+    def trial(self, checks: Iterable[tuple[Claim, Example]]) -> Trial:
         """The learner's answers to some checks; steps that are not started say nothing."""
         found = Trial()
         for claim, example in checks:
             if time.process_time() > self.deadline:
                 break
-            outcome = claim.once(self.subject, self.reference, example)
-            if outcome.kind not in ("not_started", "missing"):
+            answer = self._learners(claim, example)
+            if answer[0] not in ("not_started", "missing"):
                 found.checks.append((claim, example))
-                found.answers.append(outcome.evidence)
+                found.answers.append(answer)
         return found
 
     def consistent(self, suspects: Sequence[Suspect], *trials: Trial) -> list[Suspect]:
-        """The suspects that give the learner's answers in every trial."""
+        """The suspects that give the learner's answers in every trial. Raises OutOfTime."""
         return [suspect for suspect in suspects if all(self._gives(suspect, trial) for trial in trials)]
 
     def shown(self, suspects: Sequence[Suspect]) -> list[Suspect]:
@@ -152,27 +166,40 @@ class Detective:
     def _gives(self, suspect: Suspect, trial: Trial) -> bool:
         for (claim, example), answer in zip(trial.checks, trial.answers):
             if time.process_time() > self.deadline:
-                return False
+                raise OutOfTime
             if not same(self._evidence(suspect, claim, example), answer):
                 return False
-        return time.process_time() <= self.deadline
+        return True
 
-    def _evidence(self, suspect: Suspect, claim: Claim, example: dict[str, Any]) -> Evidence:
-        """What a suspect answers; it is worked out once, for as long as the workspace lives."""
-        key = (self.kata.slug, suspect, claim.name, repr(example))
+    def _learners(self, claim: Claim, example: Example) -> Evidence:
+        """What the learner's code answers; that of a text which builds on the reference alone is known for good."""
+        if set(self.kata.needs) & self.workspace.solved:
+            return claim.once(self.subject, self.reference, example).evidence
+        return self._remembered(self.subject.source, lambda: self.subject, claim, example)
+
+    def _evidence(self, suspect: Suspect, claim: Claim, example: Example) -> Evidence:
+        """What a suspect answers."""
+        if suspect not in self.sources:
+            self.sources[suspect] = compose(suspect, self.solution)
+        source = self.sources[suspect]
+        if source is None:
+            return UNFIT
+        return self._remembered(source, lambda: self._subject(suspect, source), claim, example)
+
+    def _remembered(self, source: str, load: Callable[[], Subject | None], claim: Claim, example: Example) -> Evidence:
+        """What a text answers; it is worked out once, for as long as the workspace lives."""
+        key = (self.kata.slug, source, claim.name, example.text)
         memory = self.workspace.memory
         if key not in memory:
-            subject = self._subject(suspect)
-            unfit: Evidence = ("unfit",)  # two changes that do not go together
-            memory[key] = claim.once(subject, self.reference, example).evidence if subject else unfit
+            subject = load()
+            memory[key] = claim.once(subject, self.reference, example).evidence if subject else UNFIT
         return memory[key]
 
-    def _subject(self, suspect: Suspect) -> Subject | None:
+    def _subject(self, suspect: Suspect, source: str) -> Subject | None:
         if suspect not in self.subjects:
-            source = compose(suspect, self.solution)
             name = " and ".join(mistake.name for mistake in suspect)
             try:
-                self.subjects[suspect] = source and self.workspace.variant(self.kata, source, name)
+                self.subjects[suspect] = self.workspace.variant(self.kata, source, name)
             except (LoadError, Exception, Stop):
                 self.subjects[suspect] = None
         return self.subjects[suspect]

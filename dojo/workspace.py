@@ -8,6 +8,7 @@ not solved yet the reference's code stands in.
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -95,7 +96,7 @@ class Workspace:
         """`solved` are the slugs whose file a learner's later katas may build on; elsewhere the reference stands in."""
         self.catalog = catalog
         self.solved = solved
-        self.memory: dict[Any, Any] = {}  # what the known mistakes answered, for the diagnosis
+        self.memory: dict[Any, Any] = {}  # what texts answered, the known mistakes' above all, for the diagnosis
         self._finder = _KataFinder(self)
         root = catalog.root.resolve()
         self._answers = root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives"
@@ -196,6 +197,7 @@ def read_source(path: Path) -> str:
         raise LoadError("Your file is not UTF-8 text. Save it in the encoding UTF-8.", line) from None
 
 
+@functools.lru_cache(maxsize=512)  # a bank of mistakes is compiled again for each failure that it may explain
 def compile_source(source: str, filename: str) -> Any:
     """Compile a text. Raises LoadError for a syntax error, with its line."""
     try:
