@@ -133,13 +133,21 @@ def make_stubs(check: bool) -> None:
 def check(arguments: tuple[str, ...]) -> None:
     """Prove what the repository promises, and count it. Extra arguments go to pytest."""
     root = find_root()
-    parallel = ["-n", "2", "--dist", "loadgroup"] if _has("xdist") else []
     # The proof has processes of its own: those in which all other tests ran have grown slow, on the clock of whatever
-    # code they judge next.
-    proof = "tests/dojo/test_proof.py"
+    # code they judge next. The other tests mostly wait for processes, so a third worker finds time; the longest first.
+    proof, longest = "tests/dojo/test_proof.py", ["tests/dojo/test_watch.py", "tests/dojo/test_bad_input.py"]
+    runs = [
+        ([proof], ["-n", "2", "--dist", "loadgroup"]),
+        (
+            [*longest, "tests/dojo", f"--ignore={proof}"],
+            ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"],
+        ),
+    ]
     statuses = [
-        subprocess.run([sys.executable, "-m", "pytest", *what, "-q", *parallel, *arguments], cwd=root).returncode
-        for what in ([proof], ["tests/dojo", f"--ignore={proof}"])
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *what, "-q", *(parallel if _has("xdist") else []), *arguments], cwd=root
+        ).returncode
+        for what, parallel in runs
     ]
     nothing = 5  # pytest's status where the arguments select no test
     raise SystemExit(max((status for status in statuses if status != nothing), default=nothing))

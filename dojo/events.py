@@ -147,6 +147,7 @@ class Bench:
         self.run += 1
         if self.busy:
             threading.Thread(target=_interrupt, args=(self._process,)).start()  # the program waits for it at its end
+        self._process = None  # one that still comes to its end is not busy: the next may begin
 
     def _listen(self, process: subprocess.Popen[str], run: int) -> None:
         said, _ = process.communicate()

@@ -188,7 +188,7 @@ def test_the_terminal(monkeypatch, tree, size, environment, what, said):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size(size))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size(size))
     line = doctor.check_terminal(tree)
     assert level(line) == what and said in line[1]
 

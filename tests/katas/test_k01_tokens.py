@@ -392,7 +392,7 @@ def test_calls_of_a_bpe_tokenizer_do_not_meet(kata, table, other, pattern, lengt
     check.equal(back, [new for _, new in calls], f"decode(…) of {want}, one after the other,")
 
 
-@claim(step=4)
+@claim(step=4, costly=True)
 def test_gpt2_itself(kata):
     """With GPT-2's own ranks (where their files are at hand) the ids are GPT-2's."""
     if trained(corpus.gpt2_ranks) is None:
