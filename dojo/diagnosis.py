@@ -82,6 +82,7 @@ class Detective:
     ):
         """`held` are the steps that are known to hold: no mistake that is caught there was made."""
         self.kata, self.workspace, self.suite, self.subject, self.held = kata, workspace, suite, subject, held
+        self.builds_on_own = bool(set(kata.needs) & workspace.solved)  # on parts that the learner wrote
         self.reference = workspace.reference(kata)
         self.solution = kata.solution.read_text(encoding="utf-8")
         self.deadline = time.process_time() + seconds
@@ -173,7 +174,7 @@ class Detective:
 
     def _learners(self, claim: Claim, example: Example) -> Evidence:
         """What the learner's code answers; that of a text which builds on the reference alone is known for good."""
-        if set(self.kata.needs) & self.workspace.solved:
+        if self.builds_on_own:
             return claim.once(self.subject, self.reference, example).evidence
         return self._remembered(self.subject.source, lambda: self.subject, claim, example)
 
