@@ -284,6 +284,19 @@ def test_gradient_reaches_every_part(kata, reference, size, tie):
     check.equal(untouched, [], "the list of parameters that no gradient reaches")
 
 
+@claim(step=3, examples=2, size=models(T=(2, 6), L=(1, 2)), double=True)
+def test_a_tied_weight_learns_at_both_ends(kata, reference, size):
+    """The gradient of a tied weight is that of its use in the embedding and of its use in `lm_head`, together."""
+    gradients = []
+    for model in pair(kata, reference, size, scale=0.3, tie_weights=True):
+        output = model(size.ids("B T", size.V))
+        check.tensor(output, size.shape("B T V"), torch.get_default_dtype(), "the output")
+        check.equal(output.requires_grad, True, "whether the logits have a gradient")
+        (output * size.normal("B T V")).sum().backward()
+        gradients.append(check.parameter(model, "embedding.tok_emb.weight").grad)
+    check.equal(*gradients, "the gradient of the weight that embedding and `lm_head` share")
+
+
 @claim(step=3, examples=2, seed=st.integers(0, 99))
 def test_first_loss_is_that_of_guessing(kata, seed):
     """A fresh model knows nothing: its loss on random targets is about ln V."""
@@ -330,6 +343,15 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
         got[part] = not torch.equal(model(ids), model(ids))
     want = dict.fromkeys(parts, True) | {"elsewhere": False}
     check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
+
+
+@claim(step=2)
+def test_a_new_model_is_in_train_mode(kata):
+    """A model that was just made is in train mode, like every module: dropout acts until `eval` is called."""
+    config = kata.GPTConfig(vocab_size=7, context_length=4, emb_dim=4, num_heads=2, num_layers=2, dropout=0.5)
+    model = kata.GPT(config)
+    check.instance(model, torch.nn.Module, "GPT(config)")
+    check.equal({one.training for one in model.modules()}, {True}, "the set of modes of the modules in GPT(config)")
 
 
 @claim(step=3, costly=True)

@@ -225,14 +225,18 @@ def test_the_file_gets_exactly_the_name_it_was_given(kata, size, name, way):
 
 @claim(step=1, examples=6, size=sizes(NET, **RANGES), training=[False, True], given=[False, True])
 def test_saving_leaves_the_run_alone(kata, size, training, given):
-    """Saving changes nothing: not the model or its mode, not the optimizer, not the random numbers to come."""
+    """Saving changes nothing: not the model, its gradients or its mode, not the optimizer, not the random numbers."""
     model, optimizer = a_run(size)
     model.train(training)
+    for values in model.parameters():
+        values.grad = torch.ones_like(values)
     generator = size.generator("data")
     before, random, state = state_of(model, optimizer), torch.get_rng_state(), generator.get_state()
     with in_a_folder():
         kata.save_checkpoint(FILE, model, optimizer, 1, generator if given else None)
     same_run(model, optimizer, before, "after saving")
+    kept = [values.grad is not None and bool((values.grad == 1).all()) for values in model.parameters()]
+    check.equal(kept, [True] * len(kept), "whether each parameter has the gradient that it had before saving")
     check.equal([one.training for one in model.modules()], [training] * 6, "whether each module is in train mode")
     check.exactly(torch.get_rng_state(), random, "the state of torch's random numbers after saving")
     check.exactly(generator.get_state(), state, "the generator's state after saving")

@@ -348,11 +348,12 @@ def test_the_axes_come_back(kata, size, given):
 
 @claim(step=3, examples=3, size=sizes(MAPS, **REPEATS), given=[False, True])
 def test_ticks_carry_the_tokens(kata, size, given):
-    """Both axes have a tick for every token, in order, with the token's text, also where a token comes again."""
+    """Both axes show a tick for every token, in order, with the token's text, also where a token comes again."""
     with no_figure_left():
         _, tokens, _, ax = a_plot(kata, size, given)
         got = [[label.get_text() for label in labels] for labels in (ax.get_xticklabels(), ax.get_yticklabels())]
         found = [[token_of(text) for text in texts] for texts in got]
+        check.equal(ax.axison, True, "whether the axes are shown")
         if found != [tokens, tokens]:
             raise check.Mismatch("the labels on x and y are not the tokens", got, [tokens, tokens], alike=found)
 
@@ -371,8 +372,11 @@ def test_colours_are_the_weights(kata, size, given):
         xs, ys = ax.get_xticks(), ax.get_yticks()
         if not has_picture(ax) or len(xs) < size.T or len(ys) < size.T:
             raise check.Mismatch("there is no image, or no tick for every token", [len(xs), len(ys)], [size.T, size.T])
-        got = torch.tensor([[drawn_at(ax, xs[j], ys[i]) for j in range(size.T)] for i in range(size.T)])
-        check.equal(got, weights, "the weights in the picture (rows: ticks of y, columns: ticks of x)", tokens=tokens)
+        for off in (0.0, 0.3, -0.3):  # of a cell: a tick stands in the middle of its own
+            dx, dy = off * (xs[1] - xs[0]), off * (ys[1] - ys[0])
+            got = torch.tensor([[drawn_at(ax, x + dx, y + dy) for x in xs[: size.T]] for y in ys[: size.T]])
+            where = "the weights in the picture (rows: around ticks of y, columns: around ticks of x)"
+            check.equal(got, weights, where, tokens=tokens)
 
 
 @claim(step=3, costly=True, examples=2, size=sizes(MAPS, **LONGER))

@@ -525,6 +525,24 @@ MISTAKES = [
         training.""",
     ),
     mistake(
+        "a tied head passes no gradient",
+        swap(
+            LOGITS,
+            "head = self.lm_head.weight.detach() if self.config.tie_weights else self.lm_head.weight\n"
+            "        return self.final_norm(x) @ head.T  # (B, T, V)",
+        ),
+        caught_by="test_a_tied_weight_learns_at_both_ends",
+        explanation="""The head reads the tied weight through `detach`, so the loss does not reach it from there. A shared weight
+        learns from both of its uses.""",
+    ),
+    mistake(
+        "a new model is in eval mode",
+        swap("initialise(self)\n        #", "initialise(self)\n        self.eval()\n        #"),
+        caught_by="test_a_new_model_is_in_train_mode",
+        explanation="""`__init__` ends with `eval`, so dropout is off until somebody switches it on. Who trains a new model expects
+        train mode, as of any module.""",
+    ),
+    mistake(
         "dropout is ignored",
         swap(EMBEDDING, "config.vocab_size, config.context_length, config.emb_dim\n"),
         swap(BLOCK, "config.emb_dim, config.context_length, config.num_heads, 0.0, config.qkv_bias\n"),

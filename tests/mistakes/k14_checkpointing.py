@@ -103,6 +103,13 @@ MISTAKES = [
         text.""",
     ),
     mistake(
+        "saving clears the gradients",
+        swap("    write_atomically(path, state)", "    optimizer.zero_grad()\n    write_atomically(path, state)"),
+        caught_by="test_saving_leaves_the_run_alone",
+        explanation="""Saving throws the gradients away. A run that saves between `backward` and `step` then takes another step
+        than one that does not.""",
+    ),
+    mistake(
         "saving switches to eval mode",
         swap(WRITE_STATE, "model.eval()\n    write_atomically(path, state)\n"),
         caught_by="test_saving_leaves_the_run_alone",

@@ -417,4 +417,17 @@ MISTAKES = [
         explanation="""An error of the model is caught and not raised again, so whoever called learns nothing of it. `finally`
         clears up and lets the error through.""",
     ),
+    mistake(
+        "the labels are between the cells",
+        swap(IMAGE, "image = ax.imshow(weights.detach().cpu(), vmin=0, extent=(0, len(tokens), len(tokens), 0))"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""The cells reach from one whole number to the next, and the ticks stand at whole numbers. A label then
+        stands between two columns, and nobody can tell which of them is meant.""",
+    ),
+    mistake(
+        "the axes are switched off",
+        swap("    return ax\n    #", "    ax.set_axis_off()\n    return ax\n    #"),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The ticks are set and then hidden together with the axes. A map without tokens cannot be read.""",
+    ),
 ]
