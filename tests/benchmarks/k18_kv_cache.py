@@ -67,14 +67,22 @@ def races(kata: ModuleType | None, reference: ModuleType) -> Iterator[Any]:
 
 def _next_token(kata: ModuleType | None, reference: ModuleType) -> Any:
     """One more token of GPT-2 small after 512: a full pass, or a step with full caches."""
-    from dojo.bench.timing import Race, Racer
+    from dojo.bench.timing import Race, Racer, Refused
 
     text = Text(reference, *GPT2)
+    wanted = text.without()[:, -1]
+
+    def prove(step: Callable[[], torch.Tensor], before: Callable[[], None]) -> None:
+        before()
+        if not torch.equal(step(), wanted):
+            raise Refused("it finds another token likeliest than the model without a cache")
+
     racers = [Racer("without a cache", text.without)]
     for name, k18 in {"reference": reference, "yours": kata}.items():
         if k18 is not None:
-            racers.append(Racer(name, *_step(k18, text)))
-    return Race("1 token of GPT-2 small after 512", racers, work=1, unit="tokens")
+            one = _step(k18, text)
+            racers.append(Racer(name, *one, prove=lambda one=one: prove(*one)))
+    return Race(f"1 token after {GPT2[1][1]}, {GPT2[0][4]} layers of width {GPT2[0][2]}", racers, work=1, unit="tokens")
 
 
 def _step(k18: ModuleType, text: Text) -> tuple[Callable[[], Any], Callable[[], Any]]:

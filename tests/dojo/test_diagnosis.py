@@ -1,5 +1,8 @@
 """A mistake is named by its answer, however it is written, and nothing is guessed."""
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -156,6 +159,16 @@ def test_what_is_caught_in_a_step_that_holds_was_not_done(tmp_path):
 
 def test_without_time_there_is_no_diagnosis(tmp_path):
     assert diagnose(tmp_path, bank(DIAGONAL), WRONG, seconds=0)[1] == []
+
+
+def test_who_was_not_asked_in_time_is_not_taken_for_innocent(tmp_path, monkeypatch):
+    found = []
+    for seconds in range(0, 40, 2):
+        clock = itertools.count()  # every look at it takes a second
+        monkeypatch.setattr("dojo.diagnosis.time", SimpleNamespace(process_time=lambda: next(clock)))
+        found.append(diagnose(tmp_path, bank(DIAGONAL, SAME), WRONG, seconds)[1])
+    assert found[0] == [] and found[-1] == ["mistake 1", "mistake 2"]
+    assert all(names in (found[0], found[-1]) for names in found)
 
 
 # Swaps.

@@ -16,6 +16,7 @@ from .trees import ROOT
 
 CATALOG = Catalog(ROOT)
 WORKSPACE = Workspace(CATALOG)
+K18 = {"SMALL": (1, 4, 4), "BATCH": (2, 3, 3), "GPT2": (1, 6, 1)}  # batch, prompt, new tokens
 SMALL = {  # what a race is about, made small
     "k01": {"CHARACTERS": 300, "LETTERS": (20, 40)},
     "k04": {"SHAPE": (2, 5, 12), "STEPS": 2},
@@ -27,6 +28,7 @@ SMALL = {  # what a race is about, made small
     "k12": {"T": 5, "BATCH": 2},
     "k13": {"BATCHES": (1, 2), "NEW": 5},
     "k14": {"WIDTH": 20, "LAYERS": 2},
+    "k18": {name: ((70, 16, 8, 2, 2), amounts) for name, amounts in K18.items()},
 }
 WRONG = {
     "k01": ("best = min(pair_ranks)", "best = next((rank for rank in pair_ranks if rank < math.inf), math.inf)"),
@@ -39,6 +41,7 @@ WRONG = {
     "k12": ("optimizer.zero_grad()", "pass"),
     "k13": ("return logits.argmax(dim=-1)", "return logits.argmin(dim=-1)"),
     "k14": ("torch.save(state, file)", 'torch.save(state | {"step": 0, "model": {}}, file)'),
+    "k18": ("return model.lm_head(", "return -model.lm_head("),
 }
 RACING = {code: CATALOG.find(code) for code in WRONG}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from dojo.strategies import Sizes, randomise, sizes
+from dojo.strategies import Sizes, in_turn, randomise, sizes
 
 SOME = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
@@ -30,6 +30,13 @@ def test_the_same_call_gives_the_same_tensor_and_another_salt_another(size):
     assert torch.equal(one, again.normal("B T d"))
     assert torch.equal(size.ids("B T", 9), again.ids("B T", 9))
     assert not torch.equal(one, size.normal("B T d", salt="other"))
+
+
+def test_everything_has_its_turn_and_choices_are_mixed():
+    rows = in_turn([range(8), "ab", "xyz"], 8)
+    assert [row[0] for row in rows] == list(range(8))
+    assert {row[1:] for row in rows} == {(one, other) for one in "ab" for other in "xyz"}
+    assert in_turn([["only"], [False, True]], 5) == [("only", False), ("only", True)]
 
 
 def test_inputs_are_sometimes_not_contiguous():
