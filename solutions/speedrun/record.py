@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 CONTEXT, WIDTH, HEADS, LAYERS, HIDDEN = 64, 128, 4, 2, 256
-STEPS = 150
-BATCH, ITERATIONS = 16, 5  # windows a step, and iterations within a step of Muon
-MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.035, 0.02, 0.003  # learning rates; the last is for matrices without Muon
+STEPS = 190
+BATCH, ITERATIONS = 16, 3  # windows a step, and iterations within a step of Muon
+MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.03, 0.02, 0.003  # learning rates; the last is for matrices without Muon
 MOMENTUM, BETAS = 0.9, (0.9, 0.95)
 FLAT = 0.4  # of the steps, at the full learning rate
 
