@@ -98,7 +98,7 @@ def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:
-    """Rows with a value of each column: each value as often as others, and no row again before all have been there."""
+    """Different rows with a value of each column: each value about as often as others, in changing company."""
     rows = list(itertools.product(*(range(len(column)) for column in columns)))
     used: Counter[Any] = Counter()
     chosen = []
