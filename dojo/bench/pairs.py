@@ -112,7 +112,7 @@ def say_pairs(found: dict[str, Any], name: str, against: str) -> str:
     how = "on the clock, from start to end" if found["on_the_clock"] else "as each says itself"
     pairs = len(found["ours"])
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    spread = f"ratios within pairs from {found['ratio_low']:.2f} to {found['ratio_high']:.2f} in the middle half"
+    spread = f"ratios within pairs from {found['ratio_low']:.2g} to {found['ratio_high']:.2g} in the middle half"
     return (
         f"{name} {one:.3g} s, {against} {other:.3g} s (medians of {pairs}, {how}): {faster}, ratio {ratio:.3f}; "
         f"{spread}{load}."

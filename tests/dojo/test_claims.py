@@ -46,15 +46,15 @@ def test_what_holds_passes_on_several_examples():
 
 def test_each_choice_is_checked_and_there_are_enough_examples_for_it():
     @claim(step=1, examples=3, number=st.integers(0, 99), sign=[1, -1], scale=[1, 2, 3])
-    def law(kata, number, sign, scale):
-        """The answer is the number."""
+    def signed(kata, sign, scale):
+        """A number with its sign is answered with itself."""
         check.equal(kata.answer(sign * scale), sign * scale, "the answer")
 
-    assert law.claim.check(Code(lambda number: number + (abs(number) == 3)), None).kind == "mismatch"
-    assert {example["sign"] for example in law.claim.drawn} == {1, -1}
-    assert {example["scale"] for example in law.claim.drawn} == {1, 2, 3}
+    assert signed.claim.check(Code(lambda number: number + (abs(number) == 3)), None).kind == "mismatch"
+    assert {example["sign"] for example in signed.claim.drawn} == {1, -1}
+    assert {example["scale"] for example in signed.claim.drawn} == {1, 2, 3}
     with pytest.raises(ValueError, match="2 examples are too few for each of scale"):
-        claim(step=1, examples=2, sign=[1, -1], scale=[1, 2, 3])(law)
+        claim(step=1, examples=2, sign=[1, -1], scale=[1, 2, 3])(signed)
 
 
 def test_the_same_code_gets_the_same_examples():

@@ -329,7 +329,7 @@ def measured(size, windows):
     return torch.randint(size.V, (windows * size.T + 1 + size.seed % size.T,), generator=size.generator("text"))
 
 
-@claim(step=2, size=sizes("B T D V", strided=False, B=(2, 3)), windows=[1, 2, 3, 4, 5, 6, 7, 9], double=True)
+@claim(step=2, examples=16, size=CORPUS, windows=range(1, 10), double=True)
 def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows):
     """evaluate returns the mean loss per token over every non-overlapping window, once each, as a float."""
     model, data = tiny(size), measured(size, windows)
@@ -418,7 +418,7 @@ def check_rates(kata, steps, want, **options):
     check.equal(got, wanted, f"learning_rate at steps {steps}")
 
 
-@claim(step=3, examples=12, **{**schedules, "warmup": [1, 5, 3, 2]})
+@claim(step=3, examples=12, **{**schedules, "warmup": [1, 5, 3, 2, 4]})
 def test_the_rate_rises_in_a_straight_line(kata, peak, warmup, decay, floor):
     """While step < warmup, the rate is peak · (step + 1) / warmup: above 0 at once, the peak at the last of them."""
     options = {"peak": peak, "warmup": warmup, "total": warmup + decay, "floor": floor * peak}

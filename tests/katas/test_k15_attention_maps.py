@@ -130,7 +130,7 @@ def same_parameters(model, before, when):
 # --- Step 1: catching the weights ------------------------------------------------------------------------------
 
 
-@claim(step=1, size=sizes(MODEL, **DEEP), training=[False, True], rate=rates)
+@claim(step=1, examples=12, size=sizes(MODEL, **RANGES) | sizes(MODEL, **DEEP), training=[False, True], rate=rates)
 def test_maps_are_the_weights_of_every_layer_and_head(kata, size, training, rate):
     """attention_weights gives the weights of each layer, text and head, as the model uses them in eval mode."""
     model, ids = Model(size, rate), size.ids("B T", 9)
@@ -213,12 +213,12 @@ def test_no_hook_stays_after_an_error(kata, size, error):
     check.equal(hooks_of(model) > 0, False, "whether a hook is left after the error")
 
 
-@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), kind=kinds)
-def test_the_mode_is_as_before_after_an_error(kata, size, kind):
+@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), kind=kinds, error=[ArithmeticError, RuntimeError])
+def test_the_mode_is_as_before_after_an_error(kata, size, kind, error):
     """When the model raises, its error comes out and the mode of each module is as it was."""
     model = Model(size, 0.5)
     modes = set_modes(model, kind)
-    maps_of_a_model_that_raises(kata, size, RuntimeError, model)
+    maps_of_a_model_that_raises(kata, size, error, model)
     same_modes(model, modes, "after the error")
 
 

@@ -282,11 +282,15 @@ def test_no_tensor_is_larger_than_the_matrix(kata, shape):
 # --- Step 3: a step of Muon ------------------------------------------------------------------------------------
 
 
-SETTINGS = [
+SETTINGS = [  # any two values of two settings meet
     {"lr": 0.1, "momentum": 0.5, "nesterov": False, "weight_decay": 0.2, "steps": 5},
-    {"lr": 0.5, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0, "steps": 3},
-    {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2, "steps": 5},
-    {"lr": 0.5, "momentum": 0.5, "nesterov": False, "weight_decay": 0.0, "steps": 3},
+    {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.2, "steps": 3},
+    {"lr": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0, "steps": 3},
+    {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.0, "steps": 5},
+    {"lr": 0.5, "momentum": 0.5, "nesterov": False, "weight_decay": 0.0, "steps": 5},
+    {"lr": 0.5, "momentum": 0.5, "nesterov": True, "weight_decay": 0.0, "steps": 3},
+    {"lr": 0.5, "momentum": 0.9, "nesterov": False, "weight_decay": 0.2, "steps": 3},
+    {"lr": 0.5, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2, "steps": 5},
 ]
 
 
@@ -382,7 +386,7 @@ def make(kata, params, **settings):
     return optimizer
 
 
-@claim(step=4, examples=4, size=MATRICES, settings=SETTINGS, double=True, seconds=PATIENT)
+@claim(step=4, examples=8, size=MATRICES, settings=SETTINGS, double=True, seconds=PATIENT)
 def test_the_optimizer_takes_the_steps_of_the_loop(kata, size, settings):
     """Muon moves every parameter by the formula, with a buffer for each that lasts from step to step."""
     bench = Bench(size)

@@ -537,7 +537,7 @@ def test_texts_are_those_of_the_model(kata, size, prompt, room):
     check.exactly(got, want, f"generate_cached(model, ids, 5, context_length={context_length})", ids=ids)
 
 
-@claim(step=4, examples=6, size=MODEL, lengths=LENGTHS, room=[6, 3, 0, -1], double=True)
+@claim(step=4, examples=6, size=MODEL, lengths=LENGTHS, room=[6, 3, 1, 0, -1], double=True)
 def test_prompts_of_several_lengths_are_continued_each_by_itself(kata, size, lengths, room):
     """Each row of a padded batch is continued as if it stood alone, past the context length too."""
     context_length = max(lengths) + room
