@@ -136,19 +136,14 @@ def check(arguments: tuple[str, ...]) -> None:
     # The proof has processes of its own: those in which all other tests ran have grown slow, on the clock of whatever
     # code they judge next. The other tests mostly wait for processes, so a third worker finds time; the longest first.
     proof, longest = "tests/dojo/test_proof.py", ["tests/dojo/test_watch.py", "tests/dojo/test_bad_input.py"]
-    runs = [
-        ([proof], ["-n", "2", "--dist", "loadgroup"]),
-        (
-            [*longest, "tests/dojo", f"--ignore={proof}"],
-            ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"],
-        ),
-    ]
-    statuses = [
-        subprocess.run(
-            [sys.executable, "-m", "pytest", *what, "-q", *(parallel if _has("xdist") else []), *arguments], cwd=root
-        ).returncode
-        for what, parallel in runs
-    ]
+    runs = {
+        "-n 2 --dist loadgroup": [proof],
+        "-n 3 --dist loadfile --no-loadscope-reorder": [*longest, "tests/dojo", f"--ignore={proof}"],
+    }
+    statuses = []
+    for parallel, tests in runs.items():
+        command = [sys.executable, "-m", "pytest", "-q", *tests, *(parallel.split() if _has("xdist") else [])]
+        statuses.append(subprocess.run([*command, *arguments], cwd=root).returncode)
     nothing = 5  # pytest's status where the arguments select no test
     raise SystemExit(max((status for status in statuses if status != nothing), default=nothing))
 
