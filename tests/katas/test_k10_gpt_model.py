@@ -153,6 +153,15 @@ def test_tied_weights_are_one(kata, tie):
     check.equal(got, want, "the relation of the token embedding and `lm_head`", tie_weights=tie)
 
 
+@claim(step=2)
+def test_a_new_model_is_in_train_mode(kata):
+    """A model that was just made is in train mode, like every module: dropout acts until `eval` is called."""
+    config = kata.GPTConfig(vocab_size=7, context_length=4, emb_dim=4, num_heads=2, num_layers=2, dropout=0.5)
+    model = kata.GPT(config)
+    check.instance(model, torch.nn.Module, "GPT(config)")
+    check.equal({one.training for one in model.modules()}, {True}, "the set of modes of the modules in GPT(config)")
+
+
 @claim(step=2, costly=True, examples=2, size=models(L=(2, 4)))
 def test_parts_have_parameters_of_their_own(kata, reference, size):
     """The model has `embedding`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
@@ -343,15 +352,6 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
         got[part] = not torch.equal(model(ids), model(ids))
     want = dict.fromkeys(parts, True) | {"elsewhere": False}
     check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
-
-
-@claim(step=2)
-def test_a_new_model_is_in_train_mode(kata):
-    """A model that was just made is in train mode, like every module: dropout acts until `eval` is called."""
-    config = kata.GPTConfig(vocab_size=7, context_length=4, emb_dim=4, num_heads=2, num_layers=2, dropout=0.5)
-    model = kata.GPT(config)
-    check.instance(model, torch.nn.Module, "GPT(config)")
-    check.equal({one.training for one in model.modules()}, {True}, "the set of modes of the modules in GPT(config)")
 
 
 @claim(step=3, costly=True)
