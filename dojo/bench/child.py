@@ -17,6 +17,7 @@ from .rules import RuleBroken
 from .watchdog import end
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")  # of the environment
+CHOSEN = "CUDA_VISIBLE_DEVICES"  # which GPUs a process may see: none where the race is on the CPU
 LAST = 300  # characters of what it printed that are shown
 Message = tuple[dict[str, Any], bytes]
 
@@ -28,7 +29,7 @@ class Child:
         self._folder = tempfile.TemporaryDirectory(prefix="speedrun-", ignore_cleanup_errors=True)
         self._messages: queue.Queue[Message | None] = queue.Queue()
         self._printed, self._flooded = bytearray(), False
-        self._process = nursery.start(self._folder.name, self._environment())
+        self._process = nursery.start(self._folder.name, self._environment(job["device"]))
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._drain)]
         for thread in self._threads:
             thread.start()
@@ -39,11 +40,11 @@ class Child:
             self.close()
             raise
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, device: str) -> dict[str, str]:
         folder = self._folder.name
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        kept = {name: os.environ[name] for name in (*KEPT, CHOSEN) if name in os.environ}
         kept |= {name: folder for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME")}
-        return kept | {"PYTHONDONTWRITEBYTECODE": "1", "CUDA_VISIBLE_DEVICES": ""}
+        return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | ({CHOSEN: ""} if device == "cpu" else {})
 
     def send(self, message: dict[str, Any], payload: bytes = b"") -> None:
         """Say something to it. Where it does not live any more, `receive` says so."""

@@ -61,17 +61,19 @@ def main() -> None:
     os.dup2(2, 1)  # what a submission prints is no message
     torch.set_num_threads(THREADS)
     torch.manual_seed(job["seed"])
-    torch.randn(256, 256).mm(torch.randn(256, 256)).softmax(-1)  # threads start at the first use of them
+    warm = torch.randn(256, 256, device=job["device"])
+    warm.mm(warm).softmax(-1).cpu()  # threads start at the first use of them, and a GPU's libraries are loaded then
     home = Path(__file__).resolve().parents[2]
     sys.path[:] = [path for path in sys.path if path and Path(path).resolve() != home]
-    bound_resources()
+    if job["device"] == "cpu":  # a GPU's memory is mapped beside the processor's, and there is far more of it
+        bound_resources()
     fence = Fence(Path.cwd(), [Path(path) for path in job["hidden"]], refuse)
     send({"ready": True})
     given, payload = receive()
     fence.close()
     try:
         module = load(source, job["name"])
-        train(module, payload, job) if job["plan"] == "train" else answer(payload)
+        train(module, payload, job) if job["plan"] == "train" else answer(payload, job["device"])
     except BaseException as error:
         _explain(error, job["name"])
 
@@ -89,7 +91,7 @@ def train(module: types.ModuleType, payload: bytes, job: dict[str, Any]) -> None
     """Have the model trained, and hand it over."""
     if not callable(getattr(module, "train", None)):
         refuse("one file", "it defines no function train(ids, vocab_size, seed)")
-    ids = torch.frombuffer(bytearray(payload), dtype=torch.int16).long()
+    ids = torch.frombuffer(bytearray(payload), dtype=torch.int16).long().to(job["device"])
     model = module.train(ids, job["vocab_size"], job["seed"])
     context = getattr(model, "context_length", None)
     if not callable(model):
@@ -106,15 +108,15 @@ def train(module: types.ModuleType, payload: bytes, job: dict[str, Any]) -> None
     send({"context_length": context, "parameters": parameters}, written.getvalue())
 
 
-def answer(payload: bytes) -> None:
+def answer(payload: bytes, device: str) -> None:
     """Load a model and answer batches with logits, until no more come."""
-    model = torch.load(io.BytesIO(payload), weights_only=False)
+    model = torch.load(io.BytesIO(payload), weights_only=False, map_location=device)
     if isinstance(model, torch.nn.Module):
         model.eval()
     send({"loaded": True})
     while True:
         asked, content = receive()
-        ids = torch.frombuffer(bytearray(content), dtype=torch.int16).long().view(asked["shape"])
+        ids = torch.frombuffer(bytearray(content), dtype=torch.int16).long().view(asked["shape"]).to(device)
         with torch.no_grad():
             logits = model(ids)
         if not isinstance(logits, torch.Tensor):

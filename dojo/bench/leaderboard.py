@@ -64,7 +64,7 @@ def table(entries: list[Entry], target: float) -> Table:
             " ".join(f"{loss:.3f}" for loss in one["losses"]),
             str(one.get("context_length", "")),
             f"{one['parameters']:,}" if one.get("parameters") else "",
-            f"{machine.get('cpu', '')}, load {machine.get('load', '?')}",
+            f"{machine.get('device_name') or machine.get('cpu', '')}, load {machine.get('load', '?')}",
             one["date"][:10],
         )
     return shown
@@ -76,7 +76,7 @@ def middle(entry: Entry) -> float:
 
 
 def _key(entry: Entry) -> tuple[Any, ...]:
-    return entry["hash"], entry["target"], entry["machine"].get("cpu"), entry["machine"].get("cores")
+    return entry["hash"], entry["target"], *(entry["machine"].get(name) for name in ("cpu", "cores", "device_name"))
 
 
 def _sound(entry: Any) -> bool:

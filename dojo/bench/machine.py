@@ -6,12 +6,12 @@ import functools
 import os
 import platform
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .. import __version__
 from .rounds import quartiles
 from .timing import Clock
 
@@ -58,7 +58,7 @@ def describe(device: str, root: Path) -> dict[str, Any]:
             "device_name": device_name(device),
             "load": load(),
         },
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "dojo": version("dojo")},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "dojo": __version__},
         **commit(root),
         "devices": devices(),
     }

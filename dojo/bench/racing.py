@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,8 +19,10 @@ RECORD = Path("solutions") / "speedrun" / "record.py"
 @click.option("--seeds", default=rules.SEEDS, type=click.IntRange(min=1), help="Fewer than three is no record.")
 @click.option("--against", default="", help="Another program, as one types it in a shell: run in turn with this one.")
 @click.option("--pairs", default=rules.SEEDS, type=click.IntRange(min=1), help="How often each is run.")
+@click.option("--device", default="cpu", help="cpu, cuda or mps.")
+@click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too.")
 @click.option("--rules", "show", is_flag=True, help="Only list the rules.")
-def speedrun(file: Path | None, target: float, seeds: int, against: str, pairs: int, show: bool) -> None:
+def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
     """Judge a submission to the speedrun, else the record: train to a validation loss as fast as two threads can."""
     if show:
         for name, rule in rules.RULES.items():
@@ -30,9 +33,9 @@ def speedrun(file: Path | None, target: float, seeds: int, against: str, pairs: 
     if not path.is_file():
         warn(f"There is no file {path}. What a submission is: {RECORD.parent / 'README.md'}")
         raise SystemExit(2)
-    from . import speedrun as race
+    from . import speedrun as races
 
-    raise SystemExit(race.run(path, school.root, console, target, seeds, against, pairs))
+    raise SystemExit(races.run(path, school.root, console, races.Race(**asked)))
 
 
 @click.command()

@@ -1,8 +1,8 @@
 """Judge one seed of a submission to the speedrun: have it train, then measure what the model knows.
 
 The submission's process never sees the validation split while it trains, and is gone when the model is handed over.
-New processes then answer with logits, and the loss is computed here, out of reach of the submission's code.
-`python -m dojo.bench.referee '{"file": …, "target": …}'` judges one seed and prints a JSON object, `seconds` in it.
+New processes then answer with logits, and the loss is computed here, out of reach of the submission's code. `python -m
+dojo.bench.referee '{"file": …, "target": …, "device": …}'` judges one seed and prints a JSON object, `seconds` in it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,13 @@ class Text:
 
 
 def judge(
-    nursery: Nursery, source: bytes, name: str, text: Text, target: float, seed: int | None = None
+    nursery: Nursery,
+    source: bytes,
+    name: str,
+    text: Text,
+    target: float,
+    seed: int | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Train and evaluate a submission with one seed, drawn afresh where none is given. Raises RuleBroken.
 
@@ -66,7 +72,7 @@ def judge(
         raise RuleBroken("one file", f"the file has {len(source):,} bytes, and {rules.SOURCE:,} is the most")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     hidden = [str(download.DOWNLOADS), *filter(None, [os.environ.get(download.MIRROR)])]
-    job = {"name": name, "seed": seed, "vocab_size": text.vocab_size, "hidden": hidden}
+    job = {"name": name, "seed": seed, "vocab_size": text.vocab_size, "hidden": hidden, "device": device}
     with Child(nursery, {"plan": "train", **job}, source) as child:
         (told, model), seconds = child.ask({}, _bytes(text.train), rules.TRAINING, "time")
     ask = functools.partial(Child, nursery, {"plan": "answer", **job}, source)
@@ -166,7 +172,8 @@ def main() -> None:
     path = Path(job["file"])
     try:
         with Nursery() as nursery:
-            outcome = judge(nursery, path.read_bytes(), path.name, Text.shakespeare(), job["target"])
+            text = Text.shakespeare()
+            outcome = judge(nursery, path.read_bytes(), path.name, text, job["target"], device=job["device"])
     except RuleBroken as error:
         print(json.dumps({"refused": [error.rule, str(error)]}))
         sys.exit(1)

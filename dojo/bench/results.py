@@ -2,7 +2,7 @@
 
 A file holds one object:
 
-- `format`: the version of this form, a number; `kind`: "attention", "kata", "training" or "ablation";
+- `format`: the version of this form, a number; `kind`: "attention", "kata", "training", "ablation" or "speedrun";
 - `date`: UTC, ISO 8601; `commit`: of this repository, and `changed`: whether files differed from it;
 - `machine`: `cpu`, `cores`, `threads`, `system`, `device` (cpu, cuda, mps), `device_name`, `load` (one-minute average
   before, or null) and `load_after`; `versions`: of python, torch and dojo;
@@ -24,7 +24,9 @@ A file holds one object:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,16 @@ def write(path: Path, results: Results) -> None:
     """Write a results file, whole or not at all; its folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+def keep(root: Path, name: str, results: Results) -> Path:
+    """Write results to data/benchmarks, to be shown beside others; where they lie. Raises OSError."""
+    machine = results["machine"]
+    place = re.sub(r"\W+", "-", machine["device_name"].lower()).strip("-")
+    device = machine["device"].replace(":", "")
+    path = root / "data" / "benchmarks" / f"{name}-{device}-{place}-{date.today():%Y%m%d}.json"
+    write(path, results)
+    return path
 
 
 def read(path: Path) -> Results:

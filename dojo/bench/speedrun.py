@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +16,61 @@ from rich.text import Text as Words
 from ..download import DataError
 from ..record import now
 from ..school import warn
-from . import leaderboard, machine, rules
+from . import leaderboard, machine, results, rules
 from .nursery import Nursery
 from .pairs import PairError, Program, run_pairs, say_pairs
 from .referee import Text, judge
+from .rounds import quartiles
 from .rules import RuleBroken
 
 Outcome = dict[str, Any]
+OTHER = "the other"  # what --against runs
 
 
-def run(path: Path, root: Path, console: Console, target: float, seeds: int, against: str = "", pairs: int = 0) -> int:
-    """Judge the submission in a file and show the leaderboard; `pairs` runs in turn with `against`; exit status."""
+@dataclass(frozen=True)
+class Race:
+    """What is raced for, and where: `pairs` runs in turn with `against` where that is given, else so many `seeds`."""
+
+    target: float
+    seeds: int = rules.SEEDS
+    device: str = "cpu"
+    against: str = ""
+    pairs: int = rules.SEEDS
+    record: bool = False  # keep the results in data/benchmarks too
+
+
+def run(path: Path, root: Path, console: Console, race: Race) -> int:
+    """Judge the submission in a file and show the leaderboard; exit status."""
     try:
+        device = machine.find_device(race.device)
         source = path.read_bytes()
         text = Text.shakespeare()
+    except machine.UnknownDevice as error:
+        warn(str(error))
+        return 2
     except OSError as error:
         warn(f"{path} cannot be read: {error.strerror}.")
         return 2
     except DataError as error:
         warn(f"{error}\nThe race is on tinyshakespeare: make data")
         return 2
+    pairs: Outcome = {}
     try:
-        if against:
-            outcomes = _in_turn(path, target, against, pairs, console)
+        if race.against:
+            outcomes, pairs = _in_turn(path, race, console)
         else:
             with Nursery() as nursery:
-                outcomes = judge_seeds(nursery, source, path.name, text, target, seeds, lambda one: _say(one, console))
+                outcomes = judge_seeds(nursery, source, path.name, text, race, lambda one: _say(one, console))
     except RuleBroken as error:
         return refused(path.name, error, console)
     except PairError as error:
         warn(str(error))
         return 1
-    return conclude(path.name, source, outcomes, target, root, console)
+    facts = machine.describe(device, root)
+    facts["machine"]["threads"] = rules.THREADS
+    if race.record:
+        _record(root, facts, path.name, race, outcomes, pairs, console)
+    return conclude(path.name, source, outcomes, race, facts["machine"], root, console)
 
 
 def judge_seeds(
@@ -54,14 +78,13 @@ def judge_seeds(
     source: bytes,
     name: str,
     text: Text,
-    target: float,
-    seeds: int,
+    race: Race,
     say: Callable[[Outcome], Any] = lambda one: None,
 ) -> list[Outcome]:
     """Judge a submission with so many seeds, each drawn afresh. Raises RuleBroken at the first that fails."""
     outcomes = []
-    for _ in range(seeds):
-        outcomes.append(judge(nursery, source, name, text, target))
+    for _ in range(race.seeds):
+        outcomes.append(judge(nursery, source, name, text, race.target, device=race.device))
         say(outcomes[-1])
     return outcomes
 
@@ -74,21 +97,23 @@ def refused(name: str, error: RuleBroken, console: Console) -> int:
     return 1
 
 
-def conclude(name: str, source: bytes, outcomes: list[Outcome], target: float, root: Path, console: Console) -> int:
-    """Enter what came of all seeds, and show the leaderboard; the exit status."""
+def conclude(
+    name: str, source: bytes, outcomes: list[Outcome], race: Race, place: dict[str, Any], root: Path, console: Console
+) -> int:
+    """Enter what came of all seeds on a machine, `place`, and show the leaderboard; the exit status."""
     board = leaderboard.path_of(root)
     if len(outcomes) < rules.SEEDS:
         console.print(f"{len(outcomes)} of {rules.SEEDS} seeds: that does not count as a record, and is marked so.")
     entry = {
         "name": name if len(outcomes) >= rules.SEEDS else f"{name} ({len(outcomes)} seed)",
         "hash": hashlib.sha256(source).hexdigest(),
-        "target": float(target),
+        "target": float(race.target),
         "seeds": [one["seed"] for one in outcomes],
         "seconds": [one["seconds"] for one in outcomes],
         "losses": [one["loss"] for one in outcomes],
         "context_length": outcomes[0]["context_length"],
         "parameters": outcomes[0]["parameters"],
-        "machine": machine.describe("cpu", root)["machine"] | {"threads": rules.THREADS},
+        "machine": place,
         "date": now(),
     }
     try:
@@ -96,23 +121,47 @@ def conclude(name: str, source: bytes, outcomes: list[Outcome], target: float, r
     except (OSError, ValueError) as error:
         warn(f"The time could not be entered: {error}.")
         entries = [entry]
-    console.print(leaderboard.table(entries, float(target)))
+    console.print(leaderboard.table(entries, float(race.target)))
     return 0
 
 
-def _in_turn(path: Path, target: float, against: str, pairs: int, console: Console) -> list[Outcome]:
-    """Run the submission and another program pair by pair, say the ratio; what came of each seed."""
-    job = json.dumps({"file": str(path.resolve()), "target": target})
+def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], Outcome]:
+    """Run the submission and another program pair by pair, say the ratio; what came of each seed, and of the pairs."""
+    job = json.dumps({"file": str(path.resolve()), "target": race.target, "device": race.device})
     ours = Program(path.name, [sys.executable, "-m", "dojo.bench.referee", job], Path(__file__).parents[2])
 
     def on_line(program: Program, number: int, line: str) -> None:
         if program is ours and line.startswith('{"refused"'):
             raise RuleBroken(*json.loads(line)["refused"])
-        console.print(f"pair {number + 1} of {pairs}, {program.name}: {line.strip()}", soft_wrap=True)
+        console.print(f"pair {number + 1} of {race.pairs}, {program.name}: {line.strip()}", soft_wrap=True)
 
-    found = run_pairs(ours, Program("the other", against, Path.cwd()), pairs, on_line)
-    console.print(say_pairs(found, path.name, "the other"), soft_wrap=True)
-    return ours.said
+    found = run_pairs(ours, Program(OTHER, race.against, Path.cwd()), race.pairs, on_line)
+    console.print(say_pairs(found, path.name, OTHER), soft_wrap=True)
+    return ours.said, found
+
+
+def _record(
+    root: Path, facts: Outcome, name: str, race: Race, outcomes: list[Outcome], pairs: Outcome, console: Console
+) -> None:
+    """Keep a results file: a row for the submission, and one for the other program where it was run."""
+    seconds = [one["seconds"] for one in outcomes]
+    found = {name: seconds} | ({OTHER: pairs["theirs"]} if pairs else {})
+    rows = []
+    for racer, times in found.items():
+        low, middle, high = quartiles(times)
+        row = {"name": racer, "race": f"to {race.target:g}", "seconds": middle, "low": low, "high": high}
+        low, ratio, high = quartiles([mine / other for mine, other in zip(times, seconds)])
+        rows.append(row | {"rounds": len(times), "ratio": ratio, "ratio_low": low, "ratio_high": high})
+    rows[0]["figures"] = {"loss": max(one["loss"] for one in outcomes)}
+    facts.pop("devices")
+    sizes = {"target": race.target}
+    found = results.new("speedrun", **facts) | {"rows": rows, "sizes": sizes}
+    try:
+        path = results.keep(root, f"speedrun-{race.target:g}", found)
+    except OSError as error:
+        warn(f"The results could not be written: {error}.")
+    else:
+        console.print(f"Results: {path.relative_to(root).as_posix()}")
 
 
 def _say(one: Outcome, console: Console) -> None:

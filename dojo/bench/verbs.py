@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import click
@@ -77,25 +74,22 @@ def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bo
     if not any("seconds" in row for row in results["rows"]):
         warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
         return contest.devices
-    name = f"{job.get('slug', 'attention')}-{device.replace(':', '')}"
-    paths = [school.root / "runs" / "bench" / f"{name}.json"]
-    if record:
-        place = re.sub(r"\W+", "-", results["machine"]["device_name"].lower()).strip("-")
-        paths.append(school.root / "data" / "benchmarks" / f"{name}-{place}-{date.today():%Y%m%d}.json")
-    for path in paths:
-        _keep(path, results, school)
+    name = job.get("slug", "attention")
+    _keep(results, school, name, record)
     if job["plan"] == "attention":
         _draw(school)
     return contest.devices
 
 
-def _keep(path: Path, results: files.Results, school: School) -> None:
+def _keep(results: files.Results, school: School, name: str, record: bool) -> None:
+    path = school.root / "runs" / "bench" / f"{name}-{results['machine']['device'].replace(':', '')}.json"
     try:
         files.write(path, results)
+        paths = [path, *([files.keep(school.root, name, results)] if record else [])]
     except OSError as error:
         warn(f"The results could not be written: {error}.")
     else:
-        console.print(f"Results: {school.near(path)}")
+        console.print("Results: " + ", ".join(map(school.near, paths)), soft_wrap=True)
 
 
 def _draw(school: School) -> None:

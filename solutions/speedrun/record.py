@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 CONTEXT, WIDTH, HEADS, LAYERS, HIDDEN = 64, 128, 4, 2, 256
-STEPS = 190
+WINDOW = 512  # tokens that the model answers for at once, trained on fewer
+STEPS = 150
 BATCH, ITERATIONS = 16, 3  # windows a step, and iterations within a step of Muon
 MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.03, 0.02, 0.003  # learning rates; the last is for matrices without Muon
 MOMENTUM, BETAS = 0.9, (0.9, 0.95)
@@ -25,6 +26,7 @@ class Tricks:
     muon: bool = True  # matrices are stepped by Muon, not by Adam
     look_back: bool = True  # a token's vector is the sum of those of the last three tokens
     alibi: bool = True  # far scores are lowered, instead of learned vectors for positions
+    long_windows: bool = True  # it answers in longer windows than it learned in, where fewer tokens lack a past
     plain_attention: bool = True  # softmax(QKᵀ)V written out, instead of torch's fused one
     squared_relu: bool = True  # relu(x)² instead of GELU
     zero_outputs: bool = True  # what writes into the residual stream, and the head, begins at 0
@@ -40,10 +42,11 @@ TRICKS = Tricks()
 class Model(nn.Module):
     """A GPT; matrices of one shape lie in one tensor, so that Muon treats them at once."""
 
-    def __init__(self, vocab_size: int, tricks: Tricks):
+    def __init__(self, vocab_size: int, tricks: Tricks, device: torch.device):
         super().__init__()
-        self.context_length, self.tricks = CONTEXT, tricks
-        self.working = torch.bfloat16 if tricks.bfloat16 and multiplies_bfloat16() else torch.float32
+        self.context_length = WINDOW if tricks.alibi and tricks.long_windows else CONTEXT
+        self.tricks = tricks
+        self.working = torch.bfloat16 if tricks.bfloat16 and multiplies_bfloat16(device) else torch.float32
         self.tokens = nn.Parameter(torch.randn(3 if tricks.look_back else 1, vocab_size, WIDTH) / 2)
         self.qkv = nn.Parameter(torch.randn(LAYERS, 3, WIDTH, WIDTH) / WIDTH**0.5)
         self.out = nn.Parameter(torch.zeros(LAYERS, WIDTH, WIDTH))
@@ -55,7 +58,7 @@ class Model(nn.Module):
                 nn.init.normal_(weight, std=0.02)
         if not tricks.alibi:
             self.positions = nn.Parameter(torch.randn(CONTEXT, WIDTH) / 10)
-        self.register_buffer("bias", attention_bias(tricks.alibi))  # (h, T, T)
+        self.register_buffer("bias", attention_bias(self.context_length, tricks.alibi))  # (h, T, T)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, T, V) for ids (B, T)."""
@@ -95,8 +98,10 @@ class Model(nn.Module):
         return F.linear(x.to(self.working), weight.to(self.working)).to(x.dtype)
 
 
-def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies 16-bit numbers; where it does not, they are slower than those of 32 bits."""
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies 16-bit numbers; a processor that does not is slower with them than with 32 bits."""
+    if device.type != "cpu":
+        return True
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return "avx512_bf16" in file.read()
@@ -109,15 +114,16 @@ def norm(x: Tensor) -> Tensor:
     return F.layer_norm(x, (x.shape[-1],))
 
 
-def attention_bias(alibi: bool) -> Tensor:
+def attention_bias(tokens: int, alibi: bool) -> Tensor:
     """What is added to the scores (h, T, T): −∞ for later tokens, and by ALiBi the further back the less.
 
-    Each head has a slope of its own. Source: Press et al. 2022, "Train Short, Test Long", section 3.
+    Each head has a slope of its own, and the slope goes on where no training was: that lets windows be longer than
+    those of training. Source: Press et al. 2022, "Train Short, Test Long", section 3.
     """
-    position = torch.arange(CONTEXT)
+    position = torch.arange(tokens)
     distance = position[:, None] - position  # (T, T)
     slopes = 2.0 ** (-8 * torch.arange(1, HEADS + 1) / HEADS)  # (h,)
-    bias = -slopes[:, None, None] * distance if alibi else torch.zeros(HEADS, CONTEXT, CONTEXT)
+    bias = -slopes[:, None, None] * distance if alibi else torch.zeros(HEADS, tokens, tokens)
     return bias.masked_fill(distance < 0, -torch.inf)
 
 
@@ -183,14 +189,15 @@ def share_of_rate(done: float, tricks: Tricks) -> float:
 def train(ids: Tensor, vocab_size: int, seed: int) -> Model:
     """Return a model trained on ids (N,)."""
     torch.manual_seed(seed)
-    model = Model(vocab_size, TRICKS)
+    model = Model(vocab_size, TRICKS, ids.device).to(ids.device)
     print(f"the products of the layers are of {str(model.working).removeprefix('torch.')}")
     matrices = [model.qkv, model.out, model.up, model.down]
     others = [weight for weight in model.parameters() if all(weight is not matrix for matrix in matrices)]
     adam = Adam if TRICKS.own_adam else TorchAdam
     optimizers = [adam(others, ADAM_RATE), Muon(matrices) if TRICKS.muon else adam(matrices, MATRIX_ADAM_RATE)]
+    window = torch.arange(CONTEXT + 1, device=ids.device)
     for step in range(STEPS):
-        tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1)) + torch.arange(CONTEXT + 1)]  # (B, T + 1)
+        tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1), device=ids.device) + window]  # (B, T + 1)
         loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
         model.zero_grad(set_to_none=True)
         loss.backward()

@@ -163,10 +163,10 @@ def test_training_put_off_until_the_first_answer_is_on_the_clock(nursery):
 
 def test_a_right_submission_enters_the_leaderboard(nursery, tmp_path):
     said = io.StringIO()
-    console = Console(file=said, width=200)
+    console, race = Console(file=said, width=200), speedrun.Race(TARGET)
     for _ in range(2):  # the same file again takes the place of the first
-        outcomes = speedrun.judge_seeds(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, rules.SEEDS)
-        assert speedrun.conclude("mine.py", GOOD.encode(), outcomes, TARGET, tmp_path, console) == 0
+        outcomes = speedrun.judge_seeds(nursery, GOOD.encode(), "mine.py", TEXT, race)
+        assert speedrun.conclude("mine.py", GOOD.encode(), outcomes, race, {"cpu": "x"}, tmp_path, console) == 0
     (entry,) = leaderboard.read(tmp_path / ".dojo" / "speedrun.json")
     assert entry["name"] == "mine.py" and len(set(entry["seeds"])) == 3
     assert all(loss <= TARGET for loss in entry["losses"]) and all(seconds > 0 for seconds in entry["seconds"])
