@@ -11,6 +11,15 @@ from typing import Any
 import torch
 
 
+def hide_gpus() -> None:
+    """Have torch see no GPU in this process, unless it has looked already.
+
+    Katas are judged on the CPU, so that a verdict is the same everywhere. And where torch sees a GPU, a process that
+    has gone backward once cannot do so in a fork of its own.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @contextmanager
 def settled(double: bool, leaks: list[str]) -> Iterator[None]:
     """Run with known global settings and seeds, put all of them back, and name in `leaks` what was left changed."""

@@ -15,7 +15,7 @@ from .catalog import Kata
 from .check import Mismatch
 from .claims import Claim, Missing, Outcome, Refused, Stop, unwritten_step
 from .diagnosis import Detective
-from .isolation import settled
+from .isolation import hide_gpus, settled
 from .limits import TimeUp, limit, out_of_memory
 from .partner import Partner
 from .progress import fingerprint
@@ -34,6 +34,7 @@ class Judgement:
     def __init__(self, kata: Kata, workspace: Workspace, path: Path | None = None, notify: Notify = lambda _: None):
         self.kata, self.workspace, self.notify = kata, workspace, notify
         self.path = path or kata.file
+        hide_gpus()
         self.suite: Suite = load_suite(kata)
         self.subject: Subject | None = None
         self.partner: Partner | None = None

@@ -27,6 +27,7 @@ import torch
 
 from .catalog import Catalog
 from .claims import Stop
+from .isolation import hide_gpus
 from .judgement import Judgement
 from .limits import PATIENCE, bound_resources
 from .verdict import Verdict
@@ -44,6 +45,7 @@ NO_END = "Your code did not come to an end and had to be stopped: an endless loo
 def main() -> None:
     """Serve until the input ends."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # a child that is being watched is ended first
+    hide_gpus()
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()

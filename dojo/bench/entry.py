@@ -63,6 +63,7 @@ def main() -> None:
     torch.manual_seed(job["seed"])
     warm = torch.randn(256, 256, device=job["device"])
     warm.mm(warm).softmax(-1).cpu()  # threads start at the first use of them, and a GPU's libraries are loaded then
+    torch.cuda.device_count()  # one more library; it is asked for when a model is loaded
     home = Path(__file__).resolve().parents[2]
     sys.path[:] = [path for path in sys.path if path and Path(path).resolve() != home]
     if job["device"] == "cpu":  # a GPU's memory is mapped beside the processor's, and there is far more of it

@@ -48,7 +48,7 @@ def run(job: dict[str, Any], send: Send) -> None:
         send({"trouble": str(error), "exit": 2})
         return
     if job["device"].startswith("cuda"):
-        torch.cuda.set_device(job["device"])  # events are of the current device
+        torch.cuda.set_device(torch.device(job["device"]).index or 0)  # events are of the current device
     {"attention": course.run, "kata": katas.run}[job["plan"]](job, send)
     send({"load_after": machine.load()})
 

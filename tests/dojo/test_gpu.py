@@ -11,6 +11,7 @@ from dojo.bench.nursery import Nursery
 from dojo.bench.referee import judge
 from dojo.bench.timing import Clock, Racer, race
 from dojo.catalog import Catalog
+from dojo.judge import Judge
 from dojo.workspace import Workspace
 
 from .test_speedrun import GOOD, TARGET, TEXT
@@ -78,3 +79,12 @@ def test_a_submission_trains_and_answers_on_the_gpu():
         here = judge(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
         there = judge(nursery, source.encode(), "mine.py", TEXT, TARGET, seed=3, device=DEVICE)
     assert there["loss"] == pytest.approx(here["loss"], 1e-4)
+
+
+def test_a_kata_is_judged_as_if_there_were_no_gpu(tmp_path):
+    kata = CATALOG.find("k14")  # whose file is loaded in a new process, and may hold tensors of a GPU
+    seen = tmp_path / "seen.py"
+    seen.write_text(kata.solution.read_text(encoding="utf-8") + "\nassert not torch.cuda.is_available()\n")
+    with Judge(ROOT) as judge:
+        for _ in range(2):  # the second time on what was rehearsed in between
+            assert judge.verdict(kata, path=seen)["verdict"] == "passed"
