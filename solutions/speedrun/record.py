@@ -62,11 +62,11 @@ class Model(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, T, V) for ids (B, T)."""
-        x = norm(self.embed(ids))  # (B, T, C)
+        x = norm(self.embed(ids)).to(self.working)  # (B, T, C)
         for layer in range(LAYERS):
             x = x + self.attend(norm(x), layer)
             x = x + self.feed_forward(norm(x), layer)
-        return F.linear(norm(x), self.head)
+        return linear(norm(x), self.head).float()
 
     def embed(self, ids: Tensor) -> Tensor:
         """Look-back: the first layer need not find out what stood before; pairs and triples are there at once."""
@@ -77,7 +77,7 @@ class Model(nn.Module):
 
     def attend(self, x: Tensor, layer: int) -> Tensor:
         """Causal attention of all heads. At 64 tokens the scores are so small that fusing saves nothing."""
-        heads = self.linear(x, self.qkv[layer].flatten(0, 1)).unflatten(-1, (3, HEADS, -1))  # (B, T, 3, h, d)
+        heads = linear(x, self.qkv[layer].flatten(0, 1)).unflatten(-1, (3, HEADS, -1))  # (B, T, 3, h, d)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         bias = self.bias[:, : x.shape[1], : x.shape[1]].to(query.dtype)
         if self.tricks.plain_attention:
@@ -85,17 +85,13 @@ class Model(nn.Module):
             context = scores.softmax(-1) @ value  # (B, h, T, d)
         else:
             context = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return self.linear(context.transpose(1, 2).flatten(2), self.out[layer])  # (B, T, C)
+        return linear(context.transpose(1, 2).flatten(2), self.out[layer])  # (B, T, C)
 
     def feed_forward(self, x: Tensor, layer: int) -> Tensor:
         """Two products, with relu(x)² between them: cheaper than GELU, as no exponential is in it."""
-        hidden = self.linear(x, self.up[layer])  # (B, T, 2C)
+        hidden = linear(x, self.up[layer])  # (B, T, 2C)
         hidden = hidden * F.relu(hidden) if self.tricks.squared_relu else F.gelu(hidden)
-        return self.linear(hidden, self.down[layer].mT)  # (B, T, C)
-
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """A product in the working precision; the weight itself stays in 32 bits, where small steps are not lost."""
-        return F.linear(x.to(self.working), weight.to(self.working)).to(x.dtype)
+        return linear(hidden, self.down[layer].mT)  # (B, T, C)
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -107,6 +103,11 @@ def multiplies_bfloat16(device: torch.device) -> bool:
             return "avx512_bf16" in file.read()
     except OSError:
         return False
+
+
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """A product in the precision of x; the weight itself stays in 32 bits, where small steps are not lost."""
+    return F.linear(x, weight.to(x.dtype))
 
 
 def norm(x: Tensor) -> Tensor:
@@ -141,14 +142,15 @@ def orthogonal(matrix: Tensor) -> Tensor:
 class Muon:
     """Every direction of a matrix is stepped equally far, so the rare ones learn as fast as the common."""
 
-    def __init__(self, weights: list[Tensor]):
-        self.weights, self.means = weights, [torch.zeros_like(weight) for weight in weights]
+    def __init__(self, weights: list[Tensor], working: torch.dtype):
+        self.weights, self.working = weights, working
+        self.means = [torch.zeros_like(weight) for weight in weights]
 
     def step(self, share: float) -> None:
         """Step, at a share of the full learning rate."""
         for weight, mean in zip(self.weights, self.means):
             mean.lerp_(weight.grad, 1 - MOMENTUM)
-            weight -= share * MUON_RATE * orthogonal(weight.grad.lerp(mean, MOMENTUM))
+            weight -= share * MUON_RATE * orthogonal(weight.grad.lerp(mean, MOMENTUM).to(self.working))
 
 
 class Adam:
@@ -194,7 +196,7 @@ def train(ids: Tensor, vocab_size: int, seed: int) -> Model:
     matrices = [model.qkv, model.out, model.up, model.down]
     others = [weight for weight in model.parameters() if all(weight is not matrix for matrix in matrices)]
     adam = Adam if TRICKS.own_adam else TorchAdam
-    optimizers = [adam(others, ADAM_RATE), Muon(matrices) if TRICKS.muon else adam(matrices, MATRIX_ADAM_RATE)]
+    optimizers = [adam(others, ADAM_RATE), Muon(matrices, model.working) if TRICKS.muon else adam(matrices, MATRIX_ADAM_RATE)]
     window = torch.arange(CONTEXT + 1, device=ids.device)
     for step in range(STEPS):
         tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1), device=ids.device) + window]  # (B, T + 1)
