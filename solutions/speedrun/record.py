@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 CONTEXT, WIDTH, HEADS, LAYERS, HIDDEN = 64, 128, 4, 2, 256
 WINDOW = 512  # tokens that the model answers for at once, trained on fewer
-STEPS = 150
+STEPS = 190
 BATCH, ITERATIONS = 16, 3  # windows a step, and iterations within a step of Muon
 MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.03, 0.02, 0.003  # learning rates; the last is for matrices without Muon
 MOMENTUM, BETAS = 0.9, (0.9, 0.95)
