@@ -48,6 +48,7 @@ class Course:
         self.rows: list[dict[str, Any]] = job["rows"]
         self.closed: dict[tuple[str, str], str] = {}  # series that no longer fit
         self.proven: dict[str, list[Implementation]] = {}  # by dtype
+        self.late: set[str] = set()  # who is not compiled any more
         self.clock = Clock(self.device)
 
     def run(self) -> None:
@@ -169,10 +170,17 @@ class Course:
             if why:
                 self.send({"left_out": f"{one.name}, {WAYS[cell.passes]}: {why}"})
             elif one.compiled and self.left < COMPILING:
-                self.send({"left_out": f"{one.name}, {cell.words}: compiling may take a minute, which is not left"})
+                self._leave_out(one, cell)
             elif one.name not in failed:
                 field.append(one)
         return field
+
+    def _leave_out(self, one: Implementation, cell: Cell) -> None:
+        """Say it once: what is not left in one race is not left in those that follow."""
+        if one.name not in self.late:
+            self.late.add(one.name)
+            why = "compiling may take a minute, which is not left"
+            self.send({"left_out": f"{one.name}, from {cell.words} on: {why}"})
 
     def _race(self, cell: Cell, cost: float) -> None:
         sizes = self._sizes(cell.tokens)

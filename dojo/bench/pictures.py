@@ -131,7 +131,7 @@ def _roofline(panels: list[Any]) -> Any:
         panel.set_title(f"{_heading(results, dtype, where)}\n{_longest(rows)}", fontsize=8)
     _scales(axes)
     for panel in axes[0]:
-        panel.set_xlabel("operations for each byte moved at least (FLOP/byte)")
+        panel.set_xlabel("operations a byte moved (FLOP/byte)")
     axes[0][0].set_ylabel("GFLOP/s")
     _finish(figure, axes, panels, "how near to the limits of the machine")
     return figure
@@ -143,15 +143,12 @@ def _roof(axes: Any, results: Results, dtype: str, right: float) -> None:
     if not copy or not most:
         return
     knee = most / copy
-    axes.plot(
-        [knee / 16, knee, max(knee * 16, 2 * right)],
-        [most / 16 / 1e9, most / 1e9, most / 1e9],
-        color="black",
-        linewidth=1,
-    )
-    near = {"textcoords": "offset points", "fontsize": 7, "ha": "left"}
-    axes.annotate(f"a large matrix product: {most / 1e9:,.3g} GFLOP/s", (knee, most / 1e9), xytext=(0, 4), **near)
-    axes.annotate(f"a large copy:\n{copy / 1e9:,.3g} GB/s", (knee / 8, most / 8 / 1e9), xytext=(6, -14), **near)
+    end = max(knee * 16, 2 * right)
+    axes.plot([knee / 16, knee, end], [most / 16 / 1e9, most / 1e9, most / 1e9], color="black", linewidth=1)
+    near = {"textcoords": "offset points", "fontsize": 7}
+    product, moved = (_number(float(f"{rate / 1e9:.3g}")) for rate in (most, copy))
+    axes.annotate(f"a large matrix product: {product} GFLOP/s", (end, most / 1e9), xytext=(0, 4), ha="right", **near)
+    axes.annotate(f"a large copy:\n{moved} GB/s", (knee / 8, most / 8 / 1e9), xytext=(6, -14), **near)
 
 
 def _longest(rows: list[Results]) -> str:
@@ -199,6 +196,11 @@ def _figure(panels: list[Any], rows: int) -> tuple[Any, int]:
     return figure, columns
 
 
+def _number(value: float) -> str:
+    """A number in full: 760,000 and not 7.6e+05."""
+    return f"{value:,.12g}"
+
+
 def _scales(axes: Any) -> None:
     """Logarithmic scales with numbers in full: 5,000 and not 5 × 10³."""
     from matplotlib.ticker import FuncFormatter, LogLocator
@@ -208,8 +210,8 @@ def _scales(axes: Any) -> None:
         panel.set_yscale("log")
         panel.yaxis.set_minor_locator(LogLocator(subs=[2, 5]))
         for scale in (panel.yaxis, panel.xaxis):
-            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        panel.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            scale.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+        panel.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: _number(value)))
         panel.grid(alpha=0.25, which="both")
 
 
