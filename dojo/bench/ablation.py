@@ -1,9 +1,9 @@
 """`make ablate`: what each trick of the record is worth, in steps and seconds to the target without it.
 
-The record names its tricks: `TRICKS = Tricks()`, a dataclass with a switch for each, all on; `STEPS` is how many steps
-it takes. Without a trick, it is the same file with two more lines, judged as any submission is. How many steps that
-needs is not known before, for the schedule depends on it: it is trained with more and more of them, each time `GROWTH`
-times as many, until it reaches the target.
+The record names its tricks: `TRICKS = Tricks()`, a dataclass with a switch for each, all on; `SHORT.steps` is how many
+steps it takes. Without a trick, it is the same file with two more lines, judged as any submission is. How many steps
+that needs is not known before, for the schedule depends on it: it is trained with more and more of them, each time
+`GROWTH` times as many, until it reaches the target.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ def tricks_of(source: bytes) -> list[str]:
 
 
 def steps_of(source: bytes) -> int:
-    """The number that a file calls `STEPS`."""
+    """How many steps the recipe `SHORT` of a file takes."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["STEPS"]:
-            return ast.literal_eval(node.value)
-    raise ValueError("the record does not say STEPS = …")
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SHORT":
+            return next(ast.literal_eval(one.value) for one in node.value.keywords if one.arg == "steps")
+    raise ValueError("the record does not say SHORT = Recipe(steps=…)")
 
 
 def measure(source: bytes, names: list[str], target: float, seeds: int, judge: Judge, say: Any) -> list[Row]:
@@ -100,7 +100,7 @@ def measure(source: bytes, names: list[str], target: float, seeds: int, judge: J
 
 def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row], steps: int) -> Row:
     for count in _more_and_more(steps, MOST * steps_of(source)):
-        outcome = judge(source + f"\nTRICKS = Tricks({off})\nSTEPS = {count}\n".encode())
+        outcome = judge(source + f"\nTRICKS = Tricks({off})\nSHORT.steps = {count}\n".encode())
         if outcome["loss"] <= target:
             break
     facts = {name: outcome[name] for name in ("seconds", "loss")}

@@ -11,6 +11,7 @@ with the submission's source; `ready` goes out, and then it is
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
@@ -93,7 +94,9 @@ def train(module: types.ModuleType, payload: bytes, job: dict[str, Any]) -> None
     if not callable(getattr(module, "train", None)):
         refuse("one file", "it defines no function train(ids, vocab_size, seed)")
     ids = torch.frombuffer(bytearray(payload), dtype=torch.int16).long().to(job["device"])
-    model = module.train(ids, job["vocab_size"], job["seed"])
+    names = inspect.signature(module.train).parameters
+    target = {"target": job["target"]} if "target" in names else {}
+    model = module.train(ids, job["vocab_size"], job["seed"], **target)
     context = getattr(model, "context_length", None)
     if not callable(model):
         refuse("one file", f"train returns {_kind(model)} and no model")

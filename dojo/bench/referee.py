@@ -72,7 +72,8 @@ def judge(
         raise RuleBroken("one file", f"the file has {len(source):,} bytes, and {rules.SOURCE:,} is the most")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
     hidden = [str(download.DOWNLOADS), *filter(None, [os.environ.get(download.MIRROR)])]
-    job = {"name": name, "seed": seed, "vocab_size": text.vocab_size, "hidden": hidden, "device": device}
+    job = {"name": name, "seed": seed, "vocab_size": text.vocab_size, "target": target}
+    job |= {"hidden": hidden, "device": device}
     with Child(nursery, {"plan": "train", **job}, source) as child:
         (told, model), seconds = child.ask({}, _bytes(text.train), rules.TRAINING, "time")
     ask = functools.partial(Child, nursery, {"plan": "answer", **job}, source)

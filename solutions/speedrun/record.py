@@ -1,22 +1,30 @@
-"""The record of the speedrun: a GPT that learns tinyshakespeare in seconds. Read it from `train` at the end upwards.
+"""The records of the speedrun: GPTs that learn tinyshakespeare fast. Read this from `train` at the end upwards.
 
 Every trick can be switched off by its name in `Tricks`; `make ablate` does so and measures what each is worth.
 """
 
+import functools
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace as Recipe
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CONTEXT, WIDTH, HEADS, LAYERS, HIDDEN = 64, 128, 4, 2, 256
 WINDOW = 512  # tokens that the model answers for at once, trained on fewer
-STEPS = 190
-BATCH, ITERATIONS = 16, 3  # windows a step, and iterations within a step of Muon
-MUON_RATE, ADAM_RATE, MATRIX_ADAM_RATE = 0.03, 0.02, 0.003  # learning rates; the last is for matrices without Muon
-MOMENTUM, BETAS = 0.9, (0.9, 0.95)
-FLAT = 0.4  # of the steps, at the full learning rate
+MUON_RATE, TABLE_RATE, MOMENTUM, BETAS = 0.03, 0.1, 0.9, (0.9, 0.95)  # the last are of Adam
+# A recipe: sizes, how many tokens before are looked up (back, and in tables: (tokens, rows)), iterations in a step of
+# Muon, what matrices lose a step (decay) and what the loss grants to all characters alike (smoothing).
+SHORT = Recipe(
+    steps=90, context=64, batch=12, width=48, heads=2, layers=1, hidden=96, iterations=2, adam_rate=0.015,
+    back=0, tables=((2, 4225), (3, 65536), (4, 65536)), decay=0.0, smoothing=0.0,
+)  # fmt: skip
+LONG = Recipe(
+    steps=1000, context=128, batch=32, width=128, heads=4, layers=6, hidden=256, iterations=5, adam_rate=0.01,
+    back=2, tables=(), decay=0.2, smoothing=0.01,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Tricks:
     """What makes it fast, all on."""
 
     muon: bool = True  # matrices are stepped by Muon, not by Adam
-    look_back: bool = True  # a token's vector is the sum of those of the last three tokens
+    look_back: bool = True  # a token's vector says at once what stood before it, too
     alibi: bool = True  # far scores are lowered, instead of learned vectors for positions
     long_windows: bool = True  # it answers in longer windows than it learned in, where fewer tokens lack a past
     plain_attention: bool = True  # softmax(QKᵀ)V written out, instead of torch's fused one
@@ -32,8 +40,7 @@ class Tricks:
     zero_outputs: bool = True  # what writes into the residual stream, and the head, begins at 0
     no_warm_up: bool = True  # the full learning rate from the first step on
     flat_then_linear: bool = True  # the learning rate stays, then falls in a line; instead of a cosine
-    own_adam: bool = True  # Adam in three lines, instead of torch.optim.AdamW
-    bfloat16: bool = True  # 16-bit products, where the processor has instructions for them
+    bfloat16: bool = True  # 16-bit products, where the device has instructions for them
 
 
 TRICKS = Tricks()
@@ -42,45 +49,49 @@ TRICKS = Tricks()
 class Model(nn.Module):
     """A GPT; matrices of one shape lie in one tensor, so that Muon treats them at once."""
 
-    def __init__(self, vocab_size: int, tricks: Tricks, device: torch.device):
+    def __init__(self, vocab_size: int, recipe: Recipe):
         super().__init__()
-        self.context_length = WINDOW if tricks.alibi and tricks.long_windows else CONTEXT
-        self.tricks = tricks
-        self.working = torch.bfloat16 if tricks.bfloat16 and multiplies_bfloat16(device) else torch.float32
-        self.tokens = nn.Parameter(torch.randn(3 if tricks.look_back else 1, vocab_size, WIDTH) / 2)
-        self.qkv = nn.Parameter(torch.randn(LAYERS, 3, WIDTH, WIDTH) / WIDTH**0.5)
-        self.out = nn.Parameter(torch.zeros(LAYERS, WIDTH, WIDTH))
-        self.up = nn.Parameter(torch.randn(LAYERS, HIDDEN, WIDTH) / WIDTH**0.5)
-        self.down = nn.Parameter(torch.zeros(LAYERS, HIDDEN, WIDTH))
-        self.head = nn.Parameter(torch.zeros(vocab_size, WIDTH))
-        if not tricks.zero_outputs:
+        self.recipe, self.vocab_size = recipe, vocab_size
+        self.context_length = WINDOW if TRICKS.alibi and TRICKS.long_windows else recipe.context
+        layers, width, hidden = recipe.layers, recipe.width, recipe.hidden
+        self.tokens = nn.Parameter(torch.randn(1 + recipe.back * TRICKS.look_back, vocab_size, width) / 2)
+        self.groups = recipe.tables if TRICKS.look_back else ()
+        self.tables = nn.ParameterList(torch.zeros(rows, width) for _, rows in self.groups)
+        self.qkv = nn.Parameter(torch.randn(layers, 3, width, width) / width**0.5)
+        self.out = nn.Parameter(torch.zeros(layers, width, width))
+        self.up = nn.Parameter(torch.randn(layers, hidden, width) / width**0.5)
+        self.down = nn.Parameter(torch.zeros(layers, hidden, width))
+        self.head = nn.Parameter(torch.zeros(vocab_size, width))
+        if not TRICKS.zero_outputs:
             for weight in (self.out, self.down, self.head):
                 nn.init.normal_(weight, std=0.02)
-        if not tricks.alibi:
-            self.positions = nn.Parameter(torch.randn(CONTEXT, WIDTH) / 10)
-        self.register_buffer("bias", attention_bias(self.context_length, tricks.alibi))  # (h, T, T)
+        if not TRICKS.alibi:
+            self.positions = nn.Parameter(torch.randn(recipe.context, width) / 10)
+        self.register_buffer("bias", attention_bias(self.context_length, recipe.heads))  # (h, T, T)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, T, V) for ids (B, T)."""
-        x = norm(self.embed(ids)).to(self.working)  # (B, T, C)
-        for layer in range(LAYERS):
+        x = norm(self.embed(ids)).to(working(ids.device))  # (B, T, C)
+        for layer in range(self.recipe.layers):
             x = x + self.attend(norm(x), layer)
             x = x + self.feed_forward(norm(x), layer)
         return linear(norm(x), self.head).float()
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Look-back: the first layer need not find out what stood before; pairs and triples are there at once."""
-        x = F.embedding(ids, self.tokens[0])  # (B, T, C)
-        for back, table in enumerate(self.tokens[1:], start=1):
-            x = x + F.pad(F.embedding(ids[:, :-back], table), (0, 0, back, 0))  # nothing stands before the first
-        return x if self.tricks.alibi else x + self.positions[: ids.shape[1]]
+        """Look-back: vectors of the tokens before and of pairs, triples, fours of them: no layer has to find those out."""
+        past = [F.pad(ids, (back, 0))[:, : ids.shape[1]] for back in range(4)]  # each (B, T); first comes no token
+        x = sum(F.embedding(tokens, table) for tokens, table in zip(past, self.tokens))  # (B, T, C)
+        for (count, rows), table in zip(self.groups, self.tables):
+            number = sum(tokens * self.vocab_size ** (count - 1 - back) for back, tokens in enumerate(past[:count]))
+            x = x + F.embedding(number % rows, table, sparse=True)  # no arithmetic; where rows are few, some share one
+        return x if TRICKS.alibi else x + self.positions[: ids.shape[1]]
 
     def attend(self, x: Tensor, layer: int) -> Tensor:
         """Causal attention of all heads. At 64 tokens the scores are so small that fusing saves nothing."""
-        heads = linear(x, self.qkv[layer].flatten(0, 1)).unflatten(-1, (3, HEADS, -1))  # (B, T, 3, h, d)
+        heads = linear(x, self.qkv[layer].flatten(0, 1)).unflatten(-1, (3, self.recipe.heads, -1))  # (B, T, 3, h, d)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         bias = self.bias[:, : x.shape[1], : x.shape[1]].to(query.dtype)
-        if self.tricks.plain_attention:
+        if TRICKS.plain_attention:
             scores = (query / query.shape[-1] ** 0.5) @ key.mT + bias  # (B, h, T, T)
             context = scores.softmax(-1) @ value  # (B, h, T, d)
         else:
@@ -90,19 +101,16 @@ class Model(nn.Module):
     def feed_forward(self, x: Tensor, layer: int) -> Tensor:
         """Two products, with relu(x)² between them: cheaper than GELU, as no exponential is in it."""
         hidden = linear(x, self.up[layer])  # (B, T, 2C)
-        hidden = hidden * F.relu(hidden) if self.tricks.squared_relu else F.gelu(hidden)
+        hidden = hidden * F.relu(hidden) if TRICKS.squared_relu else F.gelu(hidden)
         return linear(hidden, self.down[layer].mT)  # (B, T, C)
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies 16-bit numbers; a processor that does not is slower with them than with 32 bits."""
-    if device.type != "cpu":
-        return True
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return "avx512_bf16" in file.read()
-    except OSError:
-        return False
+@functools.cache
+def working(device: torch.device) -> torch.dtype:
+    """What products are computed in: 16 bits where the device multiplies them; where it does not they are slower."""
+    cpu = Path("/proc/cpuinfo")
+    fast = device.type != "cpu" or cpu.exists() and "avx512_bf16" in cpu.read_text(encoding="utf-8")
+    return torch.bfloat16 if TRICKS.bfloat16 and fast else torch.float32
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
@@ -115,95 +123,78 @@ def norm(x: Tensor) -> Tensor:
     return F.layer_norm(x, (x.shape[-1],))
 
 
-def attention_bias(tokens: int, alibi: bool) -> Tensor:
-    """What is added to the scores (h, T, T): −∞ for later tokens, and by ALiBi the further back the less.
+def attention_bias(tokens: int, heads: int) -> Tensor:
+    """What is added to the scores (h, T, T): −∞ for later tokens, and by ALiBi the less the further back.
 
-    Each head has a slope of its own, and the slope goes on where no training was: that lets windows be longer than
-    those of training. Source: Press et al. 2022, "Train Short, Test Long", section 3.
+    Each head has a slope, steeper ones than in the paper: Press et al. 2022, "Train Short, Test Long", section 3.
     """
-    position = torch.arange(tokens)
-    distance = position[:, None] - position  # (T, T)
-    slopes = 2.0 ** (-8 * torch.arange(1, HEADS + 1) / HEADS)  # (h,)
-    bias = -slopes[:, None, None] * distance if alibi else torch.zeros(HEADS, tokens, tokens)
+    distance = torch.arange(tokens)[:, None] - torch.arange(tokens)  # (T, T)
+    slopes = 2.0 ** (-4 * torch.arange(1, heads + 1) / heads)  # (h,)
+    bias = -slopes[:, None, None] * distance if TRICKS.alibi else torch.zeros(heads, tokens, tokens)
     return bias.masked_fill(distance < 0, -torch.inf)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
     """Press the singular values of matrices (…, m, n) towards 1. The coefficients are those of Jordan 2024, "Muon"."""
     tall = matrix.shape[-2] > matrix.shape[-1]
     X = matrix.mT if tall else matrix
     X = X / (X.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         A = X @ X.mT
         X = 3.4445 * X + (2.0315 * A @ A - 4.7750 * A) @ X
     return X.mT if tall else X
 
 
-class Muon:
+def muon(weight: Tensor, mean: Tensor, square: Tensor, rate: float, count: int, recipe: Recipe) -> None:
     """Every direction of a matrix is stepped equally far, so the rare ones learn as fast as the common."""
-
-    def __init__(self, weights: list[Tensor], working: torch.dtype):
-        self.weights, self.working = weights, working
-        self.means = [torch.zeros_like(weight) for weight in weights]
-
-    def step(self, share: float) -> None:
-        """Step, at a share of the full learning rate."""
-        for weight, mean in zip(self.weights, self.means):
-            mean.lerp_(weight.grad, 1 - MOMENTUM)
-            weight -= share * MUON_RATE * orthogonal(weight.grad.lerp(mean, MOMENTUM).to(self.working))
+    mean.lerp_(weight.grad, 1 - MOMENTUM)
+    gradient = weight.grad.lerp(mean, MOMENTUM).to(working(weight.device))
+    weight *= 1 - rate * recipe.decay
+    weight -= rate * orthogonal(gradient, recipe.iterations)
 
 
-class Adam:
+def adam(weight: Tensor, mean: Tensor, square: Tensor, rate: float, count: int, recipe: Recipe) -> None:
     """Adam by hand: to make torch.optim.AdamW imports more than the whole race can afford."""
-
-    def __init__(self, weights: list[Tensor], rate: float):
-        self.weights, self.rate, self.steps = weights, rate, 0
-        self.means, self.squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
-
-    def step(self, share: float) -> None:
-        """Step, at a share of the full learning rate."""
-        self.steps += 1
-        for weight, mean, square in zip(self.weights, self.means, self.squares):
-            mean.lerp_(weight.grad, 1 - BETAS[0])
-            square.lerp_(weight.grad.square(), 1 - BETAS[1])
-            scale = (1 - BETAS[1] ** self.steps) ** 0.5 / (1 - BETAS[0] ** self.steps)
-            weight -= share * self.rate * scale * mean / (square.sqrt() + 1e-8)
+    mean.lerp_(weight.grad, 1 - BETAS[0])
+    square.lerp_(weight.grad.square(), 1 - BETAS[1])
+    scale = (1 - BETAS[1] ** count) ** 0.5 / (1 - BETAS[0] ** count)
+    weight -= rate * scale * mean / (square.sqrt() + 1e-8)
 
 
-class TorchAdam(Adam):
-    """What `Adam` stands in for."""
-
-    def step(self, share: float) -> None:
-        """Step, at a share of the full learning rate."""
-        if self.steps == 0:
-            self.adam = torch.optim.AdamW(self.weights, lr=self.rate, betas=BETAS, weight_decay=0.0)
-        self.steps += 1
-        self.adam.param_groups[0]["lr"] = share * self.rate
-        self.adam.step()
+def adagrad(weight: Tensor, mean: Tensor, square: Tensor, rate: float, count: int, recipe: Recipe) -> None:
+    """For tables: only the rows that a batch holds are stepped, the less the more they were stepped before."""
+    gradient = weight.grad.coalesce()
+    rows, values = gradient.indices()[0], gradient.values()  # (R,), (R, C)
+    square[:, :1].index_add_(0, rows, values.square().mean(-1, keepdim=True))
+    weight.index_add_(0, rows, values / (square[rows, :1].sqrt() + 1e-10), alpha=-rate)
 
 
-def share_of_rate(done: float, tricks: Tricks) -> float:
+def share_of_rate(done: float) -> float:
     """The learning rate, as a share of the full one, when a part `done` of the steps is done."""
-    falling = min(1.0, (1 - done) / (1 - FLAT)) if tricks.flat_then_linear else (1 + math.cos(math.pi * done)) / 2
-    return falling if tricks.no_warm_up else falling * min(1.0, done / 0.1)
+    falling = min(1.0, (1 - done) / 0.6) if TRICKS.flat_then_linear else (1 + math.cos(math.pi * done)) / 2
+    return falling if TRICKS.no_warm_up else falling * min(1.0, done / 0.1)
 
 
-def train(ids: Tensor, vocab_size: int, seed: int) -> Model:
-    """Return a model trained on ids (N,)."""
+def train(ids: Tensor, vocab_size: int, seed: int, target: float) -> Model:
+    """Return a model trained on ids (N,), by the recipe for a target loss."""
     torch.manual_seed(seed)
-    model = Model(vocab_size, TRICKS, ids.device).to(ids.device)
-    print(f"the products of the layers are of {str(model.working).removeprefix('torch.')}")
-    matrices = [model.qkv, model.out, model.up, model.down]
-    others = [weight for weight in model.parameters() if all(weight is not matrix for matrix in matrices)]
-    adam = Adam if TRICKS.own_adam else TorchAdam
-    optimizers = [adam(others, ADAM_RATE), Muon(matrices, model.working) if TRICKS.muon else adam(matrices, MATRIX_ADAM_RATE)]
-    window = torch.arange(CONTEXT + 1, device=ids.device)
-    for step in range(STEPS):
-        tokens = ids[torch.randint(len(ids) - CONTEXT, (BATCH, 1), device=ids.device) + window]  # (B, T + 1)
-        loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+    recipe = SHORT if target > 1.7 else LONG
+    model = Model(vocab_size, recipe).to(ids.device)
+    print(f"the products of the layers are of {str(working(ids.device)).removeprefix('torch.')}")
+    matrix = (muon, MUON_RATE) if TRICKS.muon else (adam, MUON_RATE / 10)
+    rules = dict.fromkeys(("qkv", "out", "up", "down"), matrix) | {"tables": (adagrad, TABLE_RATE)}
+    stepped = []  # rule, full rate, weight and two tensors of its shape for what the rule keeps
+    for name, weight in model.named_parameters():
+        rule, rate = rules.get(name.split(".")[0], (adam, recipe.adam_rate))
+        stepped.append((rule, rate, weight, torch.zeros_like(weight), torch.zeros_like(weight)))
+    for count in range(1, recipe.steps + 1):
+        starts = torch.randint(len(ids) - recipe.context, (recipe.batch, 1), device=ids.device)
+        tokens = ids[starts + torch.arange(recipe.context + 1, device=ids.device)]  # (B, T + 1)
+        logits, targets = model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten()
+        loss = F.cross_entropy(logits, targets, label_smoothing=recipe.smoothing)
         model.zero_grad(set_to_none=True)
         loss.backward()
         with torch.no_grad():
-            for optimizer in optimizers:
-                optimizer.step(share_of_rate(step / STEPS, TRICKS))
+            for rule, rate, weight, mean, square in stepped:
+                rule(weight, mean, square, rate * share_of_rate((count - 1) / recipe.steps), count, recipe)
     return model

@@ -146,6 +146,11 @@ def test_it_is_trained_on_the_train_split_with_the_seed(nursery):
     judge(nursery, training(told).encode(), "mine.py", TEXT, TARGET, seed=5)
 
 
+def test_a_submission_that_asks_for_the_target_is_told_it(nursery):
+    source = training("assert target == 1.5").replace("vocab_size, seed)", "vocab_size, seed, target)")
+    judge(nursery, source.encode(), "mine.py", TEXT, 1.5)
+
+
 def test_nothing_is_kept_from_one_seed_to_the_next(nursery):
     kept = "places = [Path.home() / 'kept', Path('kept'), Path(os.environ['TMPDIR']) / 'also']"
     source = training(
@@ -209,7 +214,7 @@ def test_bad_input_has_plain_words(tmp_path, monkeypatch):
     assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
 
 
-RECORD = b"class Tricks:\n    one: bool = True\n    two: bool = True\nSTEPS = 10\n"
+RECORD = b"class Tricks:\n    one: bool = True\n    two: bool = True\nSHORT = Recipe(steps=10)\n"
 
 
 def fake(needed):
@@ -217,7 +222,7 @@ def fake(needed):
 
     def judge(source, seed):
         lines = source.decode().splitlines()
-        off, steps = lines[-2], int(lines[-1].removeprefix("STEPS = "))
+        off, steps = lines[-2], int(lines[-1].removeprefix("SHORT.steps = "))
         needs = next(count for name, count in needed.items() if f"({name})" in off)
         return {"seconds": float(steps), "loss": 1.0 if steps >= needs else 2.0}
 
