@@ -25,6 +25,7 @@ optimizers = ["AdamW", "SGD", "momentum"]
 names = [FILE, "run", "run.v1.2", "weights.banana"]
 ways = ["a text", "a Path", "a whole path"]
 steps = [1, 0, 2, 250]
+shapes = ["a row more", "turned", "twice", "one row, and its optimizer", "turned, and its optimizer"]
 
 
 # --- A small run to save ---------------------------------------------------------------------------------------
@@ -213,7 +214,7 @@ class Program:
 # --- Step 1: saving --------------------------------------------------------------------------------------------
 
 
-@claim(step=1, examples=6, size=sizes(NET, **RANGES), name=names, way=ways)
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), name=names, way=ways)
 def test_the_file_gets_exactly_the_name_it_was_given(kata, size, name, way):
     """save_checkpoint writes its file under exactly the path it is given, with any extension or none."""
     with in_a_folder():
@@ -223,7 +224,7 @@ def test_the_file_gets_exactly_the_name_it_was_given(kata, size, name, way):
         check.equal(written, True, f"whether {name} is there", found=found)
 
 
-@claim(step=1, examples=6, size=sizes(NET, **RANGES), training=[False, True], given=[False, True])
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), training=[False, True], given=[False, True])
 def test_saving_leaves_the_run_alone(kata, size, training, given):
     """Saving changes nothing: not the model, its gradients or its mode, not the optimizer, not the random numbers."""
     model, optimizer = a_run(size)
@@ -407,21 +408,20 @@ def test_an_extra_key_is_refused(kata, size, resume):
         refused_untouched(kata, model, optimizer, resume, "a file with added.weight", key="added.weight")
 
 
-@claim(step=3, examples=2, size=sizes(NET, **RANGES), resume=[False, True])
-def test_a_wrong_shape_is_refused(kata, size, resume):
+@claim(step=3, examples=5, size=sizes(NET, **RANGES), other=shapes)
+def test_a_wrong_shape_is_refused(kata, size, other):
     """A weight of another shape raises CheckpointError, with the file and the key; nothing is changed."""
     V, D = size.V, size.D
-    for rows in ((V + 1, D), (1, D), (D, V), (2 * V, D)):
-        with in_a_folder():
-            theirs, optimizer = a_run(size)
-            if rows == (D, V):
-                theirs.table = nn.Embedding(*rows)
-                optimizer = torch.optim.AdamW(theirs.parameters())
-            else:
-                theirs, optimizer = a_run(size, shape=rows)
-            kata.save_checkpoint(FILE, theirs, optimizer, 1)
-            what = f"a table.weight of shape {rows}, where the model has {(V, D)},"
-            refused_untouched(kata, *a_run(size, "other"), resume, what, key="table.weight")
+    how, *resume = other.split(",")
+    shape = {"a row more": (V + 1, D), "one row": (1, D), "turned": (D, V), "twice": (2 * V, D)}[how]
+    theirs, optimizer = a_run(size, shape=None if how == "turned" else shape)
+    if how == "turned":
+        theirs.table = nn.Embedding(*shape)
+        optimizer = torch.optim.AdamW(theirs.parameters())
+    with in_a_folder():
+        kata.save_checkpoint(FILE, theirs, optimizer, 1)
+        what = f"a table.weight of shape {shape}, where the model has {(V, D)},"
+        refused_untouched(kata, *a_run(size, "other"), bool(resume), what, key="table.weight")
 
 
 @claim(step=3, examples=4, size=sizes(NET, **RANGES), fewer=[False, True])
@@ -438,7 +438,7 @@ def test_an_optimizer_that_does_not_fit_is_refused(kata, size, fewer):
 # --- Step 4: what comes back -----------------------------------------------------------------------------------
 
 
-@claim(step=4, examples=6, name=names, way=ways, saved=steps, resume=[False, True])
+@claim(step=4, examples=4, name=names, way=ways, saved=steps, resume=[False, True])
 def test_the_step_comes_back(kata, name, way, saved, resume):
     """load_checkpoint returns the step that was saved, as an int."""
     model = nn.Linear(1, 1)
@@ -452,7 +452,7 @@ def test_the_step_comes_back(kata, name, way, saved, resume):
 
 @claim(
     step=4,
-    examples=6,
+    examples=4,
     size=sizes(NET, **RANGES),
     dtype=[torch.float32, torch.float64, torch.bfloat16],
     same=[False, True],
@@ -472,7 +472,7 @@ def test_weights_and_buffers_come_back(kata, size, dtype, same, resume):
     same_values(values_of(model), want, "after loading")
 
 
-@claim(step=4, examples=6, size=sizes(NET, **RANGES), kind=optimizers, same=[False, True])
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), kind=optimizers, same=[False, True])
 def test_training_goes_on_as_if_it_had_never_stopped(kata, size, kind, same):
     """After loading, each optimizer step gives the weights that it gives in a run that never stopped."""
     model, optimizer = a_run(size, kind=kind)
@@ -503,7 +503,7 @@ def test_an_optimizer_without_steps_comes_back(kata, size, kind):
             check.equal(sorted(numbers_of(optimizer)), [], "what the optimizer keeps after loading")
 
 
-@claim(step=4, examples=6, size=sizes(NET, **RANGES), kind=optimizers)
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), kind=optimizers)
 def test_settings_come_back_with_the_optimizer(kata, size, kind):
     """Loading brings back the optimizer's settings, such as the learning rate of each group."""
     model, optimizer = a_run(size, kind=kind)
@@ -517,7 +517,7 @@ def test_settings_come_back_with_the_optimizer(kata, size, kind):
     check.equal(settings_of(optimizer), want, "the settings after loading")
 
 
-@claim(step=4, examples=4, size=sizes(NET, **RANGES), drawn=st.integers(0, 5), given=[False, True])
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), drawn=[2, 0, 5, 1], given=[False, True])
 def test_random_numbers_go_on_where_they_were(kata, size, drawn, given):
     """After loading with the optimizer, torch draws the random numbers that it would have drawn after saving."""
     model, optimizer = a_run(size)
