@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -20,6 +22,17 @@ from .trees import ROOT
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
 DEVICE = "cuda"
 CATALOG = Catalog(ROOT)
+CHOSEN = "CUDA_VISIBLE_DEVICES"
+SEEN = os.environ.get(CHOSEN)
+
+
+@pytest.fixture(autouse=True)
+def gpus_are_seen(monkeypatch):
+    """Who judged a kata in this process before has hidden them from the processes that are started now."""
+    if SEEN is None:
+        monkeypatch.delenv(CHOSEN, raising=False)
+    else:
+        monkeypatch.setenv(CHOSEN, SEEN)
 
 
 def reference(code):
