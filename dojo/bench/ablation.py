@@ -84,35 +84,35 @@ def measure(source: bytes, names: list[str], target: float, seeds: int, judge: J
 
     `seconds` are those of the run that reached the target, `ratio` is to the record's with the same seed.
     """
-    begin = dict.fromkeys([ALL, *names], steps_of(source))  # the next seed begins where the one before ended
-    found: dict[str, list[Row]] = {name: [] for name in begin}
+    found: dict[str, list[Row]] = {name: [] for name in [ALL, *names]}
     for seed in range(1, seeds + 1):
-        for name in begin:
+        for name in found:
             off = "" if name == ALL else f"{name}=False"
-            one = _to_target(source, off, target, lambda changed, seed=seed: judge(changed, seed), begin[name])
-            begin[name] = one["steps"]
+            one = _to_target(source, off, target, lambda changed, seed=seed: judge(changed, seed))
             found[name].append(one)
             missed = "" if one["reached"] else ", not reached"
             without = name if name == ALL else f"without {name}"
             say(f"seed {seed}, {without}: {one['steps']} steps, {one['seconds']:.2f} s, loss {one['loss']:.4f}{missed}")
-    return [_row(name, found[name], found[ALL], target) for name in begin]
+    return [_row(name, found[name], found[ALL], target) for name in found]
 
 
-def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row], steps: int) -> Row:
-    for count in _more_and_more(steps, MOST * steps_of(source)):
+def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row]) -> Row:
+    """The run that reached the target, and `soon`: the loss after as many steps as the record takes."""
+    soon = None
+    for count in _more_and_more(steps_of(source)):
         outcome = judge(source + f"\nTRICKS = Tricks({off})\nSHORT.steps = {count}\n".encode())
+        soon = outcome["loss"] if soon is None else soon
         if outcome["loss"] <= target:
             break
     facts = {name: outcome[name] for name in ("seconds", "loss")}
-    return {"steps": count, "reached": outcome["loss"] <= target, **facts}
+    return {"steps": count, "reached": outcome["loss"] <= target, "soon": soon, **facts}
 
 
-def _more_and_more(steps: int, most: float) -> Iterator[int]:
-    while True:
+def _more_and_more(steps: int) -> Iterator[int]:
+    most = MOST * steps
+    while steps <= most:
         yield steps
         steps = math.ceil(steps * GROWTH)
-        if steps > most:
-            return
 
 
 def _row(name: str, found: list[Row], base: list[Row], target: float) -> Row:
@@ -122,6 +122,7 @@ def _row(name: str, found: list[Row], base: list[Row], target: float) -> Row:
     row = {"name": name, "race": f"to {target:g}", "seconds": middle, "low": low, "high": high, "rounds": len(found)}
     row |= {"ratio": ratio, "ratio_low": ratio_low, "ratio_high": ratio_high}
     row |= {"steps": statistics.median(one["steps"] for one in found), "reached": all(one["reached"] for one in found)}
+    row["soon"] = statistics.median(one["soon"] for one in found)
     return row | {"runs": found}
 
 
@@ -129,7 +130,8 @@ def table(rows: list[Row], target: float) -> Table:
     """What each trick is worth: without it, how long the target takes."""
     shown = Table(title=f"To validation loss {target:g}: without one trick at a time", title_justify="left")
     shown.add_column("without")
-    for name in ("steps", "seconds", "fastest–slowest", "times as long", "ms a step"):
+    most = min(one["steps"] for one in rows[0]["runs"])
+    for name in (f"loss after {most} steps", "steps", "seconds", "fastest–slowest", "times as long", "ms a step"):
         shown.add_column(name, justify="right")
     for row in rows:
         times = [one["seconds"] for one in row["runs"]]
@@ -137,6 +139,7 @@ def table(rows: list[Row], target: float) -> Table:
         more = "" if row["reached"] else "over "
         shown.add_row(
             "— (the record)" if row["name"] == ALL else row["name"].replace("_", " "),
+            f"{row['soon']:.3f}",
             f"{more}{row['steps']:.0f}",
             f"{row['seconds']:.2f}",
             f"{min(times):.2f}–{max(times):.2f}",
