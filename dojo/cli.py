@@ -140,10 +140,11 @@ def check(arguments: tuple[str, ...]) -> None:
         "-n 2 --dist loadgroup": [proof],
         "-n 3 --dist loadfile --no-loadscope-reorder": [*longest, "tests/dojo", f"--ignore={proof}"],
     }
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # else each of many processes compiles all of it anew
     statuses = []
     for parallel, tests in runs.items():
         command = [sys.executable, "-m", "pytest", "-q", *tests, *(parallel.split() if _has("xdist") else [])]
-        statuses.append(subprocess.run([*command, *arguments], cwd=root).returncode)
+        statuses.append(subprocess.run([*command, *arguments], cwd=root, env=environment).returncode)
     nothing = 5  # pytest's status where the arguments select no test
     raise SystemExit(max((status for status in statuses if status != nothing), default=nothing))
 

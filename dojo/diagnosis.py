@@ -7,10 +7,11 @@ claims. Where no single mistake explains everything that was seen, pairs are tri
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Kata
@@ -43,22 +44,25 @@ class Diagnosis:
 
 @dataclass
 class Trial:
-    """The checks that were made on the learner's code, to be made again on suspects."""
+    """Checks to be made on the learner's code and again on suspects, once there is a suspect to compare it with."""
 
-    checks: list[tuple[Claim, Example]] = field(default_factory=list)
-    answers: list[Evidence] = field(default_factory=list)
+    checks: Sequence[tuple[Claim, Example]]
+    ask: Callable[[Claim, Example], Evidence | None]  # the learner's answer; none where no time is left
 
-    def up_to(self, step: int) -> Trial:
-        """The checks of this step and of those before it."""
-        kept = [i for i, (claim, _) in enumerate(self.checks) if claim.step <= step]
-        return self._of(kept)
+    @functools.cached_property
+    def answered(self) -> list[tuple[Claim, Example, Evidence]]:
+        """The checks with the learner's answers; those that failed come first: they tell most suspects apart at once.
 
-    def failures_first(self) -> Trial:
-        """The same checks; those that failed tell most suspects apart at once."""
-        return self._of(sorted(range(len(self.checks)), key=lambda i: self.answers[i][0] == "passed"))
-
-    def _of(self, chosen: list[int]) -> Trial:
-        return Trial([self.checks[i] for i in chosen], [self.answers[i] for i in chosen])
+        Steps that are not started say nothing.
+        """
+        found = []
+        for claim, example in self.checks:
+            answer = self.ask(claim, example)
+            if answer is None:
+                break
+            if answer[0] not in ("not_started", "missing"):
+                found.append((claim, example, answer))
+        return sorted(found, key=lambda check: check[2][0] == "passed")
 
 
 class OutOfTime(Exception):
@@ -90,52 +94,42 @@ class Detective:
         self.subjects: dict[Suspect, Subject | None] = {}
         self.failing: dict[str, bool] = {}  # by the names of claims
         self.singles: list[Suspect] = []  # single mistakes that give the learner's answers to the failing claim
-        self.others = Trial()
 
     def diagnose(self, claim: Claim, outcome: Outcome) -> Diagnosis:
         """Name the mistakes that give the learner's answer to `claim`, or none."""
         if claim.slow:
             return Diagnosis()
-        try:
-            return self._search(claim, outcome)
-        except OutOfTime:  # who was not asked yet may be the one, so only what was found among all counts
-            return _either(self.likely(self.singles, self.others.up_to(claim.step)))
-
-    def _search(self, claim: Claim, outcome: Outcome) -> Diagnosis:
-        first = Trial([(claim, outcome.example)], [outcome.evidence])
         self.failing[claim.name] = True
-        richer = self.trial((claim, example) for example in claim.drawn[:RICHER])
+        first = Trial([(claim, outcome.example)], lambda *_: outcome.evidence)
+        richer = Trial([(claim, example) for example in claim.drawn[:RICHER]], self._learners)
+        others = Trial(
+            [(other, other.drawn[min(OTHER, len(other.drawn) - 1)]) for other in self._asked(claim)], self._learners
+        )
+        try:
+            return self._search(claim.step, first, richer, others)
+        except OutOfTime:  # who was not asked yet may be the one, so only what was found among all counts
+            return _either(self.likely(self.singles, others, claim.step))
+
+    def _asked(self, claim: Claim) -> list[Claim]:
+        """The other claims that the learner's code and suspects are compared on."""
+        open_claims = [other for other in self.suite.claims if other.step not in self.held]
+        return [other for other in open_claims if not (other is claim or other.slow or other.costly)]
+
+    def _search(self, step: int, first: Trial, richer: Trial, others: Trial) -> Diagnosis:
         bank = [one for one in self.suite.mistakes if self.suite.step_of(one) not in self.held]
         self.singles = self.shown(self.consistent([(mistake,) for mistake in bank], first, richer))
-        self.others = self.trial(
-            (other, other.drawn[min(OTHER, len(other.drawn) - 1)])
-            for other in self.suite.claims
-            if other is not claim and not other.slow and not other.costly and other.step not in self.held
-        ).failures_first()
-        if whole := self.consistent(self.singles, self.others):
+        if whole := self.consistent(self.singles, others):
             return _either(whole)
-        known = [single[0] for single in self.singles]
-        here = [one for one in bank if self.suite.step_of(one) == claim.step]  # the steps before this one passed
-        pairs = list(itertools.combinations(bank if known else here, 2))
-        if known:
-            pairs = [pair for pair in pairs if set(pair) & set(known)]
-        fitting = self.shown(self.consistent(pairs, first, richer))
-        if whole := self.consistent(fitting, self.others):
-            return _both(whole)
-        written = self.others.up_to(claim.step)  # a later step of the learner's need not build on the faulty one
-        return _either(self.likely(self.singles, written)) if known else _both(self.likely(fitting, written))
-
-    def trial(self, checks: Iterable[tuple[Claim, Example]]) -> Trial:
-        """The learner's answers to some checks; steps that are not started say nothing."""
-        found = Trial()
-        for claim, example in checks:
-            if time.process_time() > self.deadline:
-                break
-            answer = self._learners(claim, example)
-            if answer[0] not in ("not_started", "missing"):
-                found.checks.append((claim, example))
-                found.answers.append(answer)
-        return found
+        known = {mistake for single in self.singles for mistake in single}
+        if not known:  # the steps before this one passed, and what comes after it may not be written
+            here = self.shown([(one,) for one in bank if self.suite.step_of(one) == step])
+            fitting = self.consistent(_pairs(here), first, richer)
+            return _both(self.consistent(fitting, others) or self.likely(fitting, others, step))
+        pairs = [pair for pair in _pairs(self.shown([(one,) for one in bank])) if known & set(pair)]
+        # What the known ones leave unexplained comes first: there a second one has to show.
+        others.answered.sort(key=lambda check: all(self._agrees(single, *check) for single in self.singles))
+        whole = self.consistent(pairs, others, first, richer)
+        return _both(whole) if whole else _either(self.likely(self.singles, others, step))
 
     def consistent(self, suspects: Sequence[Suspect], *trials: Trial) -> list[Suspect]:
         """The suspects that give the learner's answers in every trial. Raises OutOfTime."""
@@ -153,48 +147,58 @@ class Detective:
             self.failing[name] = unknown or claim.tried(self.subject, self.reference).kind != "passed"
         return self.failing[name]
 
-    def likely(self, suspects: Sequence[Suspect], trial: Trial) -> list[Suspect]:
+    def likely(self, suspects: Sequence[Suspect], trial: Trial, step: int) -> list[Suspect]:
         """Of suspects that explain a part only, those that fail nowhere where the learner's code is right (a mistake
-        that was made shows there too), and sooner those that give a wrong answer, or an error, where it does."""
-        learner = [answer[0] for answer in trial.answers]
-        kinds = {suspect: self._kinds(suspect, trial) for suspect in suspects}
+        that was made shows there too), and sooner those that give a wrong answer, or an error, where it does.
+
+        Only up to this step: a later one of the learner's need not build on the faulty one.
+        """
+        if not suspects:
+            return []
+        checks = [check for check in trial.answered if check[0].step <= step]
+        learner = [answer[0] for _, _, answer in checks]
+        kinds = {one: [self._evidence(one, claim, example)[0] for claim, example, _ in checks] for one in suspects}
         left = [one for one in suspects if not any(a == "passed" != b for a, b in zip(learner, kinds[one]))]
         return [one for one in left if kinds[one] == learner] or left
 
-    def _kinds(self, suspect: Suspect, trial: Trial) -> list[str]:
-        return [self._evidence(suspect, claim, example)[0] for claim, example in trial.checks]
-
     def _gives(self, suspect: Suspect, trial: Trial) -> bool:
-        for (claim, example), answer in zip(trial.checks, trial.answers):
-            if time.process_time() > self.deadline:
-                raise OutOfTime
-            if not same(self._evidence(suspect, claim, example), answer):
-                return False
+        known = self._is_learners(suspect)  # nothing is compared with itself
+        return (known or all(self._agrees(suspect, *check) for check in trial.answered)) and self._in_time()
+
+    def _agrees(self, suspect: Suspect, claim: Claim, example: Example, answer: Evidence) -> bool:
+        return self._in_time() and same(self._evidence(suspect, claim, example), answer)
+
+    def _in_time(self) -> bool:
+        if time.process_time() > self.deadline:
+            raise OutOfTime
         return True
 
-    def _learners(self, claim: Claim, example: Example) -> Evidence:
-        """What the learner's code answers; that of a text which builds on the reference alone is known for good."""
-        if self.builds_on_own:
-            return claim.once(self.subject, self.reference, example).evidence
-        return self._remembered(self.subject.source, lambda: self.subject, claim, example)
+    def _is_learners(self, suspect: Suspect) -> bool:
+        """Whether this is the learner's code to the letter."""
+        return self._source(suspect) == self.subject.source and not self.builds_on_own
+
+    def _learners(self, claim: Claim, example: Example) -> Evidence | None:
+        """What the learner's code answers; none when the time is over."""
+        if time.process_time() > self.deadline:
+            return None
+        return claim.once(self.subject, self.reference, example).evidence
 
     def _evidence(self, suspect: Suspect, claim: Claim, example: Example) -> Evidence:
-        """What a suspect answers."""
-        if suspect not in self.sources:
-            self.sources[suspect] = compose(suspect, self.solution)
-        source = self.sources[suspect]
+        """What a suspect answers; it is worked out once, for as long as the workspace lives."""
+        source = self._source(suspect)
         if source is None:
             return UNFIT
-        return self._remembered(source, lambda: self._subject(suspect, source), claim, example)
-
-    def _remembered(self, source: str, load: Callable[[], Subject | None], claim: Claim, example: Example) -> Evidence:
-        """What a text answers; it is worked out once, for as long as the workspace lives."""
         key = (self.kata.slug, source, claim.name, example.text)
         memory = self.workspace.memory
         if key not in memory:
-            subject = load()
+            subject = self._subject(suspect, source)
             memory[key] = claim.once(subject, self.reference, example).evidence if subject else UNFIT
         return memory[key]
+
+    def _source(self, suspect: Suspect) -> str | None:
+        if suspect not in self.sources:
+            self.sources[suspect] = compose(suspect, self.solution)
+        return self.sources[suspect]
 
     def _subject(self, suspect: Suspect, source: str) -> Subject | None:
         if suspect not in self.subjects:
@@ -204,6 +208,10 @@ class Detective:
             except (LoadError, Exception, Stop):
                 self.subjects[suspect] = None
         return self.subjects[suspect]
+
+
+def _pairs(singles: Sequence[Suspect]) -> list[Suspect]:
+    return [one + other for one, other in itertools.combinations(singles, 2)]
 
 
 def _either(suspects: Sequence[Suspect]) -> Diagnosis:

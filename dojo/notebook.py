@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib.util
 import io
 import sys
 import tempfile
@@ -138,6 +139,8 @@ def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
         with contextlib.suppress(OSError):
             new.unlink()
         return False, f"The cell could not be saved ({error}); {file} is as it was."
+    with contextlib.suppress(OSError, NotImplementedError):  # it passes for that of any save of this second and length
+        Path(importlib.util.cache_from_source(str(kata.file))).unlink()
     for name in [name for name in sys.modules if name.split(".")[0] == "katas"]:
         del sys.modules[name]  # the next import takes what was saved
     return True, f"Saved as {file}.{kept}"

@@ -1,7 +1,8 @@
 """Run `tests/katas` with plain pytest and get the same verdict, so that an editor's test panel works.
 
 Claims go through the same judgement as `make test`, in the order of their steps; after a step that fails the later
-ones are skipped. What a failing test prints is the report, not the traceback of the machinery.
+ones are skipped. What a failing test prints is the report, not the traceback of the machinery. torch is imported
+where tests are collected, and not by a process that only hands them out to others.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-import torch
 
 from .catalog import Catalog, Kata, find_root
-from .judgement import Judgement
 from .progress import Progress
 from .report import render
-from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from .workspace import Workspace
 
 KEY = pytest.StashKey[dict[str, "Session"]]()
 
@@ -32,6 +33,8 @@ class Session:
     """One kata being judged, claim by claim."""
 
     def __init__(self, kata: Kata, workspace: Workspace):
+        from .judgement import Judgement
+
         self.kata = kata
         self.judgement = Judgement(kata, workspace)
         self.failed_step: int | None = None
@@ -64,8 +67,14 @@ class Session:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    torch.set_num_threads(1)
     config.stash[KEY] = {}
+
+
+def pytest_collectstart() -> None:
+    """Compute on one thread, from before the first test file is imported."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -95,6 +104,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     sessions = pyfuncitem.config.stash[KEY]
     name = pyfuncitem.path.stem
     if name not in sessions:
+        from .workspace import Workspace
+
         catalog = Catalog(find_root())
         solved = Progress.load(catalog.root).solved(catalog)
         sessions[name] = Session(catalog.by_slug(name.removeprefix("test_")), Workspace(catalog, solved))

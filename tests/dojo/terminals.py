@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -76,6 +78,13 @@ class Terminal:
 
     def press(self, key: str) -> None:
         os.write(self.file, key.encode())
+
+    def kill(self) -> None:
+        """End the program, if it has not ended by itself."""
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.file)
 
     def ended(self) -> int:
         """Wait for the end; the exit status."""

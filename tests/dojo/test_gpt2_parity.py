@@ -4,6 +4,7 @@ The weights are random, so nothing is downloaded. Needs transformers, which the 
 """
 
 import dataclasses
+import importlib.util
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ import torch
 from dojo.catalog import Catalog, find_root
 from dojo.workspace import Workspace
 
-transformers = pytest.importorskip("transformers")
+# It is imported where it is used: every process that runs tests imports this file.
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
 
 CATALOG = Catalog(find_root())
 REFERENCE = Workspace(CATALOG).reference(CATALOG.find("k10"))
@@ -24,6 +26,8 @@ SIZES = [
 
 def published(config):
     """transformers' GPT-2 of our configuration, with random weights, norms and biases included."""
+    import transformers
+
     theirs = transformers.GPT2Config(
         vocab_size=config.vocab_size,
         n_positions=config.context_length,
@@ -92,6 +96,8 @@ def test_logits_are_those_of_the_published_gpt2(config, tie):
 
 def test_parameter_counts_are_those_of_the_published_gpt2():
     """Ours with biases for query, key and value has as many parameters; theirs always ties its weights."""
+    import transformers
+
     config = dataclasses.replace(REFERENCE.GPT2_SMALL, qkv_bias=True, tie_weights=True)
     with torch.device("meta"):
         ours = REFERENCE.GPT(config)

@@ -1,6 +1,7 @@
 """The budgets of the house: small files, small functions, and imports that point one way."""
 
 import ast
+import functools
 import re
 
 import pytest
@@ -25,13 +26,17 @@ ORDER = [*GROUND, *FIRST, *TEXTS, *SECOND, *THIRD, *BENCH, *TOP]
 HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}
 FILES = {path.stem: path for path in sorted((ROOT / "dojo").glob("*.py"))}
 FILES |= {f"bench.{path.stem}": path for path in sorted((ROOT / "dojo" / "bench").glob("[!_]*.py"))}
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
+
+
+@functools.cache  # not parsed at the top: every process that runs tests imports this file
+def tree_of(name: str) -> ast.Module:
+    return ast.parse(FILES[name].read_text(encoding="utf-8"))
 
 
 def imports(name: str, lazy: bool = True) -> set[str]:
     """What a module imports, modules of dojo by their path from there; without `lazy` only what is at its top."""
     found, room = set(), name.rpartition(".")[0]
-    for node in ast.walk(TREES[name]) if lazy else ast.iter_child_nodes(TREES[name]):
+    for node in ast.walk(tree_of(name)) if lazy else ast.iter_child_nodes(tree_of(name)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level:
@@ -58,7 +63,7 @@ def test_imports_point_one_way(name):
 @pytest.mark.parametrize("name", FILES)
 def test_no_file_is_over_250_lines_and_no_function_over_40(name):
     assert len(FILES[name].read_text(encoding="utf-8").splitlines()) <= 250
-    functions = [node for node in ast.walk(TREES[name]) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [node for node in ast.walk(tree_of(name)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     assert [node.name for node in functions if node.end_lineno - node.lineno + 1 > 40] == []
 
 
@@ -76,10 +81,10 @@ def test_the_board_and_the_hints_load_nothing_heavy():
 def test_the_lower_floors_name_no_single_kata(name):
     docstrings = {
         ast.get_docstring(node, clean=False)
-        for node in ast.walk(TREES[name])
+        for node in ast.walk(tree_of(name))
         if hasattr(node, "body") and isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
     }
-    texts = [node.value for node in ast.walk(TREES[name]) if isinstance(node, ast.Constant)]
+    texts = [node.value for node in ast.walk(tree_of(name)) if isinstance(node, ast.Constant)]
     texts = [text for text in texts if isinstance(text, str) and text not in docstrings]
     assert not [text for text in texts if re.search(r"\bk\d\d(_\w+)?\b", text)]
 
@@ -88,9 +93,9 @@ def test_the_lower_floors_name_no_single_kata(name):
 def test_public_things_say_what_they_do(name):
     public = [
         node.name
-        for node in TREES[name].body
+        for node in tree_of(name).body
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
         if ast.get_docstring(node) is None and not node.name.startswith("pytest_")
     ]
     assert public == [] or name == "cli" and public == ["app"]
-    assert name == "__init__" or ast.get_docstring(TREES[name])
+    assert name == "__init__" or ast.get_docstring(tree_of(name))

@@ -96,27 +96,34 @@ def test_a_stopped_run_goes_on_bit_for_bit(reference_parts, whole, tmp_path, nam
 
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from tests.dojo.test_training import *
-run = begin(parts(CATALOG, frozenset()), Path(sys.argv[1]))
-print("begun", flush=True)
-run.train(lambda run: time.sleep(0.005))
+torch.set_num_threads(1)
+reference_parts = parts(CATALOG, frozenset())
+for folder in map(Path, sys.argv[1:]):
+    if (child := os.fork()) == 0:
+        run = begin(reference_parts, folder)
+        print(os.getpid(), flush=True)
+        run.train(lambda run: time.sleep(0.005))
+        time.sleep(60)  # it does not end by itself, however soon it is done
+    os.waitpid(child, 0)
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 def test_a_killed_run_goes_on_bit_for_bit(reference_parts, whole, tmp_path):
     torch.set_num_threads(1)
-    for delay in (0.0, 0.15, 0.3):
-        folder = tmp_path / f"run-{delay}"
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-c", SCRIPT, str(folder)]
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
-            assert process.stdout.readline() == b"begun\n"
+    folders = {tmp_path / f"run-{delay}": delay for delay in (0.0, 0.15, 0.3)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", SCRIPT, *map(str, folders)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
+        for folder, delay in folders.items():
+            begun = int(process.stdout.readline())
             time.sleep(delay)
-            process.kill()
-        same_run(finish(reference_parts, folder), whole)
+            os.kill(begun, signal.SIGKILL)
+            same_run(finish(reference_parts, folder), whole)
+    assert process.returncode == 0
 
 
 def test_a_finished_run_can_be_shown_again(reference_parts, whole):

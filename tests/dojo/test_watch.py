@@ -46,12 +46,30 @@ def open_terminal(tree):
 
     yield start
     for terminal in opened:
-        try:
-            os.kill(terminal.pid, signal.SIGKILL)
-            os.waitpid(terminal.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(terminal.file)
+        terminal.kill()
+
+
+@pytest.fixture(scope="module")
+def sitting(tmp_path_factory):
+    """A tree and `watch 5` on it, which go on from one test to the next."""
+    from .terminals import Terminal
+
+    catalog = Catalog(copy_tree(tmp_path_factory.mktemp("sitting") / "clone", only=("k04", "k05")))
+    terminal = Terminal(catalog.root, "watch", "5")
+    yield catalog, terminal
+    terminal.kill()
+
+
+@pytest.fixture
+def watching(sitting):
+    """A terminal in which k05 is watched, a stub as yet, whatever other tests did there; and that kata."""
+    catalog, terminal = sitting
+    k05 = catalog.find("5")
+    terminal.written = b""
+    if stubs.read(k05.file) != stubs.stub_of(k05):
+        save(k05, stubs.stub_of(k05))
+    terminal.wait("Step 1 is not started", KEYS)
+    return terminal, k05
 
 
 def save(kata, text):
@@ -116,10 +134,8 @@ def test_the_story_of_a_learner(tree, open_terminal):
     assert terminal.echoes
 
 
-def test_the_solution_is_shown_after_a_question_or_freely_once_solved(tree, open_terminal):
-    k05 = tree.find("5")
-    terminal = open_terminal("watch", "5")
-    terminal.wait("Step 1 is not started", KEYS)
+def test_the_solution_is_shown_after_a_question_or_freely_once_solved(watching):
+    terminal, k05 = watching
     terminal.press("s")
     terminal.wait("y or n")
     assert "torch.triu" not in terminal.text
@@ -145,10 +161,8 @@ def test_a_hint_is_offered_after_several_tries_at_the_same_claim(tree, open_term
     assert offered == [False, False, True, False]
 
 
-def test_a_key_is_answered_and_a_save_takes_over_while_code_runs_for_ever(tree, open_terminal):
-    k05 = tree.find("5")
-    terminal = open_terminal("watch", "5")
-    terminal.wait("not started", KEYS)
+def test_a_key_is_answered_and_a_save_takes_over_while_code_runs_for_ever(watching):
+    terminal, k05 = watching
     save(k05, LOOP)
     terminal.wait("Judging")
     terminal.press("l")
@@ -187,10 +201,8 @@ def test_b_races_a_kata_beside_the_keys_and_a_second_b_or_a_save_ends_it(tree, o
     terminal.wait("k04 has nothing to race", KEYS)
 
 
-def test_editors_that_rename_or_save_in_pieces_do_not_confuse_it(tree, open_terminal):
-    k05 = tree.find("5")
-    terminal = open_terminal("watch", "5")
-    terminal.wait("not started", KEYS)
+def test_editors_that_rename_or_save_in_pieces_do_not_confuse_it(watching):
+    terminal, k05 = watching
     half = solution(k05)[:700]
     save(k05, half)
     new = k05.file.with_suffix(".py~")
@@ -202,14 +214,12 @@ def test_editors_that_rename_or_save_in_pieces_do_not_confuse_it(tree, open_term
     terminal.wait("not started", KEYS)
 
 
-def test_a_folder_that_goes_and_comes_back(tree, open_terminal):
-    k05 = tree.find("5")
-    terminal = open_terminal("watch", "5")
-    terminal.wait("not started", KEYS)
-    shutil.move(tree.root / "katas", tree.root / "elsewhere")
+def test_a_folder_that_goes_and_comes_back(watching):
+    terminal, k05 = watching
+    shutil.move(k05.root / "katas", k05.root / "elsewhere")
     terminal.press("r")
     terminal.wait("Your file is gone", KEYS)
-    shutil.move(tree.root / "elsewhere", tree.root / "katas")
+    shutil.move(k05.root / "elsewhere", k05.root / "katas")
     save(k05, solution(k05))
     terminal.wait("Passed", KEYS)
 
@@ -220,12 +230,12 @@ def test_progress_that_cannot_be_written_is_said_on_the_screen(tree, open_termin
     terminal.wait("could not be written", KEYS)
 
 
-def test_a_terminal_of_40_by_10_still_shows_the_end_and_the_keys(tree, open_terminal):
-    terminal = open_terminal("watch", "5")
-    terminal.wait("not started", KEYS)
+def test_a_terminal_of_40_by_10_still_shows_the_end_and_the_keys(watching):
+    terminal, _ = watching
     terminal.resize(40, 10)
     terminal.wait("Write:", KEYS)
     assert all(len(line) <= 40 for line in terminal.text.splitlines())
+    terminal.resize(100, 50)
 
 
 def test_without_colour_there_is_none(tree, open_terminal):
