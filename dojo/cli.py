@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -235,6 +236,7 @@ def main() -> Any:
     """The entry point of `dojo` and `python -m dojo`."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # who started processes ends them on the way out
     try:
         return app(prog_name="dojo")
     except KeyboardInterrupt:

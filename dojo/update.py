@@ -114,9 +114,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _out_of_the_way(
-    git: Git, katas: list[Kata], written: dict[Kata, bytes], old: str, new: str
-) -> Iterator[None]:
+def _out_of_the_way(git: Git, katas: list[Kata], written: dict[Kata, bytes], old: str, new: str) -> Iterator[None]:
     """Let git find the katas' files as they were committed; afterwards put back what was written."""
     paths = [_path(kata) for kata in katas]
     try:

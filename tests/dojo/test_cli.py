@@ -1,10 +1,14 @@
 """What each verb prints, writes and leaves alone, and its exit status."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from dojo import stubs
+
+from .trees import ROOT
 
 
 @pytest.fixture
@@ -379,3 +383,24 @@ def test_damaged_progress_is_set_aside_and_the_board_is_shown(fresh):
     assert "The progress file was damaged" in result.stderr
     (aside,) = (fresh.root / ".dojo").glob("progress.damaged-*.json")
     assert aside.read_text() == "{half"
+
+
+def test_whoever_ends_a_verb_ends_what_it_started():
+    verb = """
+import time
+from dojo import cli
+
+def app(prog_name):
+    try:
+        print("at work", flush=True)
+        time.sleep(60)
+    finally:
+        print("put away")
+
+cli.app = app
+cli.main()
+"""
+    with subprocess.Popen([sys.executable, "-c", verb], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "at work\n"
+        process.terminate()
+        assert (process.stdout.read(), process.wait()) == ("put away\n", 143)
