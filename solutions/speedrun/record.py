@@ -22,7 +22,7 @@ SHORT = Recipe(
     back=0, tables=((2, 4225), (3, 65536), (4, 65536)), decay=0.0, smoothing=0.0,
 )  # fmt: skip
 LONG = Recipe(
-    steps=1000, context=128, batch=32, width=128, heads=4, layers=6, hidden=256, iterations=5, adam_rate=0.01,
+    steps=1100, context=128, batch=32, width=128, heads=4, layers=6, hidden=256, iterations=3, adam_rate=0.01,
     back=2, tables=(), decay=0.2, smoothing=0.01,
 )  # fmt: skip
 
