@@ -18,7 +18,7 @@ MUON_RATE, TABLE_RATE, MOMENTUM, BETAS = 0.03, 0.1, 0.9, (0.9, 0.95)  # the last
 # A recipe: sizes, how many tokens before are looked up (back, and in tables: (tokens, rows)), iterations in a step of
 # Muon, what matrices lose a step (decay) and what the loss grants to all characters alike (smoothing).
 SHORT = Recipe(
-    steps=90, context=64, batch=12, width=48, heads=2, layers=1, hidden=96, iterations=2, adam_rate=0.015,
+    steps=100, context=64, batch=12, width=48, heads=2, layers=1, hidden=96, iterations=2, adam_rate=0.015,
     back=0, tables=((2, 4225), (3, 65536), (4, 65536)), decay=0.0, smoothing=0.0,
 )  # fmt: skip
 LONG = Recipe(
