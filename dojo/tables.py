@@ -118,10 +118,11 @@ def _results(results: Results) -> str:
 
 
 def _races(rows: list[dict[str, Any]]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-    """The rows by race, those of attention by number type and pass: what is compared with each other."""
+    """The rows by race, those of attention by number type and pass, all lengths in one: what is compared."""
     races: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        facts = [row.get("race"), row.get("dtype"), PASSES.get(row.get("pass", ""), row.get("pass"))]
+        title = "" if row.get("T") else row.get("race")
+        facts = [title, row.get("dtype"), PASSES.get(row.get("pass", ""), row.get("pass"))]
         races.setdefault(", ".join(str(fact) for fact in facts if fact), []).append(row)
     return races.items()
 

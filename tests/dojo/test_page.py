@@ -63,9 +63,12 @@ def school(tree, monkeypatch):
 def results(**changed):
     """Results of a benchmark, as `dojo/bench/results.py` describes them."""
     base = {"seconds": 0.01, "low": 0.009, "high": 0.012, "ratio": 1.0, "work": 1024, "unit": "tokens"}
-    race = {"race": "attention", "dtype": "float32", "pass": "forward"}
-    rows = [{"name": "einsum", "T": length, **race, **base} for length in (128, 256)]
-    rows += [{"name": "compiled", "T": 128, **race, "failure": "no <compiler> is at hand", "kind": "unavailable"}]
+    cells = [
+        {"race": f"float32, forward, T = {length}", "dtype": "float32", "pass": "forward", "T": length}
+        for length in (128, 256)
+    ]
+    rows = [{"name": "einsum", **cell, **base} for cell in cells]
+    rows += [{"name": "compiled", **cells[0], "failure": "no <compiler> is at hand", "kind": "unavailable"}]
     return {
         "format": 1, "kind": "attention", "date": "2026-01-02T03:04:05+00:00", "commit": "abcdef0123456789",
         "machine": {"cpu": "A <CPU>", "device": "cpu", "threads": 2}, "versions": {"torch": "2", "python": "3"},
