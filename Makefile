@@ -96,7 +96,8 @@ report: $(READY)
 
 speedrun: export AGAINST := $(AGAINST)
 speedrun: $(READY)
-	@$(DOJO) speedrun $(FILE) $(if $(DEVICE),--device $(DEVICE)) $(if $(RECORD),--record) $(if $(TARGET),--target $(TARGET)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	@$(DOJO) speedrun $(FILE) $(if $(DEVICE),--device $(DEVICE)) $(if $(RECORD),--record) \
+		$(if $(TARGET),--target $(TARGET)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS))
 
 ablate: $(READY)

@@ -52,14 +52,11 @@ def write(path: Path, results: Results) -> None:
     write_whole(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
-def keep(root: Path, name: str, results: Results) -> Path:
-    """Write results to data/benchmarks, to be shown beside others; where they lie. Raises OSError."""
+def place(root: Path, name: str, results: Results) -> Path:
+    """Where results are kept that are to be shown beside those of other machines."""
     machine = results["machine"]
-    place = re.sub(r"\W+", "-", machine["device_name"].lower()).strip("-")
-    device = machine["device"].replace(":", "")
-    path = root / "data" / "benchmarks" / f"{name}-{device}-{place}-{date.today():%Y%m%d}.json"
-    write(path, results)
-    return path
+    device, maker = machine["device"].replace(":", ""), re.sub(r"\W+", "-", machine["device_name"].lower()).strip("-")
+    return root / "data" / "benchmarks" / f"{name}-{device}-{maker}-{date.today():%Y%m%d}.json"
 
 
 def read(path: Path) -> Results:

@@ -16,11 +16,13 @@ from rich.text import Text as Words
 from ..download import DataError
 from ..record import now
 from ..school import warn
-from . import leaderboard, machine, results, rules
+from . import leaderboard, machine, rules
+from . import results as files
 from .nursery import Nursery
 from .pairs import PairError, Program, run_pairs, say_pairs
 from .referee import Text, judge
-from .rounds import quartiles
+from .rounds import Times
+from .rounds import rows as timed_rows
 from .rules import RuleBroken
 
 Outcome = dict[str, Any]
@@ -54,22 +56,24 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
     except DataError as error:
         warn(f"{error}\nThe race is on tinyshakespeare: make data")
         return 2
-    pairs: Outcome = {}
+    facts = machine.describe(device, root)
+    facts["machine"]["threads"] = rules.THREADS
     try:
         if race.against:
-            outcomes, pairs = _in_turn(path, race, console)
+            outcomes, times = _in_turn(path, race, console)
         else:
             with Nursery() as nursery:
                 outcomes = judge_seeds(nursery, source, path.name, text, race, lambda one: _say(one, console))
+            times = [Times(path.name, [one["seconds"] for one in outcomes])]
     except RuleBroken as error:
         return refused(path.name, error, console)
     except PairError as error:
         warn(str(error))
         return 1
-    facts = machine.describe(device, root)
-    facts["machine"]["threads"] = rules.THREADS
     if race.record:
-        _record(root, facts, path.name, race, outcomes, pairs, console)
+        facts["machine"]["load_after"] = machine.load()
+        kept = {name: facts[name] for name in ("machine", "versions", "commit", "changed")}
+        _record(root, files.new("speedrun", **kept), race, times, max(one["loss"] for one in outcomes), console)
     return conclude(path.name, source, outcomes, race, facts["machine"], root, console)
 
 
@@ -125,8 +129,8 @@ def conclude(
     return 0
 
 
-def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], Outcome]:
-    """Run the submission and another program pair by pair, say the ratio; what came of each seed, and of the pairs."""
+def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], list[Times]]:
+    """Run the submission and another program pair by pair, say the ratio; what came of each seed, and both' times."""
     job = json.dumps({"file": str(path.resolve()), "target": race.target, "device": race.device})
     ours = Program(path.name, [sys.executable, "-m", "dojo.bench.referee", job], Path(__file__).parents[2])
 
@@ -137,27 +141,17 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], O
 
     found = run_pairs(ours, Program(OTHER, race.against, Path.cwd()), race.pairs, on_line)
     console.print(say_pairs(found, path.name, OTHER), soft_wrap=True)
-    return ours.said, found
+    return ours.said, [Times(path.name, found["ours"]), Times(OTHER, found["theirs"])]
 
 
-def _record(
-    root: Path, facts: Outcome, name: str, race: Race, outcomes: list[Outcome], pairs: Outcome, console: Console
-) -> None:
-    """Keep a results file: a row for the submission, and one for the other program where it was run."""
-    seconds = [one["seconds"] for one in outcomes]
-    found = {name: seconds} | ({OTHER: pairs["theirs"]} if pairs else {})
-    rows = []
-    for racer, times in found.items():
-        low, middle, high = quartiles(times)
-        row = {"name": racer, "race": f"to {race.target:g}", "seconds": middle, "low": low, "high": high}
-        low, ratio, high = quartiles([mine / other for mine, other in zip(times, seconds)])
-        rows.append(row | {"rounds": len(times), "ratio": ratio, "ratio_low": low, "ratio_high": high})
-    rows[0]["figures"] = {"loss": max(one["loss"] for one in outcomes)}
-    facts.pop("devices")
-    sizes = {"target": race.target}
-    found = results.new("speedrun", **facts) | {"rows": rows, "sizes": sizes}
+def _record(root: Path, results: Outcome, race: Race, found: list[Times], loss: float, console: Console) -> None:
+    """Keep a results file: a row for the submission, with its worst loss, and one for what it was raced against."""
+    rows = timed_rows(found, found[0].name, {"race": f"to {race.target:g}"})
+    rows[0]["figures"] = {"loss": loss}
+    results |= {"rows": rows, "sizes": {"target": race.target}}
+    path = files.place(root, f"speedrun-{race.target:g}", results)
     try:
-        path = results.keep(root, f"speedrun-{race.target:g}", found)
+        files.write(path, results)
     except OSError as error:
         warn(f"The results could not be written: {error}.")
     else:

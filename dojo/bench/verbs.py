@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -75,21 +76,21 @@ def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bo
         warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
         return contest.devices
     name = job.get("slug", "attention")
-    _keep(results, school, name, record)
+    here = school.root / "runs" / "bench" / f"{name}-{device.replace(':', '')}.json"
+    for path in [here, *([files.place(school.root, name, results)] if record else [])]:
+        _keep(path, results, school)
     if job["plan"] == "attention":
         _draw(school)
     return contest.devices
 
 
-def _keep(results: files.Results, school: School, name: str, record: bool) -> None:
-    path = school.root / "runs" / "bench" / f"{name}-{results['machine']['device'].replace(':', '')}.json"
+def _keep(path: Path, results: files.Results, school: School) -> None:
     try:
         files.write(path, results)
-        paths = [path, *([files.keep(school.root, name, results)] if record else [])]
     except OSError as error:
         warn(f"The results could not be written: {error}.")
     else:
-        console.print("Results: " + ", ".join(map(school.near, paths)), soft_wrap=True)
+        console.print(f"Results: {school.near(path)}")
 
 
 def _draw(school: School) -> None:

@@ -13,6 +13,7 @@ from .trees import ROOT
 
 NAMED_ALONE = 0.95  # of the mistakes caught
 PAIRS_NAMED = 0.90  # of pairs of mistakes, at least one of the two
+OWN_NAMED = 0.90  # of mistakes in a text that is not the bank's
 proved: Counter[str] = Counter()
 
 
@@ -29,6 +30,9 @@ def short() -> list[str]:
         found.append(f"fewer than {NAMED_ALONE:.0%} of the mistakes are named alone")
     if proved["pairs named"] < PAIRS_NAMED * pairs:
         found.append(f"fewer than {PAIRS_NAMED:.0%} of the pairs are named")
+    own = proved["named in a text of their own"]
+    if own < OWN_NAMED * (own + proved["not named in a text of their own"]):
+        found.append(f"fewer than {OWN_NAMED:.0%} of the mistakes are named in a text of their own")
     return found
 
 

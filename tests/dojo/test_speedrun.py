@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
-from dojo.bench import ablation, leaderboard, rules, speedrun
+from dojo.bench import ablation, leaderboard, results, rules, speedrun
 from dojo.bench.nursery import Nursery
 from dojo.bench.referee import Text, judge
 from dojo.bench.rules import RuleBroken
@@ -178,6 +178,33 @@ def test_a_right_submission_enters_the_leaderboard(nursery, tmp_path):
     assert "mine.py" in said.getvalue() and f"{leaderboard.middle(entry):.2f}" in said.getvalue()
 
 
+def test_a_race_is_recorded_with_the_times_that_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(Text, "shakespeare", classmethod(lambda cls: TEXT))
+    path = tmp_path / "mine.py"
+    path.write_text(GOOD)
+    console = Console(file=io.StringIO(), width=200)
+
+    def recorded(**asked):
+        assert speedrun.run(path, tmp_path, console, speedrun.Race(TARGET, record=True, **asked)) == 0
+        (kept,) = (tmp_path / "data" / "benchmarks").glob("speedrun-1-cpu-*.json")
+        return results.read(kept)
+
+    found = recorded(seeds=1)
+    (row,) = found["rows"]
+    assert (found["kind"], row["name"], row["rounds"], row["ratio"]) == ("speedrun", "mine.py", 1, 1.0)
+    assert row["figures"]["loss"] <= TARGET and found["machine"]["load_after"] is not None
+
+    def pairs(ours, theirs, count, on_line):  # on the clock, for the other does not say how long it took
+        ours.said = [{**outcome, "seconds": 0.1}] * count
+        return {"ours": [2.0] * count, "theirs": [6.0] * count, "ratio": 1 / 3, "ratio_low": 1 / 3, "ratio_high": 1 / 3,
+                "on_the_clock": True}  # fmt: skip
+
+    outcome = {"seed": 1, "loss": 0.5, "context_length": 64, "parameters": 9}
+    monkeypatch.setattr(speedrun, "run_pairs", pairs)
+    rows = recorded(against="true", pairs=2)["rows"]
+    assert [(row["name"], row["seconds"], row["ratio"]) for row in rows] == [("mine.py", 2, 1), ("the other", 6, 3)]
+
+
 def entry(name, *seconds, target=1.0):
     facts = {"losses": [0.5], "machine": {"cpu": "x", "cores": 2, "load": 0.1}, "date": "2026-01-01T00:00:00+00:00"}
     return {"name": name, "hash": name, "target": target, "seconds": list(seconds), **facts}
@@ -208,7 +235,12 @@ def test_bad_input_has_plain_words(tmp_path, monkeypatch):
     monkeypatch.setattr("dojo.corpus.DOWNLOADS", tmp_path)
     monkeypatch.setattr("dojo.corpus.tinyshakespeare.__defaults__", (tmp_path,))
     (tmp_path / "mine.py").write_text(GOOD)
-    for arguments, said in ((["nowhere.py"], "There is no file"), ([str(tmp_path / "mine.py")], "make data")):
+    mine = str(tmp_path / "mine.py")
+    for arguments, said in (
+        (["nowhere.py"], "There is no file"),
+        ([mine], "make data"),
+        ([mine, "--device", "tpu"], 'There is no device "tpu" here. There is: cpu'),
+    ):
         done = CliRunner().invoke(app, ["speedrun", *arguments])
         assert done.exit_code == 2 and said in " ".join(done.output.split())
     assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
