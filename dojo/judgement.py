@@ -20,6 +20,7 @@ from .limits import TimeUp, limit, out_of_memory
 from .partner import Partner
 from .progress import fingerprint
 from .show import quoted, said, sentence, show
+from .stubs import begun
 from .suite import Suite, load_suite
 from .verdict import Verdict
 from .workspace import LoadError, Subject, Workspace
@@ -152,7 +153,8 @@ class Judgement:
         assert error is not None and self.subject is not None
         if kind == "not_started":
             step = unwritten_step(error, self.subject.filename) or claim.step
-            self._stop("not_started", f"Step {step} is not started.", claim=claim, step=step, error=error)
+            state = "finished" if begun(self.kata, self.path, step) else "started"
+            self._stop("not_started", f"Step {step} is not {state}.", claim=claim, step=step, error=error)
         elif kind == "missing":
             self._stop("error", str(error), claim=claim)
         elif kind == "refused":
@@ -167,8 +169,6 @@ class Judgement:
                 texts = error.texts() if error.want is not None else ("", show(error.got))
                 self.verdict.expected, self.verdict.got = texts
                 self.verdict.example = {name: show(value) for name, value in error.given.items()}
-            elif not self.verdict.got:
-                self.verdict.got = f"raises {said(error)}"
             self.verdict.example = {name: show(value) for name, value in outcome.example.items()} | self.verdict.example
             if self.diagnoses:
                 self._diagnose(claim, outcome)

@@ -31,7 +31,8 @@ def _parts(verdict: dict[str, Any], title: str, traceback: bool) -> Iterator[Tex
     if verdict["verdict"] == "passed":
         yield _line(f"Passed, in {verdict['seconds']:.2f} s.", "bold green")
     elif verdict["verdict"] == "not_started":
-        yield _line(f"\nStep {verdict['step']} is not started.", "bold yellow")
+        yield _line(f"\n{verdict['message']}", "bold yellow")
+        yield from _place(verdict)
     else:
         yield from _trouble(verdict)
     for stand_in in verdict["stand_ins"] if verdict["claim"] or verdict["verdict"] == "passed" else []:
@@ -72,8 +73,13 @@ def _trouble(verdict: dict[str, Any]) -> Iterator[Text]:
     if verdict["diagnosis"]:
         yield from _diagnosis(verdict)
     if verdict["where"]:
-        where = verdict["where"]
-        yield _line(f"\n{where['file']}:{where['line']}", "cyan")
+        yield Text("\n")
+        yield from _place(verdict)
+
+
+def _place(verdict: dict[str, Any]) -> Iterator[Text]:
+    if where := verdict["where"]:
+        yield _line(f"{where['file']}:{where['line']}", "cyan")
         if where["code"]:
             yield _line(f"    {where['code']}")
 

@@ -27,12 +27,12 @@ KEYS = {
 def verdict_text(
     school: School, kata: Kata, verdict: dict[str, Any] | None, traceback: bool = False, advice: bool = False
 ) -> Text:
-    """A verdict as text, and where to read and write when nothing is written yet; without a verdict, the title."""
+    """A verdict as text, and where to read of what is not written yet; without a verdict, the title."""
     if verdict is None:
         return Text(f"{kata.code} · {kata.title}", "bold")
     shown = render(verdict, kata.title, traceback, advice=advice)
     if verdict["verdict"] == "not_started":
-        shown.append(f"\n\nRead:  {school.near(kata.lesson)}\nWrite: {school.near(kata.file)}")
+        shown.append(f"\n\nRead the lesson: {school.near(kata.lesson)}")
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,12 @@ def sentence(problem: str) -> str:
 
 
 def said(error: BaseException) -> str:
-    """An error in a line: its type and the first line of its message."""
+    """An error in a line: its type, the first line of its message, and what may be missing."""
     if isinstance(error, EOFError) and "reading a line" in str(error):
         return "EOFError: your code waits for input, and here is nobody to type it."
     text = str(error).strip().split("\n")[0]
+    if isinstance(error, NameError) and error.name in sys.stdlib_module_names:
+        text += f". Is `import {error.name}` missing?"
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}."
 
 

@@ -89,6 +89,12 @@ def untouched(text: str) -> bool:
     return seal is not None and seal.group(1) == _digest(text[: seal.start()].removesuffix("\n\n"))
 
 
+def begun(kata: Kata, path: Path, step: int) -> bool:
+    """Whether fewer parts of a step are still to write in a learner's file than in the stub."""
+    mark = f'NotImplementedError("step {step}")'
+    return (read(path) or "").count(mark) < stub_of(kata).count(mark)
+
+
 def outdated(kata: Kata) -> bool:
     """Whether the tree holds an untouched stub that is not the one of today's solution, or none at all."""
     text = read(kata.file)

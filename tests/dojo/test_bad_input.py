@@ -51,6 +51,13 @@ def test_a_stub_with_step_1_done_is_not_started_at_step_2(learner):
     assert [step["status"] for step in verdict["steps"]] == ["passed", "not_started", "not_reached", "not_reached"]
 
 
+def test_a_step_of_two_parts_with_one_written_is_not_finished(learner):
+    text = swapped("weights = masked_softmax", 'raise NotImplementedError("step 4")\n        weights = masked_softmax')
+    verdict = learner.saves(text)
+    assert short(verdict) == ("not_started", "Step 4 is not finished.")
+    assert where(verdict) == (line_of(text, "NotImplementedError"), 'raise NotImplementedError("step 4")')
+
+
 def test_a_wrong_step_1_is_told_before_the_step_that_is_not_started(learner):
     assert learner.saves(STEP_1.replace("diagonal=1", "diagonal=0"))["step"] == 1
 
@@ -134,6 +141,12 @@ def test_a_missing_function_is_named_and_nothing_far_off_is_suggested(learner):
 def test_none_asks_for_the_return(learner):
     text = swapped(MASK, MASK.removeprefix("return "))
     assert short(learner.saves(text)) == ("failed", "causal_mask(1) is None: is a `return` missing?")
+
+
+def test_a_name_of_python_s_library_that_is_not_imported_is_told_once(learner):
+    verdict = learner.saves(swapped("/ key.shape[-1] ** 0.5", "/ math.sqrt(key.shape[-1])"))
+    message = "Your code raises NameError: name 'math' is not defined. Is `import math` missing?"
+    assert short(verdict) == ("failed", message) and not verdict["got"]
 
 
 def test_a_wrong_type_is_named(learner):

@@ -233,7 +233,7 @@ def test_progress_that_cannot_be_written_is_said_on_the_screen(tree, open_termin
 def test_a_terminal_of_40_by_10_still_shows_the_end_and_the_keys(watching):
     terminal, _ = watching
     terminal.resize(40, 10)
-    terminal.wait("Write:", KEYS)
+    terminal.wait("Read the lesson:", KEYS)
     assert all(len(line) <= 40 for line in terminal.text.splitlines())
     terminal.resize(100, 50)
 
