@@ -178,10 +178,30 @@ MISTAKES = [
         marked by minus infinity.""",
     ),
     mistake(
-        "one border for the whole batch",
+        "the first row's border for the whole batch",
         swap(TOP_K, "return logits.masked_fill(logits < kept[0, -1], -torch.inf)"),
         caught_by="test_top_k_keeps_the_k_largest_of_each_row",
         explanation="""The k-th largest logit of the first row decides for all rows. Each row has a border of its own.""",
+    ),
+    mistake(
+        "the last row's border for the whole batch",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[-1, -1], -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The k-th largest logit of the last row decides for all rows. Each row has a border of its own.""",
+    ),
+    mistake(
+        "the lowest border for the whole batch",
+        swap(TOP_K, "return logits.masked_fill(logits < kept.min(), -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The smallest of all that was kept decides for all rows, so rows with larger logits keep too many.
+        Each row has a border of its own.""",
+    ),
+    mistake(
+        "the highest border for the whole batch",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1].max(), -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The highest of the rows' borders decides for all rows, so rows with smaller logits keep too few, or
+        nothing. Each row has a border of its own.""",
     ),
     mistake(
         "the borders lie across the rows",
