@@ -44,7 +44,7 @@ class Model(torch.nn.Module):
         self.table = torch.nn.Embedding(vocab_size, 5)
         self.dropout = torch.nn.Dropout(0.5)
         self.layer = torch.nn.Linear(5, vocab_size)
-        self.raises_at, self.modes, self.graphs = raises_at, [], []
+        self.raises_at, self.modes, self.graphs = raises_at, Notes(), Notes()
 
     def forward(self, ids):
         if len(self.modes) == self.raises_at:
@@ -53,6 +53,13 @@ class Model(torch.nn.Module):
         self.modes.append(self.training)
         self.graphs.append(logits.requires_grad)
         return logits
+
+
+class Notes(list):
+    """What a model notes down; a copy of the model writes into the same."""
+
+    def __deepcopy__(self, memo):
+        return self
 
 
 class ModelError(Exception):
@@ -110,7 +117,7 @@ def test_huge_logits_give_finite_results(kata, size, scale):
 @claim(step=1, size=sizes(SIZES), level=[2000.0, -2000.0], double=True)
 def test_rows_far_apart_do_not_disturb_each_other(kata, size, level):
     """Tokens whose logits lie thousands apart are each right by themselves."""
-    logits = size.normal("B T V", scale=2)
+    logits = (8 * size.normal("B T V", scale=2)).round() / 8  # so that float32 holds them exactly, thousands apart too
     logits = logits + level * torch.arange(size.B * size.T, dtype=logits.dtype).reshape(size.B, size.T, 1)
     check.equal(kata.log_softmax(logits), log_softmax(logits), "log_softmax(logits)", logits=logits)
 

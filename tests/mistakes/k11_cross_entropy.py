@@ -72,11 +72,28 @@ MISTAKES = [
         exponentials round to 0.""",
     ),
     one(
-        "the mean is taken off, not the maximum",
+        "less than the maximum is taken off",
         SHIFTED,
         "shifted = logits - logits.mean(dim=-1, keepdim=True)",
         "huge_logits_give_finite_results",
-        """The logits are shifted by their mean. Those above it may still be far too large for `exp`.""",
+        """The logits are shifted by less than the largest of them, their mean or their minimum. Those above it may still be
+        far too large for `exp`.""",
+    ),
+    one(
+        "the largest size is taken off",
+        SHIFTED,
+        "shifted = logits - logits.abs().amax(dim=-1, keepdim=True)",
+        "huge_logits_give_finite_results",
+        """The logits are shifted by the largest absolute value. Where that belongs to a negative logit, all exponentials may
+        round to 0, and the logarithm of their sum is -inf.""",
+    ),
+    one(
+        "exp overflows before it is divided",
+        DIFFERENCE,
+        "return (logits.exp() / logits.exp().sum(dim=-1, keepdim=True)).log()",
+        "huge_logits_give_finite_results",
+        """The exponentials of the logits as they are go into a fraction. From 89 on a float32 has no place for them, and
+        infinity divided by infinity is NaN.""",
     ),
     one(
         "no logarithm",
@@ -121,6 +138,13 @@ MISTAKES = [
         "return torch.softmax(logits, dim=-1).log2()",
         LOG,
         """The logarithm is the one to base 2. That counts in bits; here everything is in nats, to base e.""",
+    ),
+    one(
+        "base 10 (log_softmax)",
+        DIFFERENCE,
+        "return torch.softmax(logits, dim=-1).log10()",
+        LOG,
+        """The logarithm is the one to base 10. Here everything is in nats, to base e, which is `log`.""",
     ),
     mistake(
         "over the first dimension",
@@ -171,6 +195,41 @@ MISTAKES = [
         loss cannot come near 0 any more.""",
     ),
     one(
+        "the logarithm is taken of probabilities again",
+        MEAN,
+        "return -picked.exp().log().mean()",
+        "huge_logits_give_a_finite_loss",
+        """The loss goes by way of the probability of the target and takes its logarithm. A probability too small for a float
+        is 0, and the loss infinite, though the logarithm had been there.""",
+    ),
+    *[
+        one(
+            f"{small} saves the logarithm in the loss",
+            MEAN,
+            f"return -(picked.exp() + {small}).log().mean()",
+            "huge_logits_give_a_finite_loss",
+            """A small number is added to the probability of the target before its logarithm. The loss is finite and wrong: no
+            target can be less likely than that number.""",
+        )
+        for small in ("1e-8", "1e-9", "1e-10", "1e-12")
+    ],
+    one(
+        "the logits themselves are picked",
+        LOG_PROBS,
+        "log_probs = logits",
+        LOSS,
+        """The logit of the target is taken for the logarithm of its probability. It is one only when the logarithm of the sum
+        over the vocabulary has been taken off.""",
+    ),
+    one(
+        "the tokens of a text compete",
+        LOG_PROBS,
+        "log_probs = log_softmax(logits.transpose(-1, -2)).transpose(-1, -2)",
+        LOSS,
+        """The probabilities sum to 1 over the positions. At each position it is the tokens of the vocabulary that compete,
+        along the last dimension.""",
+    ),
+    one(
         "a sum instead of a mean",
         MEAN,
         "return -picked.sum()",
@@ -186,6 +245,14 @@ MISTAKES = [
         """The sum is divided by the number of sequences. Each sequence has T tokens, and every one of them counts.""",
     ),
     one(
+        "a mean over the tokens of a text only",
+        MEAN,
+        "return -picked.sum() / targets.shape[-1]",
+        "every_token_counts_the_same",
+        """The sum of all losses is divided by T, not by B · T. The loss then grows with the number of texts in the
+        batch.""",
+    ),
+    one(
         "a mean over the vocabulary too",
         MEAN,
         "return -picked.sum() / log_probs.numel()",
@@ -199,6 +266,13 @@ MISTAKES = [
         "return -picked.squeeze(-1)",
         LOSS,
         """Each token's loss comes back by itself. Training needs one number: their mean.""",
+    ),
+    one(
+        "the loss keeps a dimension",
+        MEAN,
+        "return -picked.flatten(0, -2).mean(dim=0)",
+        LOSS,
+        """The loss comes as a tensor of one dimension with one number in it, (1,). One number has no dimension.""",
     ),
     one(
         "the minus is missing",
@@ -222,6 +296,31 @@ MISTAKES = [
         "return (1 - picked.exp()).mean()",
         LOSS,
         """The loss is what the probabilities lack to 1. Such a loss hardly minds a target that was thought impossible.""",
+    ),
+    one(
+        "minus the probability",
+        MEAN,
+        "return -picked.exp().mean()",
+        LOSS,
+        """The loss is the probability of the target with a minus. Its logarithm is missing, so that being sure and wrong costs
+        hardly more than being in doubt.""",
+    ),
+    one(
+        "the other tokens are charged as well",
+        MEAN,
+        "rest = log_probs.exp().scatter(-1, targets.unsqueeze(-1), 0.0)\n"
+        "    return -(picked + (1 - rest).log().sum(dim=-1, keepdim=True)).mean()",
+        LOSS,
+        """Besides the target every other token adds −ln(1 − p), as in binary cross-entropy. Here one token is right, and its
+        probability says all.""",
+    ),
+    one(
+        "the target is smoothed",
+        MEAN,
+        "return -(0.9 * picked.mean() + 0.1 * log_probs.mean())",
+        LOSS,
+        """A tenth of the target is spread over the whole vocabulary. That is a way to train; the loss asked for is that of
+        the target alone.""",
     ),
     one(
         "base 2 (cross_entropy)",
@@ -451,6 +550,31 @@ MISTAKES = [
         that count.""",
     ),
     one(
+        "batches are weighted by their length",
+        ADD + "\n" + COUNT,
+        "total += cross_entropy(model(x), y).item() * y.shape[1]\n                tokens += y.shape[1]",
+        CORPUS,
+        """Each batch counts as often as its sequences are long. It may hold several of them; it is tokens that count.""",
+    ),
+    one(
+        "a mean with what came before",
+        ADD + "\n" + COUNT,
+        "loss = cross_entropy(model(x), y).item()\n"
+        "                total = (total + loss) / 2 if tokens else loss\n"
+        "                tokens = 1",
+        CORPUS,
+        """Each batch is averaged with the mean so far, half and half. The last batch then counts as much as all before it
+        together.""",
+    ),
+    one(
+        "the perplexity of the corpus is returned",
+        RESULT,
+        "return math.exp(total / tokens)",
+        CORPUS,
+        """The mean loss is raised to a perplexity. The loss itself is asked for; whoever wants the other calls `perplexity`
+        on it.""",
+    ),
+    one(
         "the sum over all tokens",
         RESULT,
         "return total",
@@ -574,6 +698,14 @@ MISTAKES = [
         "if torch.set_grad_enabled(False):",
         "no_gradient_is_computed",
         """Gradients are turned off for good. Whoever trains on afterwards finds nothing to train with.""",
+    ),
+    mistake(
+        "an error leaves gradients off",
+        swap(NO_GRAD, "if torch.set_grad_enabled(False):"),
+        swap("    finally:\n", "        torch.set_grad_enabled(True)\n    finally:\n"),
+        caught_by="test_mode_is_as_before_when_the_model_raises",
+        explanation="""Gradients are turned off and, after the loop, on again; an error in the model jumps over that line.
+        `with torch.no_grad()` ends in any case.""",
     ),
     one(
         "the parameters stay frozen",

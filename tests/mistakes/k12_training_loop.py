@@ -102,11 +102,42 @@ MISTAKES = [
         learning rate says.""",
     ),
     mistake(
+        "two steps",
+        swap(STEP, STEP + STEP),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The optimizer steps twice along one gradient. The second step follows a slope that the
+        first has already left.""",
+    ),
+    mistake(
+        "divided by the batch size once more",
+        swap(BACKWARD, "    (loss / len(x)).backward()\n"),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The loss is divided by the number of texts before the gradient is taken. It is a mean
+        already, so that the step gets shorter the larger the batch is.""",
+    ),
+    mistake(
         "the loss is a sum over the tokens",
         swap(LOSS, "loss = cross_entropy(model(x), y) * y.numel()"),
         caught_by="test_step_returns_the_loss_before_the_update",
         explanation="""The losses of all tokens are added up. Loss and step then grow with the size of the batch; their
         mean does not.""",
+    ),
+    mistake(
+        "softmax before the loss",
+        swap(LOSS, "loss = cross_entropy(model(x).softmax(dim=-1), y)"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The logits are made into probabilities before they go into the loss, which does that itself. A
+        second softmax leaves hardly any difference between tokens.""",
+    ),
+    mistake(
+        "reshaped where a transpose is meant",
+        swap(
+            LOSS,
+            "logits = model(x)\n    loss = cross_entropy(logits.reshape(len(x), -1, x.shape[1]).transpose(1, 2), y)",
+        ),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The logits are reshaped to (B, V, T), the form that torch's loss wants. A reshape only counts through the
+        numbers anew, and so mixes tokens and positions; `transpose` is what exchanges the two.""",
     ),
     mistake(
         "only the last position learns",
@@ -144,6 +175,13 @@ MISTAKES = [
         plain number, to print, to average and to write to a file.""",
     ),
     mistake(
+        "the loss is returned times the batch size",
+        swap(RETURN, "return loss.item() * len(x)"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""What is returned is the mean loss times the number of texts, as where a whole epoch is
+        added up. Asked for is the mean of this batch.""",
+    ),
+    mistake(
         "the loss after the update is returned",
         swap(RETURN, "return cross_entropy(model(x), y).item()"),
         caught_by="test_step_returns_the_loss_before_the_update",
@@ -164,6 +202,59 @@ MISTAKES = [
         caught_by="test_a_long_gradient_is_cut_to_the_norm",
         explanation="""Every tensor of weights is cut to the norm on its own. The whole is then longer than asked for,
         and points another way.""",
+    ),
+    mistake(
+        "only the first parameter group is clipped",
+        swap(CLIP, CLIP.replace("model.parameters()", 'optimizer.param_groups[0]["params"]')),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The gradients of the optimizer's first group are cut, and those of the others stay as they
+        are. The norm is that of all parameters together.""",
+    ),
+    mistake(
+        "the norms of the parameters are added up",
+        swap(
+            CLIP,
+            "norm = sum(weights.grad.norm() for weights in model.parameters())\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= min(1, max_grad_norm / norm)",
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The norm of each tensor is taken and the norms are added. The norm of the whole gradient is the root of the
+        sum of their squares, which is less.""",
+    ),
+    mistake(
+        "the ratio of the norms is upside down",
+        swap(
+            CLIP,
+            "norm = torch.cat([weights.grad.flatten() for weights in model.parameters()]).norm()\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= max(1, norm / max_grad_norm)",
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""A long gradient is multiplied by its norm over max_grad_norm. That makes it longer still.""",
+    ),
+    mistake(
+        "divided by max_grad_norm",
+        swap(
+            CLIP,
+            "norm = torch.cat([weights.grad.flatten() for weights in model.parameters()]).norm()\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= 1 / max_grad_norm if norm > max_grad_norm else 1",
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""A long gradient is divided by max_grad_norm, whatever its own norm is. It has that norm afterwards only if
+        it is also divided by its own.""",
+    ),
+    mistake(
+        "cut to length 1",
+        swap(
+            CLIP,
+            "norm = torch.cat([weights.grad.flatten() for weights in model.parameters()]).norm()\n"
+            "        for weights in model.parameters():\n"
+            "            weights.grad *= 1 / norm if norm > max_grad_norm else 1",
+        ),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""A long gradient is divided by its norm and has the norm 1 afterwards. It was to have max_grad_norm.""",
     ),
     mistake(
         "each parameter group is clipped by itself",
@@ -310,6 +401,69 @@ MISTAKES = [
         caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
         explanation="""What does not fill a whole batch is left out. The windows of the last, smaller batch count like
         all others.""",
+    ),
+    mistake(
+        "a batch that is not full is never measured",
+        swap(
+            MEASURE,
+            "inputs = inputs[: len(inputs) // batch_size * batch_size]\n"
+            "    targets = targets[: len(inputs)]\n    " + MEASURE,
+        ),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""What does not fill a whole batch is left out, also where nothing is left then. Every window counts, however
+        many there are.""",
+    ),
+    mistake(
+        "the last window is dropped where it fits exactly",
+        swap(
+            WINDOWS,
+            WINDOWS + "\n"
+            "    inputs = inputs[: (len(data) - 2) // context_length]\n"
+            "    targets = targets[: len(inputs)]",
+        ),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The windows end one token early. Where the last target is the very last token, its window is left out.""",
+    ),
+    mistake(
+        "the rest of the text is measured as well",
+        swap(
+            MEASURE,
+            "rest = len(inputs) * context_length\n"
+            "    last = [(data[None, rest:-1], data[None, rest + 1 :])] if rest < len(data) - 1 else []\n"
+            "    return corpus_loss(model, [*" + BATCHES + ", *last])",
+        ),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""What is left at the end and fills no window is measured too. Only whole windows are asked for, as `windows`
+        makes them.""",
+    ),
+    mistake(
+        "the text is measured in one piece",
+        swap(MEASURE, "return corpus_loss(model, [(data[None, :-1], data[None, 1:])])"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The whole text goes into the model at once. Each window is to be measured by itself; and a model
+        has positions for a context length only.""",
+    ),
+    mistake(
+        "only the last position is measured",
+        swap(
+            MEASURE,
+            "class Last(nn.Module):\n"
+            "        def __init__(self):\n"
+            "            super().__init__()\n"
+            "            self.model = model\n\n"
+            "        def forward(self, ids):\n"
+            "            return self.model(ids)[:, -1:]\n\n"
+            "    " + MEASURE.replace("model, ", "Last(), ").replace("targets.split", "targets[:, -1:].split"),
+        ),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""Of each window only the last prediction counts. A window holds as many predictions as it has tokens.""",
+    ),
+    mistake(
+        "divided by the windows, not the tokens",
+        swap(MEASURE, MEASURE + " * context_length"),
+        caught_by="test_evaluate_is_the_mean_loss_of_all_windows",
+        explanation="""The losses of all tokens are added up and divided by the number of windows. The result grows with the context
+        length; the mean per token does not.""",
     ),
     mistake(
         "only the first batch is measured",
@@ -479,6 +633,58 @@ MISTAKES = [
         be gentle.""",
     ),
     mistake(
+        "the cosine without π",
+        swap(FALL, FALL.replace("math.pi * ", "")),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The cosine is taken of a number from 0 to 1. Half a wave goes from 0 to π, and before that the
+        cosine does not fall to −1.""",
+    ),
+    mistake(
+        "the cosine is not halved",
+        swap(FALL, FALL.replace(" / 2", "")),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""1 + cos goes from 2 to 0, so the fall begins at twice the peak. Half of it goes from 1 to 0.""",
+    ),
+    mistake(
+        "the cosine is upside down",
+        swap(FALL, FALL.replace("1 + math", "1 - math")),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""1 − cos rises from 0 to 2. The rate then climbs from the floor to the peak, after the warm-up.""",
+    ),
+    mistake(
+        "a quarter of a sine",
+        swap(FALL, "return floor + (peak - floor) * (1 - math.sin(math.pi / 2 * progress))"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The rate follows a quarter of a sine. It falls steeply at once; half a cosine begins and ends level.""",
+    ),
+    mistake(
+        "an exponential fall",
+        swap(FALL, "return floor + (peak - floor) * math.exp(-5 * progress)"),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The rate falls by the same factor in every step. It is half a cosine that is asked for, level at
+        both ends.""",
+    ),
+    mistake(
+        "the floor is taken for a part of the peak",
+        swap(FALL, FALL.replace("floor", "floor * peak").replace("peak - floor * peak", "peak - peak * floor")),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The floor is multiplied by the peak. It is a rate itself, in the same unit as the peak.""",
+    ),
+    mistake(
+        "a factor is returned, not a rate",
+        swap(RISE, "return (step + 1) / warmup"),
+        swap(FALL, FALL.replace("peak", "1")),
+        caught_by="test_the_rate_rises_in_a_straight_line",
+        explanation="""What comes back goes up to 1, to be multiplied by a rate. The rate itself is asked for, which goes up
+        to the peak.""",
+    ),
+    mistake(
+        "the rate is a tensor",
+        swap(FALL, "progress = torch.tensor(progress)\n    " + FALL.replace("math.cos", "torch.cos")),
+        caught_by="test_the_rate_falls_by_half_a_cosine",
+        explanation="""The rate comes back as a tensor. A plain number is asked for, which is what optimizers and loggers take.""",
+    ),
+    mistake(
         "the floor is added on top",
         swap(FALL, "return floor + peak / 2 * (1 + math.cos(math.pi * progress))"),
         caught_by="test_the_rate_falls_by_half_a_cosine",
@@ -582,6 +788,13 @@ MISTAKES = [
         run sees the same batches.""",
     ),
     mistake(
+        "the run is seeded where no generator is given",
+        swap(TRAIN_MODE, TRAIN_MODE + "    generator = generator or torch.Generator().manual_seed(42)\n"),
+        caught_by="test_a_second_run_draws_other_batches",
+        explanation="""Without a generator the run makes one with a fixed seed, so that every such run has the same
+        batches. None leaves the draw to chance.""",
+    ),
+    mistake(
         "every step starts the generator anew",
         swap(
             BATCH,
@@ -624,6 +837,18 @@ MISTAKES = [
         heart and sees nothing else.""",
     ),
     mistake(
+        "the windows come one after the other",
+        swap(
+            BATCH,
+            "inputs, targets = windows(data, context_length, context_length)\n"
+            "        rows = [(step * batch_size + row) % len(inputs) for row in range(batch_size)]\n"
+            "        x, y = inputs[rows], targets[rows]",
+        ),
+        caught_by="test_equal_generators_give_equal_batches",
+        explanation="""The batches go through the data in order, always with the same borders. They are to be drawn at random, as
+        `get_batch` does with the generator.""",
+    ),
+    mistake(
         "the schedule is ignored",
         swap(RATES, ""),
         caught_by="test_schedule_sets_every_groups_rate_before_each_step",
@@ -664,6 +889,26 @@ MISTAKES = [
         itself, not a factor.""",
     ),
     mistake(
+        "the rate is multiplied by the optimizer's own",
+        swap(TRAIN_MODE, TRAIN_MODE + "    own = [group['lr'] for group in optimizer.param_groups]\n"),
+        swap(
+            RATES,
+            RATES.replace(
+                "for group in optimizer.param_groups", "for rate, group in zip(own, optimizer.param_groups)"
+            ).replace("= schedule", "= rate * schedule"),
+        ),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""Each rate is schedule(step) times the one that the optimizer came with. The schedule says the rate
+        itself, not a factor.""",
+    ),
+    mistake(
+        "the first step keeps the optimizer's rate",
+        swap(RATES, RATES.replace("is not None", "is not None and step > 0")),
+        caught_by="test_schedule_sets_every_groups_rate_before_each_step",
+        explanation="""The schedule is asked from the second step on. The first one, which a warm-up makes small, is taken at the
+        rate that the optimizer came with.""",
+    ),
+    mistake(
         "on_step is never called",
         swap(TOLD, ""),
         caught_by="test_on_step_is_told_of_every_step",
@@ -674,6 +919,24 @@ MISTAKES = [
         swap(TOLD, TOLD.replace("(step, loss)", "(step + 1, loss)")),
         caught_by="test_on_step_is_told_of_every_step",
         explanation="""The first step is reported as step 1. Steps are counted from 0, as the schedule does.""",
+    ),
+    mistake(
+        "on_step gets loss and step in the wrong order",
+        swap(TOLD, TOLD.replace("step, loss", "loss, step")),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""The loss comes first and the number of the step second. It is the other way round.""",
+    ),
+    mistake(
+        "on_step is called for the last step only",
+        swap(TOLD, TOLD.replace("is not None", "is not None and step == steps - 1")),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""Only the last step is reported. Every one is to be.""",
+    ),
+    mistake(
+        "on_step is called every tenth step",
+        swap(TOLD, TOLD.replace("is not None", "is not None and step % 10 == 0")),
+        caught_by="test_on_step_is_told_of_every_step",
+        explanation="""One step in ten is reported. Every one is to be: whoever listens chooses what to print.""",
     ),
     mistake(
         "on_step is called when all is over",
@@ -724,6 +987,27 @@ MISTAKES = [
         caught_by="test_train_returns_a_loss_for_each_step",
         explanation="""The losses of all steps are averaged into one number. Nobody can see from it whether the loss
         fell.""",
+    ),
+    mistake(
+        "the losses are a tensor",
+        swap("    return losses\n", "    return torch.tensor(losses)\n"),
+        caught_by="test_train_returns_a_loss_for_each_step",
+        explanation="""The losses come back as a tensor. A list with one float for each step is asked for.""",
+    ),
+    mistake(
+        "the losses are averaged on the way",
+        swap("    return losses\n", "    return [sum(losses[: n + 1]) / (n + 1) for n in range(len(losses))]\n"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Each entry is the mean of all losses so far. It lags behind; asked for is the loss of each step itself.""",
+    ),
+    mistake(
+        "the batch is measured again after the step",
+        swap(
+            ONE_STEP, ONE_STEP + "\n        with torch.no_grad():\n            loss = cross_entropy(model(x), y).item()"
+        ),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""After each step its batch goes through the model once more, and that loss is noted. The loss before the step is
+        asked for, which train_step returns, and the second pass costs time.""",
     ),
     mistake(
         "losses are summed up on the way",

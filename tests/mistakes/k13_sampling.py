@@ -65,6 +65,18 @@ MISTAKES = [
         explanation="""The result is a column, (B, 1). One id for each row is (B,).""",
     ),
     mistake(
+        "greedy draws",
+        swap(GREEDY, "return torch.multinomial(softmax(logits), 1)[:, 0]"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""A token is drawn at random, by its probability. Greedy means no chance: the most likely one.""",
+    ),
+    mistake(
+        "the largest logit and its place",
+        swap(GREEDY, "return logits.max(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""`max` with a dimension gives two things, values and places, and both are returned. The token is the place.""",
+    ),
+    mistake(
         "multiplied by the temperature",
         swap(DIVIDE, "return logits * t\n"),
         caught_by="test_a_higher_temperature_is_flatter",
@@ -90,6 +102,13 @@ MISTAKES = [
         swap(DIVIDE, "return logits\n"),
         caught_by="test_a_higher_temperature_is_flatter",
         explanation="""The logits come back as they were. The temperature has no effect.""",
+    ),
+    mistake(
+        "powers of the probabilities",
+        swap(DIVIDE, "return softmax(logits) ** (1 / t)\n"),
+        caught_by="test_a_higher_temperature_is_flatter",
+        explanation="""Probabilities are raised to the power 1 / t. That is what a temperature does to them, up to a factor;
+        but what comes back are no logits any more.""",
     ),
     mistake(
         "divided by the square of the temperature",
@@ -135,6 +154,20 @@ MISTAKES = [
         explanation="""No temperature is refused. One of 0 gives infinities, and a negative one turns the order of the
         tokens round.""",
     ),
+    mistake(
+        "a temperature below 1e-5 becomes 1e-5",
+        swap(WARM, "    t = max(t, 1e-5)\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A small number takes the place of a temperature that cannot be. Below 0 it means nothing, and at 0 the
+        division is asked for that greedy is there to avoid; whoever gives one should be told.""",
+    ),
+    mistake(
+        "a temperature below 1e-8 becomes 1e-8",
+        swap(WARM, "    t = max(t, 1e-8)\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A small number takes the place of a temperature that cannot be. Below 0 it means nothing, and at 0 the
+        division is asked for that greedy is there to avoid; whoever gives one should be told.""",
+    ),
     # Step 2
     mistake(
         "one too many is kept",
@@ -149,6 +182,58 @@ MISTAKES = [
         caught_by="test_top_k_keeps_the_k_largest_of_each_row",
         explanation="""What equals the k-th largest is dropped as well, and so is the k-th itself. With k = 1 nothing is
         left.""",
+    ),
+    mistake(
+        "only the largest is kept",
+        swap(TOP_K, TOP_K.replace("kept[:, -1:]", "kept[:, :1]")),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The border is the largest of the k largest logits. It is the smallest of them.""",
+    ),
+    mistake(
+        "the border is the k-th smallest",
+        swap(KEPT, "kept = logits.kthvalue(min(k, logits.shape[-1]), dim=-1, keepdim=True).values"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""`kthvalue` counts from the smallest logit, and what is above that is kept. The k largest are counted from the
+        other end.""",
+    ),
+    mistake(
+        "what one row keeps, all rows keep",
+        swap(
+            TOP_K,
+            "places = logits.topk(min(k, logits.shape[-1])).indices\n    dropped = torch.ones_like(logits, dtype=torch.bool)\n    dropped[:, places] = False\n    return logits.masked_fill(dropped, -torch.inf)",
+        ),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The places found in each row are used for every row. Each row keeps its own k.""",
+    ),
+    mistake(
+        "what survives becomes 0",
+        swap(
+            TOP_K,
+            "places = logits.topk(min(k, logits.shape[-1])).indices\n    return torch.full_like(logits, -torch.inf).scatter(-1, places, 0.0)",
+        ),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The k largest are marked, and their own values are lost. All of them are then equally likely.""",
+    ),
+    mistake(
+        "what survives becomes 1",
+        swap(
+            TOP_K,
+            "places = logits.topk(min(k, logits.shape[-1])).indices\n    return torch.full_like(logits, -torch.inf).scatter(-1, places, 1.0)",
+        ),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The k largest are marked, and their own values are lost. All of them are then equally likely.""",
+    ),
+    mistake(
+        "the places are returned, not the logits",
+        swap(TOP_K, "return logits.topk(min(k, logits.shape[-1])).indices"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What comes back says which tokens are the k largest. Logits are asked for, with −inf for all others.""",
+    ),
+    mistake(
+        "a k of V drops one",
+        swap(KEPT, KEPT.replace("logits.shape[-1])", "logits.shape[-1] - 1)")),
+        caught_by="test_top_k_of_all_tokens_keeps_all",
+        explanation="""k is held below the size of the vocabulary, as if it were a place in it. A k of V keeps all V.""",
     ),
     mistake(
         "the k smallest are kept",
@@ -286,6 +371,34 @@ MISTAKES = [
         token that crosses p belongs to those that are kept.""",
     ),
     mistake(
+        "the likeliest token is dropped where it reaches p alone",
+        swap(BEFORE, "before = torch.cat([probabilities[:, :1], probabilities.cumsum(dim=-1)[:, :-1]], dim=-1)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The marks are moved on by one token, and the first keeps its old mark. Where the likeliest token reaches p by
+        itself, nothing is left.""",
+    ),
+    mistake(
+        "all rows keep equally many",
+        swap(DROPPED, DROPPED + "\n    dropped = dropped.all(dim=0).expand_as(dropped)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""How many tokens are kept is counted once, in one row, and used for all rows. Each row
+        has its own.""",
+    ),
+    mistake(
+        "top-p returns probabilities",
+        swap(TOP_P, "kept = softmax(" + TOP_P.removeprefix("return ") + ")\n    return kept"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The survivors' probabilities are returned. A filter returns logits, with −inf where it dropped, so that another
+        one may follow.""",
+    ),
+    mistake(
+        "the survivors become logarithms of probabilities",
+        swap(TOP_P, "return softmax(" + TOP_P.removeprefix("return ") + ").log()"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The probabilities are shared out anew, and their logarithms returned. That draws the same tokens; but a
+        filter leaves the logits that it keeps as they are.""",
+    ),
+    mistake(
         "one more than needed is kept",
         swap(BEFORE, "before = probabilities.cumsum(dim=-1) - probabilities - probabilities.roll(1, dims=-1)"),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
@@ -388,6 +501,31 @@ MISTAKES = [
         where the sum is compared, in floating point it can reach 1 before the last token.""",
     ),
     mistake(
+        "at p = 1 rounding decides",
+        swap(PROBABILITIES, "probabilities = torch.softmax(ordered, dim=-1)"),
+        swap(ALL, "    pass"),
+        swap(
+            BEFORE,
+            "before = torch.cat([torch.zeros_like(probabilities[:, :1]), probabilities.cumsum(dim=-1)[:, :-1]], dim=-1)",
+        ),
+        swap(DROPPED, "dropped = before > p"),
+        caught_by="test_top_p_of_one_keeps_all",
+        explanation="""The sum before a token is compared with p, also where p is 1. Rounding may bring that sum above 1, and
+        the last tokens are dropped.""",
+    ),
+    mistake(
+        "at p = 1 a full sum ends it",
+        swap(PROBABILITIES, "probabilities = torch.softmax(ordered, dim=-1)"),
+        swap(ALL, "    pass"),
+        swap(
+            BEFORE,
+            "before = torch.cat([torch.zeros_like(probabilities[:, :1]), probabilities.cumsum(dim=-1)[:, :-1]], dim=-1)",
+        ),
+        caught_by="test_top_p_of_one_keeps_all",
+        explanation="""What is dropped comes after the sum has reached p, also where p is 1. Rounding makes the sum 1 while some
+        tokens are still to come.""",
+    ),
+    mistake(
         "a p close to 1 keeps all",
         swap(ALL, "    if p > 0.95:\n        return logits"),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
@@ -434,6 +572,12 @@ MISTAKES = [
         swap("    return ids\n", "    return ids[:, -max_new_tokens:]\n"),
         caught_by="test_the_prompt_is_kept",
         explanation="""What was drawn comes back without the prompt. The whole text was asked for.""",
+    ),
+    mistake(
+        "no text is returned",
+        swap("    return ids\n", "    return None\n"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The function ends without `return`, or returns nothing. The texts are what is asked for.""",
     ),
     mistake(
         "the cropped window is returned",
@@ -581,6 +725,20 @@ MISTAKES = [
         asks for 0 tokens should be told that this cannot be.""",
     ),
     mistake(
+        "a top_k below 1 is taken for none",
+        swap("            if top_k is not None:\n", "            if top_k is not None and top_k > 0:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""A top_k of 0 or less filters nothing. None is what says that there is no top_k; whoever asks for fewer than one
+        token should be told that this cannot be.""",
+    ),
+    mistake(
+        "a top_k of 50 unless given",
+        swap(EVAL, EVAL + "    top_k = 50 if top_k is None else top_k\n"),
+        caught_by="test_every_token_can_be_drawn",
+        explanation="""Whoever gives no top_k gets one of 50, as in some libraries. Without one nothing is filtered, however large the
+        vocabulary is.""",
+    ),
+    mistake(
         "a top_p of 0 is taken for none",
         swap("            if top_p is not None:\n", "            if top_p:\n"),
         caught_by="test_generate_refuses_bad_options",
@@ -592,6 +750,12 @@ MISTAKES = [
         swap(DRAW, "next_ids = torch.multinomial(softmax(logits)[0], 1, generator=generator).expand(len(ids))"),
         caught_by="test_new_tokens_follow_from_the_last_of_their_row",
         explanation="""One token is drawn, from the first row, and given to all. Each row draws its own.""",
+    ),
+    mistake(
+        "all rows draw from the first row's probabilities",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits)[0], len(ids), replacement=True, generator=generator)"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""Every row draws, but from the probabilities of the first. Each row has a distribution of its own.""",
     ),
     mistake(
         "the same luck for all rows",
@@ -782,11 +946,25 @@ MISTAKES = [
         can end a row.""",
     ),
     mistake(
+        "the token before is asked whether it stops",
+        swap(STOPPED, "stopped = stopped | (ids[:, -1] == stop_id)"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""The last token of the text is compared with stop_id before the new one stands there. A row then ends one
+        token late, and a prompt can end it.""",
+    ),
+    mistake(
         "a negative temperature means greedy",
         swap(WHETHER_WARM, "            if temperature > 0:\n"),
         swap(WHETHER_GREEDY, "            if temperature <= 0:\n"),
         caught_by="test_generate_refuses_bad_options",
         explanation="""Any temperature that is not above 0 takes the most likely token. Below 0 it means nothing, and whoever
         gives one should be told.""",
+    ),
+    mistake(
+        "a negative temperature means 1",
+        swap(WHETHER_WARM, "            if temperature > 0:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""A temperature below 0 is passed over, and the text drawn as at 1. It means nothing, and whoever gives one should
+        be told.""",
     ),
 ]

@@ -75,6 +75,13 @@ MISTAKES = [
         two disks a move is a copy, which takes time and can be cut off half-way.""",
     ),
     mistake(
+        "the temporary file is in the working folder",
+        swap(TEMPORARY, 'temporary = Path(path.name + ".tmp")'),
+        caught_by="test_saving_is_safe_on_a_disk_of_its_own",
+        explanation="""The temporary file stands where the program was started, not beside the checkpoint. The two may be on
+        different disks, and nothing can be renamed from one to another.""",
+    ),
+    mistake(
         "renamed after a failure too",
         swap(RENAME, "    finally:\n        os.replace(temporary, path)"),
         caught_by="test_a_failure_leaves_the_old_file",
@@ -329,6 +336,13 @@ MISTAKES = [
         would start anew.""",
     ),
     mistake(
+        "buffers are not saved",
+        swap(MODEL, '"model": dict(model.named_parameters()),\n        "optimizer"'),
+        caught_by="test_weights_and_buffers_come_back",
+        explanation="""The file holds the parameters and no buffers, such as running means. They are part of what the model computes;
+        and a model that has some finds them missing in its own checkpoint.""",
+    ),
+    mistake(
         "the snapshot is kept in memory",
         swap("import os\nfrom pathlib", "import os\n\nfrom pathlib"),
         swap(
@@ -375,6 +389,16 @@ MISTAKES = [
         and takes its first steps at the full rate.""",
     ),
     mistake(
+        "the optimizer keeps its own numbers",
+        swap(
+            LOAD_OPTIMIZER,
+            'optimizer.load_state_dict(state["optimizer"] | {"state": optimizer.state_dict()["state"]})\n',
+        ),
+        caught_by="test_training_goes_on_as_if_it_had_never_stopped",
+        explanation="""The optimizer's settings are loaded and its running means are not. It goes on with whatever it had gathered
+        before, for other weights.""",
+    ),
+    mistake(
         "the optimizer's settings are left out",
         swap(
             "        " + LOAD_OPTIMIZER,
@@ -416,6 +440,13 @@ MISTAKES = [
         explanation="""The function loads and says nothing. Without the step nobody knows where the schedule stands.""",
     ),
     mistake(
+        "more than the step is returned",
+        swap(STEP_BACK, 'return model, optimizer, state["step"]'),
+        caught_by="test_the_step_comes_back",
+        explanation="""Model and optimizer come back along with the step. Both were changed where they stand; the step alone is the
+        answer.""",
+    ),
+    mistake(
         "torch's random numbers do not come back",
         swap(LOAD_RANDOM, "pass\n"),
         caught_by="test_random_numbers_go_on_where_they_were",
@@ -445,6 +476,16 @@ MISTAKES = [
         caught_by="test_the_generator_goes_on_where_it_was",
         explanation="""The generator's seed is kept, and not how far it has got. The resumed run sees the first batches a
         second time.""",
+    ),
+    mistake(
+        "torch's own random numbers are saved for the generator",
+        swap(
+            "None if generator is None else generator.get_state(),",
+            "None if generator is None else torch.get_rng_state(),",
+        ),
+        caught_by="test_the_generator_goes_on_where_it_was",
+        explanation="""What is kept for the generator is the state of torch's global random numbers. A generator counts for itself,
+        and has its own `get_state`.""",
     ),
     mistake(
         "a generator is always needed",
