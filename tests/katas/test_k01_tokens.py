@@ -196,7 +196,13 @@ def test_encode_gives_the_id_of_every_character(kata, text, other):
     characters = sorted(set(text))
     new = "".join(characters[i % len(characters)] for i in other)
     want = [characters.index(character) for character in new]
-    same_ids(kata.CharTokenizer(text).encode(new), want, f"encode({new!r})", vocabulary=characters)
+    tokenizer = kata.CharTokenizer(text)
+    try:
+        got = tokenizer.encode(new)
+    except ValueError as error:
+        given = {"vocabulary": characters}
+        raise check.Mismatch(f"encode({new!r}) is refused", str(error), want, given, alike="refused") from error
+    same_ids(got, want, f"encode({new!r})", vocabulary=characters)
 
 
 @claim(step=2, text=written, other=st.lists(st.integers(0, 59), max_size=12))
@@ -364,6 +370,16 @@ def test_decode_gives_the_text_that_was_encoded(kata, length, seed):
         text, pattern = some_text(table, length, seed), PATTERNS["GPT-2's"]
         ids = tiktoken_of(table, pattern).encode_ordinary(text)
         check.equal(kata.BPETokenizer(table_of(table), pattern).decode(ids), text, f"decode({ids})")
+
+
+@claim(step=4)
+def test_broken_bytes_become_the_replacement_character(kata):
+    """Bytes that are no valid UTF-8, such as a character cut in two, decode to the replacement character."""
+    tokenizer = kata.BPETokenizer(table_of("banana"), PATTERNS["GPT-2's"])
+    broken = ["né€😀".encode()[:length] for length in (2, 5, 9)] + [b"\xffan", b"a\x80\x80n"]
+    got = [tokenizer.decode([BYTES[bytes([byte])] for byte in piece]) for piece in broken]
+    want = [piece.decode("utf-8", errors="replace") for piece in broken]
+    check.equal(got, want, f"decode of the bytes of each of {broken}, one id a byte,")
 
 
 @claim(step=4, table=tables, text=st.lists(st.text(max_size=9), max_size=3).map(" ".join), examples=12)

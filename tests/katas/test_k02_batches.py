@@ -211,14 +211,14 @@ def test_offsets_are_equally_likely(kata, size):
 @claim(step=3, costly=True, examples=2, context_length=contexts)
 def test_rows_are_drawn_independently(kata, context_length):
     """The rows of a batch have nothing to do with each other: any two offsets may meet, twice the same one too."""
-    data = tokens(context_length + 4)
+    data = tokens(context_length + 3)
     size, given = Sizes({"B": 2, "T": context_length}), generator(0)
     met = set()
-    for _ in range(300):
+    for _ in range(120):
         x, _ = batch_of(kata, data, size, given)
-        met.add(tuple(sorted(places(data, x[:, 0]).tolist())))
-    want = [(i, j) for i in range(4) for j in range(i, 4)]
-    check.equal(sorted(met), want, "the list of offsets that meet in 300 batches of two windows")
+        met.add(tuple(places(data, x[:, 0]).tolist()))
+    want = [(i, j) for i in range(3) for j in range(3)]
+    check.equal(sorted(met), want, "the list of offsets that meet in 120 batches of two windows")
 
 
 @claim(step=3, seed=seeds)

@@ -349,6 +349,7 @@ def test_v2_computes_what_v1_computes(kata, reference, size):
 def test_v2_owns_its_weights(kata, size):
     """The new module has weights of its own: changing those of V1 does not change them."""
     v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
+    randomise(v1, size)
     v2 = converted(kata, v1)
     before = weights_of(v2)
     with torch.no_grad():

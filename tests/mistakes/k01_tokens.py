@@ -53,11 +53,33 @@ MISTAKES = [
         the smallest character at 0.""",
     ),
     mistake(
+        "capitals stand beside their small letters",
+        swap(CHARACTERS, "characters = sorted(sorted(set(text)), key=str.lower)"),
+        caught_by="test_characters_are_numbered_in_sorted_order",
+        explanation="""The characters are sorted as if all of them were small letters. In sorted order every capital
+        comes before every small letter of ASCII.""",
+    ),
+    mistake(
         "each character of the text is numbered",
         swap(CHARACTERS, "characters = sorted(text)"),
         caught_by="test_ids_are_exactly_0_to_vocab_size",
         explanation="""A character that occurs five times gets five ids, and `vocab_size` is the length of the text. A
         vocabulary holds each character once.""",
+    ),
+    mistake(
+        "words instead of characters",
+        swap(CHARACTERS, "characters = sorted(set(text.split()))"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""The text is cut at white space, and whole words are numbered. Here a token is one character, and
+        white space is made of characters too.""",
+    ),
+    mistake(
+        "code points are taken for ids",
+        swap(STOI, "self.stoi = {character: ord(character) for character in characters}"),
+        swap(ITOS, "self.itos = {ord(character): character for character in characters}"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""The id of a character is its number in Unicode. Those numbers have gaps and run into the
+        thousands, where ids count the characters of the vocabulary.""",
     ),
     mistake(
         "upper case is lost",
@@ -170,6 +192,21 @@ MISTAKES = [
         text holds a letter that nobody wrote.""",
     ),
     mistake(
+        "strange characters become None",
+        swap(REFUSE, "continue"),
+        swap(ENCODE, "return [self.stoi.get(character) for character in text]"),
+        caught_by="test_a_strange_character_is_refused_wherever_it_stands",
+        explanation="""A character outside the vocabulary comes back as None among the ids. That None is found much
+        later, far from the text that it came from.""",
+    ),
+    mistake(
+        "id 0 counts as missing",
+        swap("if character not in self.stoi:", "if not self.stoi.get(character):"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The first character of the vocabulary is refused, as if it were not in it. Its id is 0, and
+        Python takes 0 for false.""",
+    ),
+    mistake(
         "a KeyError instead of an explanation",
         swap(REFUSE, "break"),
         caught_by="test_a_strange_character_is_refused_wherever_it_stands",
@@ -252,6 +289,35 @@ MISTAKES = [
         order; the rank is the number beside the token.""",
     ),
     mistake(
+        "one pass through the table as it stands",
+        swap(
+            PARTS,
+            PARTS
+            + """
+    for token in ranks:
+        i = 0
+        while i < len(parts) - 1:
+            if parts[i] + parts[i + 1] == token:
+                parts[i : i + 2] = [token]
+            i += 1""",
+        ),
+        swap(LOOP, "while False:"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The tokens are merged one after the other in the order in which the dictionary lists them. That
+        may be any order, and what a merge makes possible may have had its turn already.""",
+    ),
+    mistake(
+        "the longest token first",
+        swap(
+            PAIR_RANKS,
+            """pairs = [left + right for left, right in pairwise(parts)]
+        pair_ranks = [ranks[pair] / 1e9 - len(pair) if pair in ranks else math.inf for pair in pairs]""",
+        ),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Of all neighbours that make a token, those that make the longest one merge first. Their order is
+        that of the ranks, however long the tokens are.""",
+    ),
+    mistake(
         "the rightmost of equal pairs first",
         swap(PLACE, "i = len(pair_ranks) - 1 - pair_ranks[::-1].index(best)"),
         caught_by="test_neighbours_merge_by_rank",
@@ -269,6 +335,29 @@ MISTAKES = [
         caught_by="test_neighbours_merge_by_rank",
         explanation="""Each token is made once and never again. A pair that stands in the piece a second time has to be
         merged there too.""",
+    ),
+    mistake(
+        "the right neighbour stays",
+        swap(MERGE, "parts[i : i + 1] = [parts[i] + parts[i + 1]]"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The merged token takes the place of the left neighbour only, and the right one stays behind it.
+        Its bytes then stand in the result twice.""",
+    ),
+    mistake(
+        "the last part is lost in a merge",
+        swap(
+            PLACE + "\n        " + MERGE,
+            """pairs, merged, i = list(pairwise(parts)), [], 0
+        pair = pairs[pair_ranks.index(best)]
+        while i < len(pairs):
+            found = pairs[i] == pair
+            merged.append(parts[i] + parts[i + 1] if found else parts[i])
+            i += 2 if found else 1
+        parts = merged""",
+        ),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""Each merge goes through the pairs, and there is one pair less than there are parts. The last part
+        is dropped unless it was merged itself.""",
     ),
     mistake(
         "stops one merge early",
@@ -423,6 +512,36 @@ MISTAKES = [
         the pattern matches.""",
     ),
     mistake(
+        "the pattern cuts the pieces out",
+        swap(PIECES, "for piece in self.pattern.split(text):"),
+        swap(COLLECT, 'ids += bpe_merge(piece.encode("utf-8"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text is split at the pattern, so that what the pattern matches is thrown away. The matches
+        are the pieces themselves.""",
+    ),
+    mistake(
+        "only the first piece is found",
+        swap(PIECES, "for match in list(self.pattern.finditer(text))[:1]:"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pattern is matched once, at the beginning of the text. The text goes on after the first
+        piece.""",
+    ),
+    mistake(
+        "the text is cut at spaces",
+        swap(PIECES, 'for piece in text.split(" "):'),
+        swap(COLLECT, 'ids += bpe_merge(piece.encode("utf-8"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pieces are what stands between spaces, and the spaces have no ids. What a piece is says the
+        pattern, and every character of the text belongs to one.""",
+    ),
+    mistake(
+        "upper case is lost on the way to bytes",
+        swap(PIECES, "for match in self.pattern.finditer(text.lower()):"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text is made lower case before it is cut into pieces. Capitals have bytes of their own, and
+        do not come back.""",
+    ),
+    mistake(
         "white space is dropped",
         swap(PIECES, r'for match in regex.finditer(r"\S+", text):'),
         caught_by="test_any_unicode_text_comes_back",
@@ -487,10 +606,31 @@ MISTAKES = [
         back.""",
     ),
     mistake(
+        "white space at the ends is lost (decode)",
+        swap(TEXT, TEXT + ".strip()"),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""White space at the beginning and the end of the text is cut off at last. It was encoded, and
+        belongs to the text like any letter.""",
+    ),
+    mistake(
         "bytes are read as latin-1",
         swap(TEXT, 'return joined.decode("latin-1")'),
         caught_by="test_decode_gives_the_text_that_was_encoded",
         explanation="""Every byte becomes a character of its own. The bytes are UTF-8, where one character may have
         several.""",
+    ),
+    mistake(
+        "broken bytes are left out",
+        swap(TEXT, TEXT.replace("replace", "ignore")),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 vanish without a trace. Where a character was cut in two, the text
+        has to show that something stood there.""",
+    ),
+    mistake(
+        "broken bytes are an error",
+        swap(TEXT, 'return joined.decode("utf-8")'),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 stop the decoding with an error. A model may stop in the middle of
+        a character, and its text has to be readable all the same.""",
     ),
 ]

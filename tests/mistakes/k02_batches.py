@@ -6,8 +6,12 @@ BORDER = "border = int(len(data) * train_fraction)"
 PARTS = "return data[:border], data[border:]"
 SHORT = 'raise ValueError(f"{len(data)} tokens cannot fill a context of {context_length} and its last target")'
 WALK = "offsets = torch.arange(0, len(data) - context_length, stride)  # (W,)"
-DRAW = "offsets = torch.randint(len(data) - context_length, (batch_size,), generator=generator)  # (B,)"
 PICK = "\n    return data[places], data[places + 1]"
+WALKED = "\n    places = offsets[:, None] + torch.arange(context_length)  # (W, T)" + PICK
+LOOPED = """inputs = [data[i : i + context_length] for i in range(0, STOP, stride)]
+    targets = [data[i + 1 : i + context_length + 1] for i in range(0, STOP, stride)]
+    return torch.stack(inputs), torch.stack(targets)"""
+DRAW = "offsets = torch.randint(len(data) - context_length, (batch_size,), generator=generator)  # (B,)"
 GUARD = "if len(data) <= context_length:\n        "
 
 
@@ -114,6 +118,13 @@ MISTAKES = [
         part and begins the other.""",
     ),
     split_mistake(
+        "the validation part is counted from the end",
+        swap(PARTS, "return data[:border], data[-border:]"),
+        caught_by="validation_part_is_the_rest",
+        explanation="""The validation part is the last `border` tokens, as many as the training part has. The two
+        overlap wherever more than half is for training.""",
+    ),
+    split_mistake(
         "the last token is lost",
         swap(PARTS, "return data[:border], data[border:-1]"),
         caught_by="validation_part_is_the_rest",
@@ -153,6 +164,26 @@ MISTAKES = [
         "return data[places], data[places]",
         BOTH,
         """Inputs and targets are the same tokens. A model learns from that to copy, and its loss looks wonderful.""",
+    ),
+    *of_both(
+        "one target a window",
+        "return data[places], data[places[:, -1] + 1]",
+        BOTH,
+        """There is a target for the last token of a window only. Every token of a window is an exercise, with the token
+        after it as the answer.""",
+    ),
+    *of_both(
+        "the windows are joined to one row",
+        "return data[places].flatten(), data[places + 1].flatten()",
+        BOTH,
+        """All windows come in one long row, as `torch.cat` joins them. A batch has a row for each window.""",
+    ),
+    *of_both(
+        "the tokens come first",
+        "return data[places].T, data[places + 1].T",
+        BOTH,
+        """Each window is a column, and each row holds one place of all windows. The first dimension is that of the
+        windows, the second that of their tokens.""",
     ),
     *of_both(
         "the targets are moved the wrong way",
@@ -201,6 +232,22 @@ MISTAKES = [
         "data_for_one_window_gives_one_window",
         """The offsets end one too early. There are `len(data) - context_length` of them, and the last window ends with the
         last token of the data as its target.""",
+    ),
+    of_windows(
+        "a loop ends one window early",
+        WALK + WALKED,
+        LOOPED.replace("STOP", "len(data) - context_length - 1"),
+        "data_for_one_window_gives_one_window",
+        """The loop over the offsets ends one too early, and where there is but one window nothing is left to stack. The
+        last window ends with the last token of the data as its target.""",
+    ),
+    of_windows(
+        "a loop runs one window too far",
+        WALK + WALKED,
+        LOOPED.replace("STOP", "len(data) - context_length + 1"),
+        "data_for_one_window_gives_one_window",
+        """The last window of the loop has a target that ends before it is full, since no token follows the last one. A
+        slice past the end raises nothing, it is only shorter.""",
     ),
     of_windows(
         "a window runs off the end",
@@ -411,6 +458,22 @@ MISTAKES = [
         "rows_are_drawn_independently",
         """Where there are enough offsets, none comes twice in a batch. Each row is drawn anew, whatever the others
         are.""",
+    ),
+    of_batches(
+        "the offsets are sorted",
+        DRAW,
+        DRAW + "\n    offsets = offsets.sort().values",
+        "rows_are_drawn_independently",
+        """The windows of a batch come in the order in which they stand in the data. Where one row starts then says
+        something about the next one, and rows are drawn each by itself.""",
+    ),
+    of_batches(
+        "tokens are drawn, not windows",
+        DRAW + "\n    places = offsets[:, None] + torch.arange(context_length)  # (B, T)",
+        "places = torch.randint(len(data) - context_length, (batch_size, context_length), generator=generator)",
+        "rows_are_stretches_of_the_data",
+        """Every token of a row is drawn by itself, from anywhere in the data. A row has to be a stretch of the text, or
+        there is no context to learn from.""",
     ),
     of_batches(
         "the first windows, in order",

@@ -72,6 +72,20 @@ MISTAKES = [
         """The rows of a sequence are summed into one. Every token keeps a vector of its own.""",
     ),
     one(
+        "the tokens are averaged",
+        LOOKUP,
+        "return table[ids].mean(dim=1)",
+        "lookup_equals_one_hot_times_table",
+        """The rows of a sequence are averaged into one. Every token keeps a row of its own.""",
+    ),
+    one(
+        "id 0 is taken for padding",
+        LOOKUP,
+        "return nn.functional.embedding(ids, table, padding_idx=0)",
+        "lookup_lets_the_table_learn",
+        """The row of id 0 gets no gradient, since 0 is said to be the padding. Here it is a token like any other.""",
+    ),
+    one(
         "one-hot without the table",
         LOOKUP,
         "return nn.functional.one_hot(ids, len(table)).to(table.dtype)",
@@ -188,6 +202,14 @@ MISTAKES = [
         """Ids that are floats go through the gate and fail somewhere inside torch. The message there is not about ids.""",
     ),
     one(
+        "only float32 is refused",
+        FLOAT,
+        FLOAT.replace("ids.is_floating_point()", "ids.dtype == torch.float32"),
+        "ids_that_are_not_integers_are_refused",
+        """One kind of float is refused and the others go through the gate. Ids in double or half precision are no
+        better than those in single.""",
+    ),
+    one(
         "float ids are made integers",
         FLOAT,
         "ids = ids.long()",
@@ -215,6 +237,22 @@ MISTAKES = [
         LONG.replace("T > context_length", "T > context_length + 1"),
         "too_many_tokens_are_refused",
         """The gate opens for one token more than there are places. The last place is `context_length - 1`.""",
+    ),
+    one(
+        "an assertion for too many tokens",
+        LONG,
+        'assert T <= context_length, f"{T} tokens do not fit into a context of {context_length}"',
+        "too_many_tokens_are_refused",
+        """Too many tokens fail an assertion. Assertions are for what cannot happen, and `python -O` leaves them
+        out.""",
+    ),
+    one(
+        "sequences are counted, not tokens",
+        "T, context_length, vocab_size = ids.shape[1]",
+        "T, context_length, vocab_size = ids.shape[0]",
+        "too_many_tokens_are_refused",
+        """The number of sequences is compared with the context length. A batch may be as large as it likes; it is the
+        second dimension that needs places.""",
     ),
     one(
         "too many tokens are cut off",
@@ -439,6 +477,21 @@ MISTAKES = [
         """Token row and position row are multiplied. GPT-2 adds them, so that either can be learnt with the other at 0.""",
     ),
     one(
+        "the mean instead of the sum",
+        DROP,
+        "return self.dropout(x / 2)",
+        "token_row_plus_position_row",
+        """Token and position are averaged. Both are added as they are: how large each is, the tables learn.""",
+    ),
+    one(
+        "the sum is normalised",
+        DROP,
+        "return self.dropout(nn.functional.layer_norm(x, x.shape[-1:]))",
+        "token_row_plus_position_row",
+        """A layer norm follows the sum, as in BERT. In GPT-2 the norms stand in the blocks, and the embedding hands on
+        the sum itself.""",
+    ),
+    one(
         "the token rows are scaled",
         SUM,
         SUM.replace("self.tok_emb(ids)", "self.tok_emb(ids) * self.tok_emb.embedding_dim**0.5"),
@@ -478,6 +531,14 @@ MISTAKES = [
         """The module has a dropout layer, but forward never calls it. Training is then the same at every dropout rate.""",
     ),
     one(
+        "drops unless told otherwise",
+        "dropout: float = 0.0",
+        "dropout: float = 0.1",
+        "nothing_is_dropped_unless_asked_for",
+        """The rate is 0.1 where nobody says anything. Entries are then dropped in training that nobody asked to
+        drop.""",
+    ),
+    one(
         "what survives dropout is not scaled",
         DROP,
         "return self.dropout(x) * (1 - self.dropout.p if self.training else 1)",
@@ -499,6 +560,14 @@ MISTAKES = [
         SUM.replace("self.tok_emb(ids)", "self.dropout(self.tok_emb(ids))") + "\n        return x",
         "dropout_acts_on_the_sum",
         """Dropout is applied before the position is added. What is dropped is an entry of the sum, place and all.""",
+    ),
+    one(
+        "dropout on the positions only",
+        SUM,
+        SUM.replace("self.pos_emb(positions)", "self.dropout(self.pos_emb(positions))") + "\n        return x",
+        "dropout_acts_on_the_sum",
+        """The rows of the positions are dropped, and the tokens are added untouched. What is dropped is an entry of the
+        sum, token and all.""",
     ),
     one(
         "dropout on each of the two",

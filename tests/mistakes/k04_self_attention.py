@@ -82,6 +82,49 @@ MISTAKES = [
         last one if nothing is said.""",
     ),
     mistake(
+        "the sum loses its axis",
+        swap(SHARE, "return exponentials / exponentials.sum(dim=dim)"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""Summing takes the dimension away, and broadcasting then puts the sums where they do not belong.
+        Each row meets another row's sum, or the shapes do not fit at all.""",
+    ),
+    mistake(
+        "one sum for the whole tensor",
+        swap(SHARE, "return exponentials / exponentials.sum()"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""Each row loses its own maximum, but all are divided by one sum. The whole tensor then sums to 1,
+        where each row should.""",
+    ),
+    mistake(
+        "the sum ignores `dim`",
+        swap(SHARE, "return exponentials / exponentials.sum(dim=-1, keepdim=True)"),
+        caught_by="test_softmax_runs_along_dim",
+        explanation="""The maximum is taken along `dim` and the sum along the last dimension. Along any other `dim` the
+        weights do not sum to 1.""",
+    ),
+    mistake(
+        "the largest absolute score is subtracted",
+        swap(SHIFT, "shifted = scores - scores.abs().amax(dim=dim, keepdim=True)"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""The sign is lost before the maximum is taken. Where all scores are far below 0, every exponential
+        becomes 0, and 0 is divided by 0.""",
+    ),
+    mistake(
+        "what overflows is set to 0",
+        swap(SHIFT, "shifted = scores"),
+        swap(SHARE, SHARE.replace("return ", "return torch.nan_to_num(") + ")"),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""The exponentials of large scores become infinite, and what is then not a number is replaced by 0.
+        The largest score, which should have all the weight, gets none.""",
+    ),
+    mistake(
+        "the largest score takes all",
+        swap(SHARE, "return (scores == scores.amax(dim=dim, keepdim=True)).to(scores.dtype)"),
+        caught_by="test_softmax_is_the_share_of_the_exponential",
+        explanation="""The largest score gets the weight 1 and every other one 0. Softmax is soft: a score that is a
+        little smaller gets a weight that is somewhat smaller.""",
+    ),
+    mistake(
         "the exponentials are not divided",
         swap(SHARE, "return exponentials"),
         caught_by="test_weights_are_not_negative_and_sum_to_one",
@@ -167,6 +210,57 @@ MISTAKES = [
         channel, however many tokens there are.""",
     ),
     mistake(
+        "scaled by the number of queries",
+        swap(WEIGHTS, "weights = softmax(scores / query.shape[-2] ** 0.5)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The divisor comes from the number of tokens that ask. What is summed in a score is one product
+        for each channel, however many tokens there are.""",
+    ),
+    mistake(
+        "divided by half the width",
+        swap(WEIGHTS, "weights = softmax(scores / (key.shape[-1] ** 1 / 2))"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by half of d, which is what `d ** 1 / 2` means: powers come before
+        division. The spread of the scores grows like the root of d.""",
+    ),
+    mistake(
+        "the root is rounded down",
+        swap(WEIGHTS, "weights = softmax(scores / int(key.shape[-1] ** 0.5))"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The divisor is a whole number. The root of the width seldom is one.""",
+    ),
+    mistake(
+        "cosines instead of dot products",
+        swap(
+            SCORES,
+            "scores = nn.functional.normalize(query, dim=-1) @ nn.functional.normalize(key, dim=-1).transpose(-2, -1)",
+        ),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""Queries and keys are cut to length 1 before they are compared. Their lengths belong to the score:
+        a long key is one that asks to be seen.""",
+    ),
+    mistake(
+        "sigmoid for softmax",
+        swap(WEIGHTS, "weights = torch.sigmoid(scores / key.shape[-1] ** 0.5)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""Each score becomes a weight by itself, between 0 and 1. The weights of a query then do not sum to
+        1, and its context grows with the number of keys.""",
+    ),
+    mistake(
+        "a token does not look at itself",
+        swap(WEIGHTS, WEIGHTS.replace("scores /", "hidden /")),
+        swap(
+            SCORES,
+            SCORES
+            + """
+    square = scores.shape[-1] == scores.shape[-2] > 1
+    hidden = scores.masked_fill(torch.eye(scores.shape[-1], dtype=torch.bool), -torch.inf) if square else scores""",
+        ),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores of each token with itself are hidden. In self-attention a token is one of those that
+        it looks at.""",
+    ),
+    mistake(
         "scaled by the width of the values",
         swap(WEIGHTS, "weights = softmax(scores / value.shape[-1] ** 0.5)"),
         caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
@@ -206,6 +300,20 @@ MISTAKES = [
         the keys, along its own row.""",
     ),
     mistake(
+        "softmax along dimension 1",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** 0.5, dim=1)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""Which dimension is meant is counted from the front. That is the keys in a plain matrix, the
+        queries in a batch, and something else where there are more dimensions.""",
+    ),
+    mistake(
+        "softmax over the batch",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** 0.5, dim=0)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights sum to 1 along the first dimension, from one sequence to the next. Each query shares
+        its attention out among the keys of its own sequence.""",
+    ),
+    mistake(
         "query and key are swapped",
         swap(SCORES, "scores = key @ query.transpose(-2, -1)  # (..., T_q, T_k)"),
         caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
@@ -218,6 +326,20 @@ MISTAKES = [
         caught_by="test_attention_takes_any_shapes_that_fit",
         explanation="""Dimensions 1 and 2 are the last two only where there is exactly one leading dimension. With none
         or with several, others are swapped.""",
+    ),
+    mistake(
+        "the key is reshaped, not transposed",
+        swap(SCORES, "scores = query @ key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The numbers of the keys keep their order and are cut into columns of another length. The shape is
+        the right one, but a column then holds pieces of several keys.""",
+    ),
+    mistake(
+        "every dimension of the key is turned round",
+        swap(SCORES, "scores = query @ key.T"),
+        caught_by="test_attention_takes_any_shapes_that_fit",
+        explanation="""`.T` reverses all dimensions, the batch among them. That is right for a single matrix and for
+        nothing larger.""",
     ),
     mistake(
         "the weights come before the softmax",
@@ -571,6 +693,14 @@ MISTAKES = [
         swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_query.T)"),
         caught_by="test_weights_are_transposed_even_where_they_are_square",
         explanation="""The query's matrix goes to the key and the key's to the query. Both have one shape, so nothing
+        complains.""",
+    ),
+    mistake(
+        "key and value are crossed in the copy",
+        swap(COPY_KEY, "v2.W_key.weight.copy_(v1.W_value.T)"),
+        swap(COPY_VALUE, "v2.W_value.weight.copy_(v1.W_key.T)"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The key's matrix goes to the value and the value's to the key. Both have one shape, so nothing
         complains.""",
     ),
     mistake(

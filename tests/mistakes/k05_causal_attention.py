@@ -56,6 +56,19 @@ MISTAKES = [
         explanation="""The mask holds floating-point ones and zeros. It answers yes or no, and `masked_fill` takes
         nothing but a bool mask.""",
     ),
+    mistake(
+        "the mask is made of -inf",
+        swap(MASK, "return torch.full((tokens, tokens), -torch.inf).triu(diagonal=1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask is what would be added to the scores, 0 and minus infinity. Here it only says what is
+        hidden: True or False.""",
+    ),
+    mistake(
+        "everything but the token itself is hidden",
+        swap(MASK, "return ~torch.eye(tokens, dtype=torch.bool)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""Each token sees only itself. What comes before it is what it is meant to look back at.""",
+    ),
     # Step 2
     mistake(
         "the mask is ignored",
@@ -63,6 +76,33 @@ MISTAKES = [
         caught_by="test_hidden_weights_are_exactly_zero",
         explanation="""The softmax runs over all scores, hidden or not. Hidden entries keep a share of the weight, and
         with it the future leaks.""",
+    ),
+    mistake(
+        "another mask than the one handed over",
+        swap(FILL, "return softmax(scores.masked_fill(causal_mask(scores.shape[-1]), -torch.inf))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A causal mask is made here, whatever mask was handed over. Which entries are hidden is for the
+        caller to say.""",
+    ),
+    mistake(
+        "the mask is turned round",
+        swap(FILL, "return softmax(scores.masked_fill(mask.T, -torch.inf))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Rows and columns of the mask are exchanged. Entry (i, j) of the mask is about entry (i, j) of the
+        scores.""",
+    ),
+    mistake(
+        "0 times infinity",
+        swap(FILL, "return softmax(scores + mask * -torch.inf)"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""The mask is multiplied by minus infinity and added. Where it is False that is 0 times infinity,
+        which is not a number.""",
+    ),
+    mistake(
+        "the mask is added",
+        swap(FILL, "return softmax(scores + mask)"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Hidden scores grow by 1, since True counts as 1. They get more weight than before, not none.""",
     ),
     mistake(
         "hidden scores are filled with 0",
@@ -100,6 +140,13 @@ MISTAKES = [
         than 1, and what is left depends on the hidden scores.""",
     ),
     mistake(
+        "weights are filled with -inf",
+        swap(FILL, "return softmax(scores).masked_fill(mask, -torch.inf)"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Minus infinity is filled in after the softmax, as a weight. A hidden token has the weight 0;
+        minus infinity is the score that leads there.""",
+    ),
+    mistake(
         "masked after the exponential, then renormalised",
         swap(
             FILL,
@@ -111,11 +158,28 @@ MISTAKES = [
         visible entries round to 0 beside it, and the division is 0/0.""",
     ),
     mistake(
+        "renormalised with a small number added",
+        swap(
+            FILL,
+            "weights = softmax(scores).masked_fill(mask, 0)\n    return weights / (weights.sum(dim=-1, keepdim=True) + 1e-9)",
+        ),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""What is visible is divided by its sum, and a small number keeps that from being 0. Where a hidden
+        score is far above the visible ones, no weight is left for them.""",
+    ),
+    mistake(
         "the softmax runs over the queries",
         swap(FILL, "return softmax(scores.masked_fill(mask, -torch.inf), dim=-2).nan_to_num(0.0)"),
         caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
         explanation="""The weights sum to 1 down each column, over the queries. Each query shares its attention out
         among the keys, along its own row.""",
+    ),
+    mistake(
+        "softmax along dimension 1",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -torch.inf), dim=1)"),
+        caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
+        explanation="""Which dimension is meant is counted from the front. Those are the keys in a plain matrix, and the
+        queries in a batch of them.""",
     ),
     mistake(
         "scores are filled in place",
@@ -152,6 +216,27 @@ MISTAKES = [
         caught_by="test_dropout_zeroes_or_scales",
         explanation="""The survivors are made smaller. They have to make up for what is missing, so they have to
         grow.""",
+    ),
+    mistake(
+        "scaled by what really survived",
+        swap(DROP, "return x * keep / keep.to(x.dtype).mean()"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The survivors are divided by the share that happened to survive this time. The factor is 1 / (1 -
+        rate), the same in every call.""",
+    ),
+    mistake(
+        "what is left sums to the same again",
+        swap(DROP, "return x * keep * (x.sum(dim=-1, keepdim=True) / (x * keep).sum(dim=-1, keepdim=True))"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""Each row is made to sum to what it summed to before. Dropout keeps that on average only, with one
+        factor for all entries.""",
+    ),
+    mistake(
+        "normal noise decides",
+        swap(KEEP, "keep = torch.randn(x.shape, generator=generator, device=x.device) >= rate"),
+        caught_by="test_dropout_keeps_the_expected_share",
+        explanation="""What is compared with the rate is drawn from a normal distribution. A number is below `rate` with
+        probability `rate` only if it is uniform between 0 and 1.""",
     ),
     mistake(
         "keeps what should be dropped",
@@ -206,6 +291,13 @@ MISTAKES = [
         fixed seed. The same entries are then dropped every time.""",
     ),
     mistake(
+        "the global seed is set",
+        swap(KEEP, "torch.manual_seed(0)\n    " + KEEP),
+        caught_by="test_dropout_needs_no_generator",
+        explanation="""Every call sets torch's global seed to the same number. The same entries are then dropped every
+        time, and whatever else draws at random repeats itself too.""",
+    ),
+    mistake(
         "what dropout keeps is cut off",
         swap(DROP, "return x.detach() * keep / (1 - rate)"),
         caught_by="test_gradients_pass_through_dropout",
@@ -239,6 +331,68 @@ MISTAKES = [
         that it is meant to predict.""",
     ),
     mistake(
+        "the token itself is hidden in forward",
+        swap(
+            WEIGHTS,
+            "weights = masked_softmax(scores, self.mask[:tokens, :tokens] | torch.eye(tokens, dtype=torch.bool))",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask that meets the scores hides the diagonal as well. The first token then sees nothing at
+        all, and a softmax over nothing is not a number.""",
+    ),
+    mistake(
+        "forward shows one future token",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:tokens, :tokens].triu(diagonal=2))"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask that meets the scores begins one place further to the right. Each token sees the one
+        that it is meant to predict.""",
+    ),
+    mistake(
+        "forward hides what should be seen",
+        swap(WEIGHTS, "weights = masked_softmax(scores, ~self.mask[:tokens, :tokens])"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask is turned into its opposite before it meets the scores. The past is hidden, and the last
+        token sees nothing at all.""",
+    ),
+    mistake(
+        "forward fills hidden scores with 0",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], 0.0))"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""Hidden scores become 0 before the softmax. A score of 0 is an ordinary score, with a weight above
+        0.""",
+    ),
+    mistake(
+        "forward fills with -10,000",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -1e4))"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""Hidden scores become -10,000. Visible scores may be lower than that, and then the hidden ones
+        win.""",
+    ),
+    mistake(
+        "forward masks after the softmax",
+        swap(WEIGHTS, "weights = softmax(scores).masked_fill(self.mask[:tokens, :tokens], 0.0)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The softmax has seen all tokens before the later ones lose their weights. The rows no longer sum
+        to 1, and what was hidden still shows in how much is missing.""",
+    ),
+    mistake(
+        "forward masks after the softmax and renormalises",
+        swap(
+            WEIGHTS,
+            "weights = softmax(scores).masked_fill(self.mask[:tokens, :tokens], 0.0)\n        weights = weights / weights.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""The weights of later tokens are set to 0 and the rest is made to sum to 1. That is right on
+        ordinary scores, and 0 divided by 0 where a later token had taken all the weight.""",
+    ),
+    mistake(
+        "the softmax of forward runs over the queries",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -torch.inf), dim=1)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The weights sum to 1 down each column. Each query shares its attention out among the keys, along
+        its row.""",
+    ),
+    mistake(
         "no scale",
         swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
         caught_by="test_output_is_causal_attention",
@@ -251,6 +405,28 @@ MISTAKES = [
         caught_by="test_output_is_causal_attention",
         explanation="""The scores are divided by the root of d_in. What is summed in a score is one product for each
         channel of query and key, and those have d_out channels.""",
+    ),
+    mistake(
+        "scaled by the number of tokens",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / tokens**0.5  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the root of T. What is summed in a score is one product for each
+        channel, however many tokens there are.""",
+    ),
+    mistake(
+        "scaled by the context length",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / len(self.mask) ** 0.5  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the root of the context length. What is summed in a score is one
+        product for each channel, however long a sequence may be.""",
+    ),
+    mistake(
+        "scaled after the softmax",
+        swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
+        swap(WEIGHTS, WEIGHTS + " / key.shape[-1] ** 0.5"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The weights are divided, not the scores. They no longer sum to 1, and the softmax was as sharp as
+        without a scale.""",
     ),
     mistake(
         "divided by the width, not its root",
@@ -275,6 +451,33 @@ MISTAKES = [
         caught_by="test_output_is_causal_attention",
         explanation="""What is mixed is a projection made for comparing, not the values. W_value decides what a token
         hands on, and here nothing passes through it.""",
+    ),
+    mistake(
+        "query and key share a projection",
+        swap("value = self.W_query(x), self.W_key(x), ", "value = self.W_query(x), self.W_query(x), "),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The keys are made with W_query, and W_key is never used. A token then looks for what it is
+        itself.""",
+    ),
+    mistake(
+        "each value is weighed by what it looks at",
+        swap(MIX, "return self.dropout(weights).transpose(1, 2) @ value  # (B, T, d_out)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The weights are transposed before the values are mixed. Row i of the weights tells what token i
+        takes, not what it gives.""",
+    ),
+    mistake(
+        "the values are added",
+        swap(MIX, "return self.dropout(weights) @ value + value  # (B, T, d_out)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""A token's own value is added to its context. A shortcut belongs around the whole module, and
+        comes later.""",
+    ),
+    mistake(
+        "only the last token is answered",
+        swap(MIX, "return (self.dropout(weights) @ value)[:, -1]"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""What comes back is the context of the last token alone. Every token has a context of its own.""",
     ),
     mistake(
         "a mean over the visible tokens",
@@ -318,6 +521,43 @@ MISTAKES = [
         caught_by="test_dropout_acts_on_the_weights",
         explanation="""Single channels of the output are dropped. In this module it is whole looks from one token to
         another that are dropped: the weights.""",
+    ),
+    mistake(
+        "dropout on the values",
+        swap(MIX, "return weights @ self.dropout(value)  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels of the values are dropped, for everybody who looks. What is dropped is the look
+        of one token at another: a weight.""",
+    ),
+    mistake(
+        "dropout twice",
+        swap(MIX, "return self.dropout(self.dropout(weights)) @ value  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The weights are dropped, and what is left is dropped again. More goes than the rate says.""",
+    ),
+    mistake(
+        "dropout on weights and output",
+        swap(MIX, "return self.dropout(self.dropout(weights) @ value)  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The weights are dropped, and then channels of the output too. In this module only the weights
+        are.""",
+    ),
+    mistake(
+        "renormalised after dropout",
+        swap(
+            MIX,
+            "weights = self.dropout(weights)\n        return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-9) @ value  # (B, T, d_out)",
+        ),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""After the dropout each row is made to sum to 1 again. The scale of dropout keeps that on average
+        already, and no token may rely on the weights of the others.""",
+    ),
+    mistake(
+        "dropout in eval mode, too",
+        swap(MIX, "return nn.functional.dropout(weights, self.dropout.p) @ value  # (B, T, d_out)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The function that drops is not told whether the module trains, and without being told it always
+        drops. In eval mode nothing may be left to chance.""",
     ),
     mistake(
         "dropout is never used",
@@ -384,6 +624,19 @@ MISTAKES = [
         to drop.""",
     ),
     mistake(
+        "the rate is what is kept",
+        swap("self.dropout = nn.Dropout(dropout)", "self.dropout = nn.Dropout(1 - dropout)"),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""`nn.Dropout` is told 1 - dropout. It asks for the share that goes, and so does this module.""",
+    ),
+    mistake(
+        "another rate",
+        swap("self.dropout = nn.Dropout(dropout)", "self.dropout = nn.Dropout(0.5)"),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""The rate is fixed at one half. How much is dropped says the argument `dropout`, and 0 means
+        nothing.""",
+    ),
+    mistake(
         "the mask is a plain attribute",
         swap('self.register_buffer("mask", causal_mask(context_length))', "self.mask = causal_mask(context_length)"),
         caught_by="test_mask_is_a_buffer",
@@ -399,6 +652,14 @@ MISTAKES = [
         caught_by="test_projections_are_linear_layers",
         explanation="""The mask is counted among the parameters. Parameters are what training changes, and the mask is
         fixed.""",
+    ),
+    mistake(
+        "no mask is kept",
+        swap('self.register_buffer("mask", causal_mask(context_length))', "pass"),
+        swap(WEIGHTS, "weights = masked_softmax(scores, causal_mask(tokens))"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The mask is made anew in every call, on the CPU. Kept as a buffer `mask` it is made once and
+        moves with the module.""",
     ),
     mistake(
         "always with a bias",
