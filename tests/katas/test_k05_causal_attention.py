@@ -237,6 +237,15 @@ def test_each_input_is_answered_anew(kata, reference, size, mode):
         check.equal(module(x.clone()), want, f"the output for the {which} input in {mode}", x=x)
 
 
+@claim(step=4, costly=True)
+def test_the_context_is_as_long_as_asked(kata):
+    """A sequence may be as long as the context length that was asked for, however long that is."""
+    module = kata.CausalAttention(2, 2, 1100)
+    check.instance(module, torch.nn.Module, "CausalAttention(…)")
+    with torch.no_grad():
+        check.tensor(module.eval()(torch.ones(1, 1100, 2)), (1, 1100, 2), torch.get_default_dtype(), "the output")
+
+
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms)
 def test_no_gradient_reaches_a_later_token(kata, size, room):
     """The gradient of an output to every later input is exactly 0."""

@@ -252,13 +252,28 @@ def test_heads_are_independent(kata, size, head):
         raise check.Mismatch(f"the weights of head {head} have changed, and the output has not", after)
 
 
+@claim(step=4, costly=True)
+def test_the_context_is_as_long_as_asked(kata):
+    """A sequence may be as long as the context length that was asked for, however long that is."""
+    module = kata.MultiHeadAttention(2, 2, 1100, 0.0, 2)
+    check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
+    with torch.no_grad():
+        check.tensor(module.eval()(torch.ones(1, 1100, 2)), (1, 1100, 2), torch.get_default_dtype(), "the output")
+
+
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), room=rooms, examples=6)
 def test_no_gradient_reaches_a_later_token(kata, size, room):
     """The gradient of an output to every later input is exactly 0."""
     gradients = gradient_by_token(working(kata, size, room), size)
     later = torch.ones(size.T, size.T).triu(1).bool()
     what = "the gradient of output (row) to a later input (column)"
-    check.exactly(gradients.where(later, 0), torch.zeros_like(gradients), what)
+    try:
+        check.exactly(gradients.where(later, 0), torch.zeros_like(gradients), what)
+    except check.Mismatch as mismatch:
+        leaks = gradients.where(later, 0)
+        if leaks.abs().max() < 1e-4 * gradients.abs().max():  # rounding: which entries it hits, the order decides
+            mismatch.alike = "a trace"
+        raise
 
 
 @claim(step=4, size=sizes(ATTENTION, T=(2, 6)), head=st.integers(0, 3), examples=6)

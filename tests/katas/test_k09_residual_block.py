@@ -167,10 +167,12 @@ def test_gradient_norms_does_not_count_old_gradients(kata, size, shortcut):
 
 @claim(step=2, examples=3, size=batches, shortcut=[False, True])
 def test_gradient_norms_only_looks(kata, size, shortcut):
-    """gradient_norms changes neither the model's parameters nor x."""
+    """gradient_norms changes neither the model, nor its mode, nor x."""
     net, x = deep_net(kata, size, [3, 3, 2], shortcut), size.normal("B 3")
     before = torch.nn.utils.parameters_to_vector(net.parameters()).detach(), x.clone()
     check.present(kata.gradient_norms(net, x), "gradient_norms(model, x)")
+    check.equal(net.training, True, "whether the model is in train mode, after the call,")
+    check.equal(x.requires_grad, False, "whether x asks for a gradient, after the call,")
     check.exactly(
         torch.nn.utils.parameters_to_vector(net.parameters()), before[0], "the vector of parameters, after the call,"
     )
@@ -275,10 +277,12 @@ def test_every_call_is_computed_anew(kata, reference, size):
 
 @claim(step=4, examples=2, size=sizes(BLOCK), double=True)
 def test_without_dropout_training_changes_nothing(kata, reference, size):
-    """With dropout=0 the block gives the same in training as in eval mode."""
-    module, model = pair(kata, reference, size, dropout=0.0)
-    x = size.normal(STREAM)
-    check.equal(module.train()(x), block_by_parts(model, x), "the output in training, with dropout=0,", x=x)
+    """With dropout=0, or where none is asked for, the block gives the same in training as in eval mode."""
+    for options in ({"dropout": 0.0}, {}):
+        module, model = pair(kata, reference, size, **options)
+        x = size.normal(STREAM)
+        what = f"the output in training, {'with dropout=0' if options else 'where no dropout is asked for'},"
+        check.equal(module.train()(x), block_by_parts(model, x), what, x=x)
 
 
 @claim(step=4, examples=3, size=sizes(BLOCK), double=True)

@@ -244,6 +244,13 @@ def test_no_two_blocks_start_alike(kata, size):
         check.equal(torch.equal(one, two), False, f"whether `{layer}` starts alike in blocks 0 and 1")
 
 
+@claim(step=2, examples=2, size=models(L=(1, 2)))
+def test_no_two_models_start_alike(kata, size):
+    """Each model draws weights of its own, wherever torch's generator stands."""
+    weights = [fresh(kata, size.V, size.T, size.h * size.d, size.h, size.L).lm_head.weight for _ in range(2)]
+    check.equal(torch.equal(*weights), False, "whether `lm_head` starts alike in two models")
+
+
 @claim(step=2, costly=True)
 def test_gpt2_small_has_its_size(kata):
     """GPT-2 small has 163,009,536 parameters, and 124,412,160 when its weights are tied."""

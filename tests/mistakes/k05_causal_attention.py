@@ -508,6 +508,16 @@ MISTAKES = [
         a sequence is shorter the two do not fit.""",
     ),
     mistake(
+        "the context is always 1024",
+        swap(
+            'self.register_buffer("mask", causal_mask(context_length))',
+            'self.register_buffer("mask", causal_mask(1024))',
+        ),
+        caught_by="test_the_context_is_as_long_as_asked",
+        explanation="""The mask has 1024 rows, as in GPT-2, whatever context length is asked for. A longer sequence
+        does not fit.""",
+    ),
+    mistake(
         "dropout before the softmax",
         swap(WEIGHTS, "weights = masked_softmax(self.dropout(scores), self.mask[:tokens, :tokens])"),
         swap(MIX, "return weights @ value  # (B, T, d_out)"),

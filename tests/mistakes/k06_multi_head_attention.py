@@ -191,6 +191,20 @@ MISTAKES = [
         transposed later, where the scores are made.""",
     ),
     mistake(
+        "the heads come before the batch",
+        swap(SPLIT, "return x.permute(2, 0, 1, 3)  # (B, h, T, d)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The heads are the first dimension and the batch is the second. The batch stays in front, and the
+        heads come after it.""",
+    ),
+    mistake(
+        "the number of heads is taken for their width",
+        swap(CUT, "x = x.reshape(B, T, width // num_heads, num_heads)  # (B, T, h, d)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""A token is cut into pieces of `num_heads` channels. There are `num_heads` pieces, and how wide
+        each is follows from that.""",
+    ),
+    mistake(
         "merged without swapping back",
         swap(MERGE, "return x.reshape(B, T, num_heads * d)"),
         caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
@@ -216,6 +230,12 @@ MISTAKES = [
         swap(MERGE, "return x.mean(dim=1)"),
         caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
         explanation="""The heads are averaged into one. They should stand side by side, each with its own channels.""",
+    ),
+    mistake(
+        "heads are added in the merge",
+        swap(MERGE, "return x.sum(dim=1)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""What the heads found is added up. Side by side it stays apart, for out_proj to mix.""",
     ),
     mistake(
         "the caller's tensor is turned round",
@@ -266,6 +286,13 @@ MISTAKES = [
         caught_by="test_width_that_does_not_divide_is_refused",
         explanation="""It is d_in that is tested for being divisible. x may be of any width: it is the projected channels
         that are shared out among the heads.""",
+    ),
+    mistake(
+        "the check is the wrong way round",
+        swap(CHECK, "if num_heads % d_out != 0:"),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The number of heads is divided by the width. It is the width that is shared out among the
+        heads.""",
     ),
     mistake(
         "projections for one head only",
@@ -373,6 +400,22 @@ MISTAKES = [
         token gets contexts of other tokens, later ones too.""",
     ),
     mistake(
+        "the wrong dimensions are swapped back",
+        swap(RESULT, "return self.out_proj(context.transpose(2, 3).reshape(x.shape[0], T, -1))  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Tokens and channels are swapped before the heads are joined. It is the heads and the tokens that
+        changed places.""",
+    ),
+    mistake(
+        "heads take turns, and are merged in order",
+        swap(QUERY, "query = self.W_query(x).unflatten(2, (-1, self.num_heads)).permute(0, 3, 1, 2)"),
+        swap(KEY, "key = self.W_key(x).unflatten(2, (-1, self.num_heads)).permute(0, 3, 1, 2)"),
+        swap(VALUE, "value = self.W_value(x).unflatten(2, (-1, self.num_heads)).permute(0, 3, 1, 2)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Each head gets every h-th channel, and the heads are then joined as if each had had channels
+        side by side. Head i has channels i·d to (i+1)·d.""",
+    ),
+    mistake(
         "split and merged by a direct view",
         swap(QUERY, "query = self.W_query(x).view(len(x), self.num_heads, T, -1)"),
         swap(KEY, "key = self.W_key(x).view(len(x), self.num_heads, T, -1)"),
@@ -438,6 +481,28 @@ MISTAKES = [
         the others.""",
     ),
     mistake(
+        "scaled by the number of tokens",
+        swap(SCORES, "scores = query / T**0.5 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores are divided by the root of T. What is summed in a score is one product for each
+        channel of a head, however many tokens there are.""",
+    ),
+    mistake(
+        "multiplied by the root",
+        swap(SCORES, "scores = query * query.shape[-1] ** 0.5 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores are multiplied by the root of the head's width. They are too large already, and a
+        softmax of larger ones looks at one token only.""",
+    ),
+    mistake(
+        "scaled after the softmax",
+        swap(SCORES, "scores = query @ key.transpose(2, 3)"),
+        swap(MIX, "context = self.dropout(weights / query.shape[-1] ** 0.5) @ value"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights are divided, not the scores. They no longer sum to 1, and the softmax was as sharp
+        as without a scale.""",
+    ),
+    mistake(
         "divided by the width, not its root",
         swap(SCORES, "scores = query / query.shape[-1] @ key.transpose(2, 3)"),
         caught_by="test_fused_equals_wrapper",
@@ -450,6 +515,27 @@ MISTAKES = [
         caught_by="test_fused_equals_wrapper",
         explanation="""Row i holds the key of token i against all queries. Rows are for the one who asks: the query of
         token i against all keys.""",
+    ),
+    mistake(
+        "query and key share a projection",
+        swap(KEY, "key = split_heads(self.W_query(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The keys are made with W_query, and W_key is never used. A token then looks for what it is
+        itself.""",
+    ),
+    mistake(
+        "the keys are mixed",
+        swap(VALUE, "value = split_heads(self.W_key(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""What is mixed are the keys, made for being compared. W_value decides what a token hands on, and
+        it is never used.""",
+    ),
+    mistake(
+        "each value is weighed by what it looks at",
+        swap(MIX, "context = self.dropout(weights).transpose(2, 3) @ value"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights are transposed before the values are mixed. Row i of the weights tells what token i
+        takes, not what it gives.""",
     ),
     mistake(
         "the wrong pair of the key is transposed",
@@ -471,6 +557,13 @@ MISTAKES = [
         caught_by="test_fused_equals_wrapper",
         explanation="""The mask that meets the scores still has a column for every token of the context length. As soon as
         a sequence is shorter the two do not fit.""",
+    ),
+    mistake(
+        "the context is always 1024",
+        swap(MAKE_MASK, 'self.register_buffer("mask", causal_mask(1024))'),
+        caught_by="test_the_context_is_as_long_as_asked",
+        explanation="""The mask has 1024 rows, as in GPT-2, whatever context length is asked for. A longer sequence
+        does not fit.""",
     ),
     mistake(
         "the last rows of the mask are used",
@@ -497,6 +590,13 @@ MISTAKES = [
         the model has to predict.""",
     ),
     mistake(
+        "the past is hidden",
+        swap(WEIGHTS, "weights = scores.masked_fill_(~self.mask[:T, :T], -torch.inf).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask is read the wrong way round. What may be seen is hidden, and the last token sees
+        nothing at all.""",
+    ),
+    mistake(
         "hidden scores are filled with 0",
         swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], 0.0).softmax(dim=-1)"),
         caught_by="test_fused_equals_wrapper",
@@ -516,6 +616,16 @@ MISTAKES = [
         caught_by="test_fused_equals_wrapper",
         explanation="""Hidden weights are set to 0 after the softmax has shared out the whole. The rows then sum to less
         than 1, and what is left depends on the hidden scores.""",
+    ),
+    mistake(
+        "masked after the softmax, then renormalised",
+        swap(
+            WEIGHTS,
+            "weights = scores.softmax(dim=-1).masked_fill(self.mask[:T, :T], 0)\n        weights = weights / weights.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_no_gradient_reaches_a_later_token",
+        explanation="""The weights of later tokens are set to 0 and the rest is made to sum to 1. That is right on
+        ordinary scores, and 0 divided by 0 where a later token had taken all the weight.""",
     ),
     mistake(
         "a mean over the visible tokens",
@@ -560,6 +670,13 @@ MISTAKES = [
         the keys, along its own row.""",
     ),
     mistake(
+        "softmax over the batch",
+        swap(WEIGHTS, "weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf).softmax(dim=0)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights sum to 1 along the first dimension, from one sequence to the next. Each query shares
+        its attention out among the keys of its own sequence.""",
+    ),
+    mistake(
         "out_proj is made and never called",
         swap(RESULT, "return merge_heads(context)  # (B, T, d_out)"),
         caught_by="test_output_is_multi_head_attention",
@@ -586,6 +703,20 @@ MISTAKES = [
         caught_by="test_output_is_multi_head_attention",
         explanation="""The contexts are multiplied by the weight of out_proj, and its bias is left out. A layer that is
         called like a function does both.""",
+    ),
+    mistake(
+        "the weight of out_proj is turned round",
+        swap(RESULT, "return merge_heads(context) @ self.out_proj.weight + self.out_proj.bias  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The weight of out_proj is used as it is stored. `nn.Linear` keeps it as (out, in), and
+        multiplies by its transpose.""",
+    ),
+    mistake(
+        "out_proj twice",
+        swap(RESULT, "return self.out_proj(self.out_proj(merge_heads(context)))  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The result goes through out_proj a second time. Once is enough to let the heads speak to each
+        other.""",
     ),
     mistake(
         "the contexts are added to the result",
@@ -624,6 +755,27 @@ MISTAKES = [
         caught_by="test_dropout_acts_on_the_weights",
         explanation="""Single channels of the result are dropped, after out_proj. In this module it is whole looks from
         one token to another that are dropped: the weights.""",
+    ),
+    mistake(
+        "dropout on weights and result",
+        swap(RESULT, "return self.dropout(self.out_proj(merge_heads(context)))  # (B, T, d_out)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The weights are dropped, and then entries of the result too. In this module only the weights
+        are; the block that uses it drops what it adds.""",
+    ),
+    mistake(
+        "dropout on the values",
+        swap(MIX, "context = weights @ self.dropout(value)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Single channels of the values are dropped, for everybody who looks. What is dropped is the look
+        of one token at another: a weight.""",
+    ),
+    mistake(
+        "dropout in eval mode, too",
+        swap(MIX, "context = nn.functional.dropout(weights, self.dropout.p) @ value"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The function that drops is not told whether the module trains, and without being told it always
+        drops. In eval mode nothing may be left to chance.""",
     ),
     mistake(
         "dropout is never used",

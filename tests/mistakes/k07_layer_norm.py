@@ -154,6 +154,21 @@ MISTAKES = [
         the root; outside it gives other numbers, the more so the smaller the spread.""",
     ),
     mistake(
+        "n - 1, and eps is added to the standard deviation",
+        swap(VARIANCE, "variance = x.std(dim=-1, keepdim=True)"),
+        swap(NORMALISED, "normalised = (x - mean) / (variance + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The spread is divided by n - 1, as `std` does unless told otherwise, and eps is added after the
+        root. The variance here is divided by n, and eps belongs to it.""",
+    ),
+    mistake(
+        "eps is added to the result",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance) + self.eps"),
+        caught_by=NORMALISES,
+        explanation="""Without a bracket the division comes first, and eps moves every feature a little. Where the
+        variance is 0, nothing keeps the division from failing.""",
+    ),
+    mistake(
         "no eps",
         swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance)"),
         caught_by="test_a_constant_token_stays_finite",
@@ -269,6 +284,21 @@ MISTAKES = [
         depends on every other.""",
     ),
     mistake(
+        "one variance for all tokens",
+        swap(VARIANCE, "variance = x.var(unbiased=False)"),
+        caught_by=NORMALISES,
+        explanation="""Each token has its own mean, but the variance is that of all of them. A token of small spread
+        then stays small.""",
+    ),
+    mistake(
+        "one mean for all tokens",
+        swap(MEAN, "mean = x.mean()"),
+        swap(VARIANCE, "variance = x.var(dim=-1, keepdim=True, unbiased=False)"),
+        caught_by=NORMALISES,
+        explanation="""Each token has its own variance, but the mean is that of all of them. What one token becomes
+        then depends on the others.""",
+    ),
+    mistake(
         "mean and variance lose their axis",
         swap(MEAN, "mean = x.mean(dim=-1)"),
         swap(VARIANCE, "variance = x.var(dim=-1, unbiased=False)"),
@@ -301,6 +331,34 @@ MISTAKES = [
         caught_by=OUTPUTS,
         explanation="""The normalised token is returned as it is. The next layer may need some features larger than
         others, and the weight and the bias are there to learn which.""",
+    ),
+    mistake(
+        "1 is added to the weight",
+        swap(OUTPUT, "return (1 + self.weight) * normalised + self.bias"),
+        caught_by=NORMALISES,
+        explanation="""The output is scaled by 1 + weight. That goes with weights that start at 0; these start at
+        1.""",
+    ),
+    mistake(
+        "x is added",
+        swap(OUTPUT, "return x + self.weight * normalised + self.bias"),
+        caught_by=NORMALISES,
+        explanation="""The input is added to what was normalised. A shortcut goes around a whole branch, and the norm
+        stands inside of it.""",
+    ),
+    mistake(
+        "x is weighted before it is normalised",
+        swap(MEAN, "x = x * self.weight\n        " + MEAN),
+        swap(OUTPUT, "return normalised + self.bias"),
+        caught_by=OUTPUTS,
+        explanation="""The weight multiplies what comes in, and normalising takes part of it away again. It is meant
+        for what comes out.""",
+    ),
+    mistake(
+        "the bias is subtracted",
+        swap(OUTPUT, "return self.weight * normalised - self.bias"),
+        caught_by=OUTPUTS,
+        explanation="""The bias is taken away. It is what is added at the end.""",
     ),
     mistake(
         "the first output is kept",
@@ -353,6 +411,20 @@ MISTAKES = [
         caught_by="test_gradients_are_those_of_layer_norm",
         explanation="""The output is right, but mean and variance are treated as constants on the way back. They depend
         on x too, and their part of the gradient is missing.""",
+    ),
+    mistake(
+        "the mean is cut off from the gradient",
+        swap(MEAN, "mean = x.detach().mean(dim=-1, keepdim=True)"),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The mean is a plain number for autograd. It depends on every feature, and part of the gradient
+        runs through it.""",
+    ),
+    mistake(
+        "the variance is cut off from the gradient",
+        swap(VARIANCE, VARIANCE.replace("(x - mean)", "(x - mean).detach()")),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The variance is a plain number for autograd. It depends on every feature, and part of the
+        gradient runs through it.""",
     ),
     mistake(
         "constant tokens are left out",

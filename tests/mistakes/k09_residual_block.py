@@ -205,6 +205,32 @@ MISTAKES = [
         explanation="""The largest absolute value stands for the whole layer. Asked for is their mean.""",
     ),
     mistake(
+        "the loss is the mean distance from 0",
+        swap(LOSS, "loss = model(x).abs().mean()"),
+        caught_by=MEANS,
+        explanation="""The output is averaged without its sign, and not squared. The gradient of that does not shrink
+        where the output does.""",
+    ),
+    mistake(
+        "the loss is the sum of the outputs",
+        swap(LOSS, "loss = model(x).sum()"),
+        caught_by=MEANS,
+        explanation="""The outputs are added up, signs and all. The loss here is their mean square.""",
+    ),
+    mistake(
+        "the square of the mean",
+        swap(LOSS, "loss = model(x).mean() ** 2"),
+        caught_by=MEANS,
+        explanation="""The mean is taken first and then squared. Outputs of different signs cancel, where each should
+        count by its square.""",
+    ),
+    mistake(
+        "the root of the loss",
+        swap(LOSS, "loss = model(x).pow(2).mean().sqrt()"),
+        caught_by=MEANS,
+        explanation="""The root of the mean square is differentiated. That divides all gradients by twice the root.""",
+    ),
+    mistake(
         "last layer first",
         swap(NORMS, "return [gradient.abs().mean().item() for gradient in reversed(gradients)]"),
         caught_by=MEANS,
@@ -276,6 +302,20 @@ MISTAKES = [
         caught_by="test_gradient_norms_does_not_count_old_gradients",
         explanation="""The weights are changed after the gradients were taken. Measuring should leave the model as it
         was.""",
+    ),
+    mistake(
+        "the model is left in eval mode",
+        swap(LOSS, "model.eval()\n    " + LOSS),
+        caught_by="test_gradient_norms_only_looks",
+        explanation="""The model is put into eval mode and stays there. Whoever goes on training it trains without
+        dropout.""",
+    ),
+    mistake(
+        "x is made to ask for a gradient",
+        swap(LOSS, "x.requires_grad_()\n    " + LOSS),
+        caught_by="test_gradient_norms_only_looks",
+        explanation="""The caller's x asks for a gradient from now on. What is wanted are gradients of the weights, and
+        those ask already.""",
     ),
     # Step 3
     mistake(
@@ -397,6 +437,29 @@ MISTAKES = [
         caught_by=SILENT,
         explanation="""Both branches replace x and neither adds to it. The stream ends at every layer, and so does the
         gradient.""",
+    ),
+    mistake(
+        "x counts twice",
+        swap(FIRST, "x = x + x + self.dropout(self.attention(self.norm1(x)))"),
+        caught_by=SILENT,
+        explanation="""The stream is added to itself before anything is added to it. It doubles from block to
+        block.""",
+    ),
+    mistake(
+        "the branches count half",
+        swap(FIRST, FIRST.replace("+ ", "+ 0.5 * ")),
+        swap(SECOND, SECOND.replace("+ ", "+ 0.5 * ")),
+        caught_by=ALONE,
+        explanation="""Only half of what a branch has found is added. How much it says, its last layer learns by
+        itself.""",
+    ),
+    mistake(
+        "the feed-forward reads the attention alone",
+        swap(SECOND, "x = x + self.dropout(self.feed_forward(self.norm2(x - before)))"),
+        swap(FIRST, "before = x\n        " + FIRST),
+        caught_by=ALONE,
+        explanation="""The feed-forward gets what the attention has added, without the stream that it was added to. It
+        is meant to read both.""",
     ),
     mistake(
         "dropout on the sums",
@@ -574,5 +637,12 @@ MISTAKES = [
         caught_by=DROPPED,
         explanation="""The rate is a number written into the code. The block takes `dropout`, and whoever gives one means
         it.""",
+    ),
+    mistake(
+        "drops unless told otherwise",
+        swap("        dropout: float = 0.0,", "        dropout: float = 0.1,"),
+        caught_by="test_without_dropout_training_changes_nothing",
+        explanation="""The rate is 0.1 where nobody says anything. Entries are then dropped in training that nobody
+        asked to drop.""",
     ),
 ]

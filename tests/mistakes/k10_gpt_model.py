@@ -340,6 +340,13 @@ MISTAKES = [
         explanation="""The weights of the norms are drawn like all others. A norm starts with 1, so that it hands on what it has
         normalised.""",
     ),
+    mistake(
+        "a fixed seed for every model",
+        swap("        initialise(self)\n", '        __import__("torch").manual_seed(42)\n        initialise(self)\n'),
+        caught_by="test_no_two_models_start_alike",
+        explanation="""The global seed is set to the same number before the weights are drawn. Every model starts
+        alike, and whatever else draws at random repeats itself too.""",
+    ),
     # Step 3
     mistake(
         "softmax in forward",
@@ -432,11 +439,45 @@ MISTAKES = [
         time.""",
     ),
     mistake(
+        "every block reads the embedding",
+        swap(LOOP, "x = sum(block(x) for block in self.blocks)\n        for block in ():"),
+        caught_by=FORMULA,
+        explanation="""Each block gets the embedding, and what they make of it is added up. A block reads what the one
+        before it has made.""",
+    ),
+    mistake(
+        "the last block is left out",
+        swap(LOOP, "for block in list(self.blocks)[:-1]:"),
+        caught_by=FORMULA,
+        explanation="""The loop ends before the last block. Every block has its turn.""",
+    ),
+    mistake(
+        "the final norm twice",
+        swap(LOGITS, "return self.lm_head(self.final_norm(self.final_norm(x)))  # (B, T, V)"),
+        caught_by=FORMULA,
+        explanation="""What was normalised, scaled and shifted is normalised again. That takes part of the scale and
+        shift away.""",
+    ),
+    mistake(
         "positions are missing",
         swap(EMBED, "x = self.embedding.dropout(self.embedding(ids) * 0 + self.embedding.tok_emb(ids))"),
         caught_by=FORMULA,
         explanation="""The embedding of a token does not depend on where it stands. Without positions the model cannot tell in
         which order earlier tokens came.""",
+    ),
+    mistake(
+        "embeddings are scaled by the width",
+        swap(EMBED, "x = self.embedding(ids) * self.config.emb_dim**0.5  # (B, T, D)"),
+        caught_by=FORMULA,
+        explanation="""The embedding is multiplied by the root of the width, as in the first transformer. GPT-2 takes
+        it as it is.""",
+    ),
+    mistake(
+        "positions are added twice",
+        swap(EMBED, "x = self.embedding(ids) + self.embedding.pos_emb.weight[: ids.shape[1]]  # (B, T, D)"),
+        caught_by=FORMULA,
+        explanation="""The row of each place is added once in the embedding and once more in the model. Once is what
+        the table learns for.""",
     ),
     mistake(
         "only the token table is used",
