@@ -213,13 +213,20 @@ def test_no_hook_stays_after_an_error(kata, size, error):
     check.equal(hooks_of(model) > 0, False, "whether a hook is left after the error")
 
 
-@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), kind=kinds, error=[ArithmeticError, RuntimeError])
+@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), kind=kinds[::-1], error=[ArithmeticError, RuntimeError])
 def test_the_mode_is_as_before_after_an_error(kata, size, kind, error):
     """When the model raises, its error comes out and the mode of each module is as it was."""
     model = Model(size, 0.5)
     modes = set_modes(model, kind)
     maps_of_a_model_that_raises(kata, size, error, model)
     same_modes(model, modes, "after the error")
+
+
+@claim(step=1, examples=1, size=sizes(MODEL, **RANGES))
+def test_gradients_are_on_after_an_error(kata, size):
+    """When the model raises, gradients are computed afterwards as before."""
+    maps_of_a_model_that_raises(kata, size, ArithmeticError)
+    check.equal(torch.is_grad_enabled(), True, "whether gradients are computed after the error")
 
 
 def maps_of_a_model_that_raises(kata, size, error, model=None):

@@ -64,6 +64,13 @@ MISTAKES = [
         belongs to which layer can no longer be seen.""",
     ),
     mistake(
+        "the layers come as a list",
+        swap(STACK, "return caught"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""What comes back is a Python list with a tensor for each layer. One tensor is asked for, with the layers as its
+        first dimension.""",
+    ),
+    mistake(
         "only the last layer",
         swap(STACK, "return torch.stack(caught[-1:])"),
         caught_by="test_maps_are_the_weights_of_every_layer_and_head",
@@ -111,11 +118,34 @@ MISTAKES = [
         weights have been used and thrown away.""",
     ),
     mistake(
+        "what the attention returns is caught",
+        swap(HOOK, HOOK.replace("attention.dropout", "attention")),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The hook hangs on the attention, and what it returns is the mix of values. The weights pass through its module
+        `dropout`.""",
+    ),
+    mistake(
+        "every dropout is caught",
+        swap("for block in model.blocks:", "for module in model.modules():"),
+        swap(HOOK, "module.register_forward_hook(catch)) if isinstance(module, nn.Dropout) else (None"),
+        swap(REMOVE, REMOVE.replace("hook.remove()", "hook and hook.remove()")),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""A hook hangs on each dropout of the model, also on those through which no attention weights pass. Each block has
+        one for the weights, in its attention.""",
+    ),
+    mistake(
         "the maps need gradients",
         swap(NO_GRAD, "with torch.enable_grad():"),
         caught_by="test_maps_hold_no_gradients",
         explanation="""The model runs with gradients on, and each map holds on to the whole graph behind it. Maps are for
         looking at: that memory is wasted, and matplotlib refuses such tensors.""",
+    ),
+    mistake(
+        "the parameters are frozen",
+        swap(NO_GRAD, "if model.requires_grad_(False):"),
+        caught_by="test_maps_hold_no_gradients",
+        explanation="""The parameters are told to ask for no gradient, and stay like that. Whoever trains on afterwards finds nothing to
+        train.""",
     ),
     mistake(
         "hooks stay",
@@ -188,6 +218,14 @@ MISTAKES = [
         mode.""",
     ),
     mistake(
+        "an error leaves gradients off",
+        swap(NO_GRAD, "if torch.set_grad_enabled(False):"),
+        swap(FINALLY, "        torch.set_grad_enabled(True)\n" + FINALLY),
+        caught_by="test_gradients_are_on_after_an_error",
+        explanation="""Gradients are turned off and, after the run, on again; an error in the run skips that. `with torch.no_grad()`
+        ends in any case.""",
+    ),
+    mistake(
         "the model's error is swallowed",
         swap(FINALLY, "    except Exception:\n        pass\n    if True:\n"),
         caught_by="test_no_hook_stays_after_an_error",
@@ -235,6 +273,27 @@ MISTAKES = [
         caught_by="test_importance_is_the_mean_over_those_who_can_see",
         explanation="""The number of tokens that can see a token is one too high. The last one is seen by one token,
         itself.""",
+    ),
+    mistake(
+        "one viewer too few",
+        swap(VIEWERS, "viewers = torch.arange(T - 1, -1, -1).clamp(min=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The number of tokens that can see a token is one too low, as if none saw itself. Its own look at itself is in the
+        sum and counts.""",
+    ),
+    mistake(
+        "only the last token is asked",
+        swap(RESULT, "return weights[:, :, :, -1].mean(dim=(0, 2))"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""What the last token looks at is taken for the importance. Every token from j on can look at token j, and all of
+        them count.""",
+    ),
+    mistake(
+        "importance is made to reach 1",
+        swap(RESULT, "return received / viewers / (received / viewers).amax(dim=-1, keepdim=True)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The importances of a text are divided by the largest. That shows which is first; the mean weight itself is asked
+        for.""",
     ),
     mistake(
         "only those who did look are counted",
