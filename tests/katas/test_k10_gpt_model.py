@@ -162,15 +162,15 @@ def test_a_new_model_is_in_train_mode(kata):
     check.equal({one.training for one in model.modules()}, {True}, "the set of modes of the modules in GPT(config)")
 
 
-@claim(step=2, costly=True, examples=2, size=models(L=(2, 4)))
-def test_parts_have_parameters_of_their_own(kata, reference, size):
+@claim(step=2, costly=True, examples=3, size=models(L=(2, 4)), asked=["neither", "qkv_bias", "tie_weights"])
+def test_parts_have_parameters_of_their_own(kata, reference, size, asked):
     """The model has `embedding`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
-    for options in ({}, {"qkv_bias": True}, {"tie_weights": True}):
-        model, twin = gpt(kata, size, **options), gpt(reference, size, **options)
-        check.equal(len(list(model.blocks)), size.L, "the number of blocks")
-        got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin))
-        check.equal(got, want, "the number of parameters", **options)
-        check.copy_parameters(twin, model)
+    options = {} if asked == "neither" else {asked: True}
+    model, twin = gpt(kata, size, **options), gpt(reference, size, **options)
+    check.equal(len(list(model.blocks)), size.L, "the number of blocks")
+    got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin))
+    check.equal(got, want, "the number of parameters", **options)
+    check.copy_parameters(twin, model)
 
 
 @claim(step=2, examples=2, size=models())
