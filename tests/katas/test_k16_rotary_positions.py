@@ -255,6 +255,14 @@ def test_no_sequence_is_too_long(kata, size):
     check.tensor(many, size.shape("1 2100 h*2*n"), torch.float32, "the output for 2,100 tokens")
 
 
+@claim(step=3, size=sizes("n h d_in", n=(2, 4)), examples=1, seconds=30.0, costly=True)
+def test_far_positions_count_on(kata, reference, size):
+    """Positions go on to the end of a long text: those far behind are turned like all others, each by its own angle."""
+    module, model = beside(reference, kata, size)
+    x = size.normal("1 300 d_in")
+    check.equal(module(x)[:, 200:], model(x)[:, 200:], "the output for tokens 200 to 299", tolerance=1e-3)
+
+
 # --- Step 4: ALiBi ---------------------------------------------------------------------------------------------
 
 

@@ -118,13 +118,6 @@ MISTAKES = [
         weights have been used and thrown away.""",
     ),
     mistake(
-        "what the attention returns is caught",
-        swap(HOOK, HOOK.replace("attention.dropout", "attention")),
-        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
-        explanation="""The hook hangs on the attention, and what it returns is the mix of values. The weights pass through its module
-        `dropout`.""",
-    ),
-    mistake(
         "every dropout is caught",
         swap("for block in model.blocks:", "for module in model.modules():"),
         swap(HOOK, "module.register_forward_hook(catch)) if isinstance(module, nn.Dropout) else (None"),

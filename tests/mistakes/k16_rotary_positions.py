@@ -111,6 +111,12 @@ MISTAKES = [
         at all.""",
     ),
     mistake(
+        "angles in degrees",
+        swap(ANGLES, "return torch.deg2rad(positions[:, None] * base**-exponents)  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""The numbers are taken for degrees and divided by 57. They are angles in radians as they stand.""",
+    ),
+    mistake(
         "the powers are not multiplied by the position",
         swap(ANGLES, "return base ** (-exponents * positions[:, None])  # (T, d/2)"),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
@@ -174,6 +180,25 @@ MISTAKES = [
         caught_by="test_angle_of_zero_changes_nothing",
         explanation="""The pairs are taken from the two halves and put back as neighbours. Even where nothing is turned,
         the channels change places.""",
+    ),
+    mistake(
+        "tables for neighbours, channels by halves",
+        swap(
+            TURN,
+            "cos, sin = cos.repeat_interleave(2, dim=-1), sin.repeat_interleave(2, dim=-1)\n    turned = x * cos + torch.cat([-second, first], dim=-1) * sin  # (..., T, d)",
+        ),
+        caught_by="test_every_vector_keeps_its_length",
+        explanation="""Each angle stands twice side by side in the tables, and the channels are paired by halves. The two channels of a
+        pair are then turned by different angles.""",
+    ),
+    mistake(
+        "the channel itself instead of its partner",
+        swap(
+            TURN, "turned = torch.cat([first * cos + first * sin, second * cos + second * sin], dim=-1)  # (..., T, d)"
+        ),
+        caught_by="test_every_vector_keeps_its_length",
+        explanation="""Each channel is multiplied by the cosine and by the sine and never meets its partner. A rotation mixes the two
+        channels of a pair.""",
     ),
     mistake(
         "turned the other way",
@@ -298,6 +323,13 @@ MISTAKES = [
         turned values depends on where in the text it stands.""",
     ),
     mistake(
+        "the context is turned",
+        swap(RESULT, "return self.out_proj(merge_heads(apply_rotary(weights @ value, angles.cos(), angles.sin())))"),
+        caught_by="test_values_are_not_turned",
+        explanation="""What the heads have mixed is turned by the position of the query. Positions belong into the scores; the context
+        is to say the same wherever it stands.""",
+    ),
+    mistake(
         "only the queries are turned",
         swap(TURN_KEY, "key = key.clone()"),
         caught_by="test_output_is_attention_over_turned_queries_and_keys",
@@ -325,6 +357,26 @@ MISTAKES = [
         caught_by="test_output_is_attention_over_turned_queries_and_keys",
         explanation="""Queries turn one way and keys the other. The angles then add up, and a score depends on i + j. In a
         dot product, turning both the same way is what leaves the difference.""",
+    ),
+    mistake(
+        "attention counts positions backwards",
+        swap(TURN_QUERY, TURN_QUERY.replace("angles.sin", "-angles.sin")),
+        swap(TURN_KEY, TURN_KEY.replace("angles.sin", "-angles.sin")),
+        caught_by="test_output_is_attention_over_turned_queries_and_keys",
+        explanation="""Queries and keys are turned by the negative angles, or their positions are counted from the end, which comes to
+        the same. The distance between the two then has the other sign.""",
+    ),
+    mistake(
+        "the angles of the whole width",
+        swap(
+            MAKE_ANGLES,
+            MAKE_ANGLES.replace("query.shape[-1]", "query.shape[1] * query.shape[-1]").replace(
+                "self.base)", "self.base)[:, : query.shape[-1] // 2]"
+            ),
+        ),
+        caught_by="test_output_is_attention_over_turned_queries_and_keys",
+        explanation="""The angles are made for the width of all heads, and each head takes the first of them. Within a head the exponent
+        counts in parts of the width of that head.""",
     ),
     mistake(
         "the keys are one position off",
@@ -451,6 +503,16 @@ MISTAKES = [
         than 1, and what is left depends on the hidden scores.""",
     ),
     mistake(
+        "masked after the softmax and divided by what is left",
+        swap(
+            WEIGHTS,
+            "seen = scores.softmax(-1).masked_fill(causal_mask(T).to(x.device), 0.0)\n        weights = seen / seen.sum(-1, keepdim=True)",
+        ),
+        caught_by="test_first_token_sees_itself_alone_whatever_its_score",
+        explanation="""The softmax goes over all keys, and what is left after the mask is made to sum to 1. Where a hidden score is far
+        above the others nothing is left, and 0 is divided by 0.""",
+    ),
+    mistake(
         "out_proj is never called",
         swap(RESULT, "return merge_heads(weights @ value)  # (B, T, d_out)"),
         caught_by="test_values_are_not_turned",
@@ -472,6 +534,24 @@ MISTAKES = [
         caught_by="test_no_sequence_is_too_long",
         explanation="""The angles end at 1,024 positions. They follow from a formula, so there is no reason for a longest
         sequence.""",
+    ),
+    mistake(
+        "positions begin again after 256",
+        swap(
+            MAKE_ANGLES,
+            MAKE_ANGLES.replace("torch.arange(T, device=x.device)", "torch.arange(T, device=x.device) % 256"),
+        ),
+        caught_by="test_far_positions_count_on",
+        explanation="""Position 256 is turned like position 0. The first token of a long text then seems to stand right beside it.""",
+    ),
+    mistake(
+        "positions end at 255",
+        swap(
+            MAKE_ANGLES,
+            MAKE_ANGLES.replace("torch.arange(T, device=x.device)", "torch.arange(T, device=x.device).clamp(max=255)"),
+        ),
+        caught_by="test_far_positions_count_on",
+        explanation="""All positions from 255 on are turned alike. Tokens so far behind in the text are in no order any more.""",
     ),
     mistake(
         "positions are made on the CPU",
@@ -509,6 +589,12 @@ MISTAKES = [
         caught_by="test_layers_are_those_of_multi_head_attention",
         explanation="""The last layer has no bias. `qkv_bias` speaks of queries, keys and values; out_proj has one
         always.""",
+    ),
+    mistake(
+        "out_proj has a bias where the others have one",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out, d_out, bias=qkv_bias)"),
+        caught_by="test_layers_are_those_of_multi_head_attention",
+        explanation="""The last layer follows `qkv_bias`, which speaks of queries, keys and values. Its own bias is always there.""",
     ),
     mistake(
         "the angles are learned",
@@ -622,6 +708,13 @@ MISTAKES = [
         caught_by="test_bias_falls_with_the_distance",
         explanation="""The line goes on past the query, where the distance is negative, so later keys are raised above all
         others. They are not to be seen at all.""",
+    ),
+    mistake(
+        "the future has a bias of -1e9",
+        swap(HIDE, HIDE.replace("-torch.inf", "-1e9")),
+        caught_by="test_bias_falls_with_the_distance",
+        explanation="""A later key gets a large negative number. That may do in a softmax; −∞ is what was promised, and nothing
+        overcomes it.""",
     ),
     mistake(
         "the future has a bias of 0",
