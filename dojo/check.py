@@ -115,6 +115,20 @@ def exactly(got: Any, want: Tensor, what: str = "the result", **given: Any) -> N
     equal(got, want, what, tolerance=0.0, **given)
 
 
+def no_leak(got: Tensor, where: Tensor, what: str) -> None:
+    """Demand that `got` is exactly 0 wherever `where`.
+
+    A leak by rounding alone is one answer to the diagnosis: the order of the sums decides which entries it hits.
+    """
+    leaks = got.where(where, 0)
+    try:
+        exactly(leaks, torch.zeros_like(got), what)
+    except Mismatch as mismatch:
+        if leaks.abs().max() < 1e-4 * got.abs().max():
+            mismatch.alike = "a trace"
+        raise
+
+
 def present(got: Any, what: str = "the result", want: Any = None, given: dict[str, Any] | None = None) -> None:
     """Demand anything but None."""
     if got is None:

@@ -61,6 +61,17 @@ def test_the_evidence_is_a_copy():
     assert caught.value.got.tolist() == caught.value.given["x"].tolist() == [0, 0]
 
 
+def test_a_leak_by_rounding_is_told_from_a_large_one_and_no_leak_passes():
+    where = torch.tensor([False, True, True])
+    check.no_leak(torch.tensor([1.0, 0.0, 0.0]), where, "it")
+    alike = []
+    for leak in ([1.0, 1e-9, 0.0], [1.0, 0.0, 1e-8], [1.0, 0.0, 0.5]):
+        with pytest.raises(Mismatch) as caught:
+            check.no_leak(torch.tensor(leak), where, "it")
+        alike.append(caught.value.alike)
+    assert alike[:2] == ["a trace", "a trace"] and alike[2].tolist() == [0, 0, 0.5]
+
+
 def test_differing_entries_are_marked_in_as_few_digits_as_tell():
     with pytest.raises(Mismatch) as caught:
         check.exactly(torch.tensor([1.0, 2.0001]), torch.tensor([1.0, 2.0]))
