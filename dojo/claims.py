@@ -106,7 +106,7 @@ class Claim:
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
         """Check on many examples: the outcome on the smallest that fails, or a pass."""
         first = self.tried(kata, reference, modes, costly)
-        if first.kind not in SEARCHED or not (self.strategies or self.choices):
+        if first.kind not in SEARCHED or first.example is self.drawn[0]:  # no example is smaller than the first
             return first
         outcome = self._smallest(kata, reference, modes) or first
         outcome.leaks = first.leaks

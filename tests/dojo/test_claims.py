@@ -72,6 +72,12 @@ def test_what_does_not_hold_fails_on_the_smallest_example():
     assert outcome.error.problem == "the answer is wrong" and outcome.error.example == {"number": 21}
 
 
+def test_below_the_first_example_no_smaller_one_is_searched_for():
+    asked = []
+    outcome = CLAIM.check(Code(lambda number: asked.append(number) or number + 1), None)
+    assert outcome.example == CLAIM.drawn[0] and len(asked) == 1
+
+
 def fail(error):
     def answer(number):
         raise error
