@@ -3,6 +3,8 @@
 Nothing here reads the learner's source. The smallest failing example is run on every mistake of the bank; those that
 give exactly the learner's answer are tried on richer examples of the same claim, and then on the kata's other
 claims. Where no single mistake explains everything that was seen, pairs are tried. No match, no guess.
+
+A mistake in a function that an example never runs is not run on it: it answers as the solution does.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from .catalog import Kata
 from .check import same
 from .claims import Claim, Example, Outcome, Stop
 from .mistakes import Mistake, compose
+from .reach import Reach
 from .suite import Suite
 from .workspace import LoadError, Subject, Workspace
 
@@ -91,7 +94,6 @@ class Detective:
         self.solution = kata.solution.read_text(encoding="utf-8")
         self.deadline = time.process_time() + seconds
         self.sources: dict[Suspect, str | None] = {}
-        self.subjects: dict[Suspect, Subject | None] = {}
         self.failing: dict[str, bool] = {}  # by the names of claims
         self.singles: list[Suspect] = []  # single mistakes that give the learner's answers to the failing claim
 
@@ -191,9 +193,19 @@ class Detective:
         key = (self.kata.slug, source, claim.name, example.text)
         memory = self.workspace.memory
         if key not in memory:
-            subject = self._subject(suspect, source)
-            memory[key] = claim.once(subject, self.reference, example).evidence if subject else UNFIT
+            if all(self._misses((one,), claim, example) for one in suspect):
+                memory[key] = Outcome("passed").evidence
+            else:
+                subject = self._subject(suspect, source)
+                memory[key] = claim.once(subject, self.reference, example).evidence if subject else UNFIT
         return memory[key]
+
+    def _misses(self, suspect: Suspect, claim: Claim, example: Example) -> bool:
+        """Whether a single mistake stands where the check does not come."""
+        source, memory = self._source(suspect), self.workspace.memory
+        if self.kata not in memory:
+            memory[self.kata] = Reach(self.kata, self.workspace, self.solution)
+        return source is not None and memory[self.kata].misses(source, claim, example)
 
     def _source(self, suspect: Suspect) -> str | None:
         if suspect not in self.sources:
@@ -201,13 +213,14 @@ class Detective:
         return self.sources[suspect]
 
     def _subject(self, suspect: Suspect, source: str) -> Subject | None:
-        if suspect not in self.subjects:
+        memory, key = self.workspace.memory, (self.kata.slug, source)
+        if key not in memory:
             name = " and ".join(mistake.name for mistake in suspect)
             try:
-                self.subjects[suspect] = self.workspace.variant(self.kata, source, name)
+                memory[key] = self.workspace.variant(self.kata, source, name)
             except (LoadError, Exception, Stop):
-                self.subjects[suspect] = None
-        return self.subjects[suspect]
+                memory[key] = None
+        return memory[key]
 
 
 def _pairs(singles: Sequence[Suspect]) -> list[Suspect]:

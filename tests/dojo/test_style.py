@@ -10,7 +10,7 @@ from .trees import ROOT
 
 # Bottom to top: a module imports only from modules that stand before it. A new one takes its place here.
 GROUND = ["catalog", "show", "verdict", "mistakes", "check", "strategies", "isolation", "claims"]
-FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh", "partner"]
+FIRST = ["arguments", "bans", "guard", "limits", "stubs", "suite", "workspace", "fresh", "partner", "reach"]
 TEXTS = ["git", "download", "derivations", "grammar", "corpus"]
 SECOND = ["diagnosis", "doctor", "update", "record", "progress", "report", "school", "judgement", "runs", "chart"]
 THIRD = ["judge", "warm", "pytest_plugin", "pictures", "presets", "training", "trained", "graduation"]
