@@ -1,9 +1,9 @@
 """`make ablate`: what each trick of the record is worth, in steps and seconds to the target without it.
 
-The record names its tricks: `TRICKS = Tricks()`, a dataclass with a switch for each, all on; `SHORT.steps` is how many
-steps it takes. Without a trick, it is the same file with two more lines, judged as any submission is. How many steps
-that needs is not known before, for the schedule depends on it: it is trained with more and more of them, each time
-`GROWTH` times as many, until it reaches the target; and so is the record.
+The record names its tricks: `TRICKS = Tricks()`, a dataclass with a switch for each, all on. Its recipes say how many
+steps they take, first `SHORT = Recipe(steps=…)`. Without a trick, it is the same file with two more lines, judged as
+any submission is. How many steps that needs is not known before, for the schedule depends on it: it is trained with
+more and more of them, each time `GROWTH` times as many, until it reaches the target; and so is the record.
 """
 
 from __future__ import annotations
@@ -72,12 +72,16 @@ def tricks_of(source: bytes) -> list[str]:
     return [node.target.id for one in classes for node in one.body if isinstance(node, ast.AnnAssign)]
 
 
-def steps_of(source: bytes) -> int:
-    """How many steps the recipe `SHORT` of a file takes."""
+def recipes_of(source: bytes) -> dict[str, int]:
+    """How many steps each recipe of a file takes. Raises ValueError where there is none."""
+    found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SHORT":
-            return next(ast.literal_eval(one.value) for one in node.value.keywords if one.arg == "steps")
-    raise ValueError("the record does not say SHORT = Recipe(steps=…)")
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Recipe("):
+            steps = next(one.value for one in node.value.keywords if one.arg == "steps")
+            found[ast.unparse(node.targets[0])] = ast.literal_eval(steps)
+    if not found:
+        raise ValueError("the record does not say SHORT = Recipe(steps=…)")
+    return found
 
 
 def measure(source: bytes, names: list[str], target: float, seeds: int, judge: Judge, say: Any) -> list[Row]:
@@ -98,8 +102,10 @@ def measure(source: bytes, names: list[str], target: float, seeds: int, judge: J
 
 
 def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row]) -> Row:
-    for count in _more_and_more(steps_of(source)):
-        outcome = judge(source + f"\nTRICKS = Tricks({off})\nSHORT.steps = {count}\n".encode())
+    recipes = recipes_of(source)
+    every = " = ".join(f"{name}.steps" for name in recipes)
+    for count in _more_and_more(next(iter(recipes.values()))):
+        outcome = judge(source + f"\nTRICKS = Tricks({off})\n{every} = {count}\n".encode())
         if outcome["loss"] <= target:
             break
     facts = {name: outcome[name] for name in ("seconds", "loss")}

@@ -13,18 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-WINDOW = 512  # tokens that the model answers for at once, trained on fewer
-MUON_RATE, TABLE_RATE, MOMENTUM, BETAS = 0.03, 0.1, 0.9, (0.9, 0.95)  # the last are of Adam
-# A recipe: sizes, how many tokens before are looked up (back, and in tables: (tokens, rows)), iterations in a step of
-# Muon, what matrices lose a step (decay) and what the loss grants to all characters alike (smoothing).
-SHORT = Recipe(
-    steps=100, context=64, batch=12, width=48, heads=2, layers=1, hidden=96, iterations=2, adam_rate=0.015,
-    back=0, tables=((2, 4225), (3, 65536), (4, 65536)), decay=0.0, smoothing=0.0,
-)  # fmt: skip
-LONG = Recipe(
-    steps=1100, context=128, batch=32, width=128, heads=4, layers=6, hidden=256, iterations=3, adam_rate=0.01,
-    back=2, tables=(), decay=0.2, smoothing=0.01,
-)  # fmt: skip
+WINDOW, TABLE_RATE = 512, 0.1  # tokens that the model answers for at once, trained on fewer; Adagrad's rate
+# A recipe: sizes, how many tokens before are looked up (back, and in tables: (tokens, rows)), iterations of Muon, what
+# matrices lose a step (decay), what the loss grants to all characters alike (smoothing), which power of two is above
+# ALiBi's slopes, how far back each head looks first (peaks). The last are of Adam. PLAIN races without look-back.
+SHORT = Recipe(steps=100, context=64, batch=12, width=48, heads=2, layers=1, hidden=96, back=0, tables=(
+               (2, 4225), (3, 65536), (4, 65536)), iterations=2, muon_rate=0.03, momentum=0.9, decay=0.0, smoothing=0.0,
+               slope=0, peaks=(0,), adam_rate=0.015, betas=(0.9, 0.95))  # fmt: skip
+PLAIN = Recipe(steps=150, context=64, batch=16, width=96, heads=6, layers=2, hidden=192, back=0, tables=(),
+               iterations=4, muon_rate=0.045, momentum=0.82, decay=0.0, smoothing=0.0,
+               slope=3, peaks=(1, 2, 3, 0, 0, 0), adam_rate=0.01, betas=(0.7, 0.95))  # fmt: skip
+LONG = Recipe(steps=1100, context=128, batch=32, width=128, heads=4, layers=6, hidden=256, back=2, tables=(),
+              iterations=3, muon_rate=0.03, momentum=0.9, decay=0.2, smoothing=0.01,
+              slope=0, peaks=(0,), adam_rate=0.01, betas=(0.9, 0.95))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Tricks:
     """What makes it fast, all on; with the median steps to the target without it, of three seeds: with all, 73."""
 
     muon: bool = True  # matrices are stepped by Muon, not by Adam (73)
-    look_back: bool = True  # a token's vector says at once what stood before it, too (over 349)
+    look_back: bool = True  # a token's vector says at once what stood before it, too (122, by PLAIN)
     alibi: bool = True  # far scores are lowered, instead of learned vectors for positions (84)
     long_windows: bool = True  # it answers in longer windows than it learned in, where fewer lack a past (73)
     plain_attention: bool = True  # softmax(QKᵀ)V written out, instead of torch's fused one (73)
@@ -67,7 +68,7 @@ class Model(nn.Module):
                 nn.init.normal_(weight, std=0.02)
         if not TRICKS.alibi:
             self.positions = nn.Parameter(torch.randn(recipe.context, width) / 10)
-        self.register_buffer("bias", attention_bias(self.context_length, recipe.heads))  # (h, T, T)
+        self.register_buffer("bias", attention_bias(self.context_length, recipe))  # (h, T, T)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, T, V) for ids (B, T)."""
@@ -123,14 +124,13 @@ def norm(x: Tensor) -> Tensor:
     return F.layer_norm(x, (x.shape[-1],))
 
 
-def attention_bias(tokens: int, heads: int) -> Tensor:
-    """What is added to the scores (h, T, T): −∞ for later tokens, and by ALiBi the less the further back.
+def attention_bias(tokens: int, recipe: Recipe) -> Tensor:
+    """What is added to scores (h, T, T): −∞ for later tokens; for others the less, the further from a head's peak.
 
-    Each head has a slope, steeper ones than in the paper: Press et al. 2022, "Train Short, Test Long", section 3.
-    """
+    ALiBi's peaks are at 0, its slopes less steep: Press et al. 2022, "Train Short, Test Long", section 3."""
     distance = torch.arange(tokens)[:, None] - torch.arange(tokens)  # (T, T)
-    slopes = 2.0 ** (-4 * torch.arange(1, heads + 1) / heads)  # (h,)
-    bias = -slopes[:, None, None] * distance if TRICKS.alibi else torch.zeros(heads, tokens, tokens)
+    slopes = 2.0 ** (recipe.slope - 4 * torch.arange(1, recipe.heads + 1) / recipe.heads)  # (h,)
+    bias = -slopes[:, None, None] * (distance - torch.tensor(recipe.peaks)[:, None, None]).abs() * TRICKS.alibi
     return bias.masked_fill(distance < 0, -torch.inf)
 
 
@@ -147,17 +147,17 @@ def orthogonal(matrix: Tensor, iterations: int) -> Tensor:
 
 def muon(weight: Tensor, mean: Tensor, square: Tensor, rate: float, count: int, recipe: Recipe) -> None:
     """Every direction of a matrix is stepped equally far, so the rare ones learn as fast as the common."""
-    mean.lerp_(weight.grad, 1 - MOMENTUM)
-    gradient = weight.grad.lerp(mean, MOMENTUM).to(working(weight.device))
+    mean.lerp_(weight.grad, 1 - recipe.momentum)
+    gradient = weight.grad.lerp(mean, recipe.momentum).to(working(weight.device))
     weight *= 1 - rate * recipe.decay
     weight -= rate * orthogonal(gradient, recipe.iterations)
 
 
 def adam(weight: Tensor, mean: Tensor, square: Tensor, rate: float, count: int, recipe: Recipe) -> None:
     """Adam by hand: to make torch.optim.AdamW in a new process takes 1.5 s, longer than the whole race."""
-    mean.lerp_(weight.grad, 1 - BETAS[0])
-    square.lerp_(weight.grad.square(), 1 - BETAS[1])
-    scale = (1 - BETAS[1] ** count) ** 0.5 / (1 - BETAS[0] ** count)
+    mean.lerp_(weight.grad, 1 - recipe.betas[0])
+    square.lerp_(weight.grad.square(), 1 - recipe.betas[1])
+    scale = (1 - recipe.betas[1] ** count) ** 0.5 / (1 - recipe.betas[0] ** count)
     weight -= rate * scale * mean / (square.sqrt() + 1e-8)
 
 
@@ -178,10 +178,10 @@ def share_of_rate(done: float) -> float:
 def train(ids: Tensor, vocab_size: int, seed: int, target: float) -> Model:
     """Return a model trained on ids (N,), by the recipe for a target loss."""
     torch.manual_seed(seed)
-    recipe = SHORT if target > 1.7 else LONG
+    recipe = LONG if target < 1.7 else SHORT if TRICKS.look_back else PLAIN
     model = Model(vocab_size, recipe).to(ids.device)
     print(f"the products of the layers are of {str(working(ids.device)).removeprefix('torch.')}")
-    matrix = (muon, MUON_RATE) if TRICKS.muon else (adam, MUON_RATE / 10)
+    matrix = (muon, recipe.muon_rate) if TRICKS.muon else (adam, recipe.muon_rate / 10)
     rules = dict.fromkeys(("qkv", "out", "up", "down"), matrix) | {"tables": (adagrad, TABLE_RATE)}
     stepped = []  # rule, full rate, weight and two tensors of its shape for what the rule keeps
     for name, weight in model.named_parameters():

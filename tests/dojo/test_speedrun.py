@@ -246,7 +246,12 @@ def test_bad_input_has_plain_words(tmp_path, monkeypatch):
     assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
 
 
-RECORD = b"class Tricks:\n    one: bool = True\n    two: bool = True\nSHORT = Recipe(steps=10)\n"
+RECORD = b"""class Tricks:
+    one: bool = True
+    two: bool = True
+SHORT = Recipe(steps=10)
+OTHER = Recipe(steps=7)
+"""
 
 
 def fake(needed):
@@ -254,7 +259,7 @@ def fake(needed):
 
     def judge(source, seed):
         lines = source.decode().splitlines()
-        off, steps = lines[-2], int(lines[-1].removeprefix("SHORT.steps = "))
+        off, steps = lines[-2], int(lines[-1].removeprefix("SHORT.steps = OTHER.steps = "))
         needs = next(count for name, count in needed.items() if f"({name})" in off)
         return {"seconds": float(steps), "loss": 1.0 if steps >= needs else 2.0}
 
@@ -277,7 +282,10 @@ def test_without_a_trick_the_record_is_trained_until_it_reaches_the_target():
 
 def test_the_record_names_its_tricks_and_its_steps():
     source = (ROOT / "solutions" / "speedrun" / "record.py").read_bytes()
-    assert {"muon", "alibi", "look_back"} <= set(ablation.tricks_of(source)) and ablation.steps_of(source) > 0
+    assert {"muon", "alibi", "look_back"} <= set(ablation.tricks_of(source))
+    assert next(iter(ablation.recipes_of(source))) == "SHORT" and min(ablation.recipes_of(source).values()) > 0
+    with pytest.raises(ValueError, match="does not say"):
+        ablation.recipes_of(b"SHORT = 1")
 
 
 def test_the_record_is_no_kata_and_fits_on_two_hundred_lines():
