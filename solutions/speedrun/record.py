@@ -125,9 +125,8 @@ def norm(x: Tensor) -> Tensor:
 
 
 def attention_bias(tokens: int, recipe: Recipe) -> Tensor:
-    """What is added to scores (h, T, T): −∞ for later tokens; for others the less, the further from a head's peak.
-
-    ALiBi's peaks are at 0, its slopes less steep: Press et al. 2022, "Train Short, Test Long", section 3."""
+    """What is added to the scores (h, T, T): −∞ for later tokens, else the lower, the further from a head's peak."""
+    # ALiBi is Press et al. 2022, "Train Short, Test Long", section 3: there peaks are at 0, and slopes are less steep.
     distance = torch.arange(tokens)[:, None] - torch.arange(tokens)  # (T, T)
     slopes = 2.0 ** (recipe.slope - 4 * torch.arange(1, recipe.heads + 1) / recipe.heads)  # (h,)
     bias = -slopes[:, None, None] * (distance - torch.tensor(recipe.peaks)[:, None, None]).abs() * TRICKS.alibi
