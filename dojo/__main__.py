@@ -7,10 +7,10 @@ if sys.version_info < (3, 10):  # noqa: UP036 - said here, before anything is im
     sys.exit(f"FAIL  Python {found} is too old, 3.10 or newer is needed: make BOOTSTRAP=python3.12")
 
 try:
-    from .cli import main
+    from .cli.main import main
 except ImportError as missing:
     if sys.argv[1:2] != ["doctor"]:
         sys.exit(f"{missing}. `make start` sets everything up; `python3 -m dojo doctor` says what is amiss.")
-    from .doctor import main
+    from .learner.doctor import main
 
 sys.exit(main())

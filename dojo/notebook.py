@@ -15,11 +15,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import stubs
-from .catalog import Kata, UnknownKata, find_root
-from .judge import Judge, JudgeError
-from .report import render
-from .school import School
+from .curriculum import stubs
+from .curriculum.catalog import Kata, UnknownKata, find_root
+from .judge.client import Judge, JudgeError
+from .learner.session import School
+from .learner.verdict_text import render
 
 try:
     from IPython.core.error import UsageError

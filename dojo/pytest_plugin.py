@@ -15,12 +15,12 @@ from unittest import mock
 
 import pytest
 
-from .catalog import Catalog, Kata, find_root
-from .progress import Progress
-from .report import render
+from .curriculum.catalog import Catalog, Kata, find_root
+from .learner.progress import Progress
+from .learner.verdict_text import render
 
 if TYPE_CHECKING:
-    from .workspace import Workspace
+    from .sandbox.loader import Workspace
 
 KEY = pytest.StashKey[dict[str, "Session"]]()
 
@@ -33,7 +33,7 @@ class Session:
     """One kata being judged, claim by claim."""
 
     def __init__(self, kata: Kata, workspace: Workspace):
-        from .judgement import Judgement
+        from .judge.run import Judgement
 
         self.kata = kata
         self.judgement = Judgement(kata, workspace)
@@ -104,7 +104,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     sessions = pyfuncitem.config.stash[KEY]
     name = pyfuncitem.path.stem
     if name not in sessions:
-        from .workspace import Workspace
+        from .sandbox.loader import Workspace
 
         catalog = Catalog(find_root())
         solved = Progress.load(catalog.root).solved(catalog)

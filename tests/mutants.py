@@ -18,9 +18,9 @@ from queue import SimpleQueue
 from cosmic_ray import mutating, plugins
 from rich.progress import track
 
-from dojo import stubs
-from dojo.catalog import Catalog, Kata, find_root
-from dojo.judge import Judge
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog, Kata, find_root
+from dojo.judge.client import Judge
 
 SKIPPED = re.compile(
     r"core/(VariableReplacer|VariableInserter|RemoveDecorator|ReplaceBinaryOperator_\w+_(RShift|LShift|BitXor|Mod))"

@@ -1,1 +1,1 @@
-"""Measure what code costs: races between implementations, the machine they ran on, results files, tables, pictures."""
+"""Fair timing of attention, of katas and of training."""

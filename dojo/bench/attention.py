@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from .. import check
+from ..spec import check
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .. import stubs
-from ..catalog import Kata
-from ..judge import Judge, JudgeError
-from ..school import School
+from ..curriculum import stubs
+from ..curriculum.catalog import Kata
+from ..judge.client import Judge, JudgeError
+from ..learner.session import School
 from . import results as files
 from .rounds import noisy
 from .watchdog import follow

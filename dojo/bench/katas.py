@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from ..catalog import Catalog
-from ..workspace import Workspace
+from ..curriculum.catalog import Catalog
+from ..sandbox.loader import Workspace
 from . import machine
 from .rounds import rows
 from .timing import Clock, Race, explain, race

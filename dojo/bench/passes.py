@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import check
-from ..claims import settled
+from ..spec import check
+from ..spec.claims import settled
 from . import memory
 from .roofline import WAYS
 from .timing import Race, Racer, Refused

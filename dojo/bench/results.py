@@ -30,7 +30,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..record import now, write_whole
+from ..learner.store import now, write_whole
 
 FORMAT = 1
 Results = dict[str, Any]

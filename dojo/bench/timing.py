@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..limits import out_of_memory
+from ..sandbox.limits import out_of_memory
 from .rounds import Times
 
 TURN = 0.002  # seconds that a turn takes at least: a faster call is repeated within it

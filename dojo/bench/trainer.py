@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..catalog import Catalog
-from ..download import DataError
-from ..presets import PRESETS, parts
-from ..training import Run, TrainingError
+from ..curriculum.catalog import Catalog
+from ..gpt.presets import PRESETS, parts
+from ..gpt.training import Run, TrainingError
+from ..system.download import DataError
 
 TOLD = 20  # steps between two lines of news
 

@@ -40,7 +40,8 @@ def run(job: dict[str, Any], send: Send) -> None:
     """Run a job in this process."""
     import torch
 
-    from . import course, katas, machine
+    from . import katas, machine
+    from . import sweep as course
 
     try:
         job["device"] = machine.find_device(job["device"])

@@ -3,9 +3,9 @@
 import torch
 
 from dojo.bench.attention import Sizes
-from dojo.bench.entrants import Proof, entrants
-from dojo.bench.stable import Cell, Stable
+from dojo.bench.implementations import Proof, entrants
 from dojo.bench.timing import Race
+from dojo.bench.workloads import Cell, Stable
 
 SIZES = Sizes(batch=4, heads=12, d_in=384, width=384, tokens=128)
 NAMES = ("reference", "yours", "single heads", "one QKV product", "sdpa, is_causal")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from dojo.bench.passes import Using, passes
-from dojo.check import copy_parameters
+from dojo.spec.check import copy_parameters
 
 SHAPE = (8, 128, 768)
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from dojo.bench.passes import Using, passes
-from dojo.check import copy_parameters
+from dojo.spec.check import copy_parameters
 
 SHAPE = (4, 128, 384)
 EXPANSION = 4

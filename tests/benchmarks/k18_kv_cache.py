@@ -99,8 +99,8 @@ def _step(k18: ModuleType, text: Text) -> tuple[Callable[[], Any], Callable[[], 
 
 def main() -> None:
     """Write 64 tokens after 512 with GPT-2 small's size, in turn without and with the cache."""
-    from dojo.catalog import Catalog, find_root
-    from dojo.workspace import Workspace
+    from dojo.curriculum.catalog import Catalog, find_root
+    from dojo.sandbox.loader import Workspace
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--pairs", type=int, default=3)

@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dojo import stubs
-from dojo.catalog import Catalog, Kata
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog, Kata
 from tests.dojo.terminals import Terminal
 from tests.dojo.trees import copy_tree
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from dojo.bench.attention import Sizes
-from dojo.bench.entrants import Proof, entrants, unavailable
-from dojo.bench.stable import Cell, Stable
+from dojo.bench.implementations import Proof, entrants, unavailable
 from dojo.bench.timing import Clock, Refused, Unavailable
-from dojo.catalog import Catalog
-from dojo.workspace import Workspace
+from dojo.bench.workloads import Cell, Stable
+from dojo.curriculum.catalog import Catalog
+from dojo.sandbox.loader import Workspace
 from tests.dojo.trees import ROOT
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dojo.catalog import Catalog
+from dojo.curriculum.catalog import Catalog
 
 from ..dojo.trees import copy_tree
 

@@ -14,10 +14,11 @@ from unittest import mock
 
 from click.testing import CliRunner, Result
 
-from dojo import cli, stubs
-from dojo.catalog import Catalog, Kata
-from dojo.judge import Judge
-from dojo.school import console
+from dojo.cli import main as cli
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog, Kata
+from dojo.judge.client import Judge
+from dojo.learner.session import console
 
 from .trees import copy_tree
 

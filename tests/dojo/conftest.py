@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dojo.judge import Judge
+from dojo.judge.client import Judge
 
 from .clones import Clone
 from .trees import ROOT

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dojo import stubs
-from dojo.catalog import Catalog
-from dojo.judge import Judge
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog
+from dojo.judge.client import Judge
 
 from .trees import ROOT
 

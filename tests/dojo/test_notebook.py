@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dojo import stubs
+from dojo.curriculum import stubs
 
 from .learners import STEP_1, STUB
 from .trees import ROOT

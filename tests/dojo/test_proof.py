@@ -13,12 +13,12 @@ import random
 
 import pytest
 
-from dojo import stubs
-from dojo.catalog import Catalog, Kata
-from dojo.judgement import Judgement
-from dojo.mistakes import Mistake, compose
-from dojo.suite import load_suite
-from dojo.workspace import Workspace
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog, Kata
+from dojo.judge.run import Judgement
+from dojo.sandbox.loader import Workspace
+from dojo.spec.mistakes import Mistake, compose
+from dojo.spec.suite import load_suite
 
 from .trees import ROOT
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from dojo import stubs
-from dojo.report import render
+from dojo.curriculum import stubs
+from dojo.learner.verdict_text import render
 
 from .learners import FILL
 

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from dojo import stubs
-from dojo.catalog import Catalog
-from dojo.suite import load_suite
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog
+from dojo.spec.suite import load_suite
 
 from .trees import ROOT, copy_tree
 

@@ -13,8 +13,8 @@ def copy_tree(target: Path, *, only: tuple[str, ...] = ()) -> Path:
 
     With `only`, a kata of another name is left out.
     """
-    from dojo import stubs
-    from dojo.catalog import Catalog
+    from dojo.curriculum import stubs
+    from dojo.curriculum.catalog import Catalog
 
     ignore = shutil.ignore_patterns("__pycache__", "downloads")
     for name in ("dojo", "katas", "solutions", "tests", "data"):

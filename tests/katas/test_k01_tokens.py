@@ -8,10 +8,11 @@ import unicodedata
 import tiktoken
 from hypothesis import strategies as st
 
-from dojo import check, corpus
-from dojo.bans import ban_module
-from dojo.claims import claim
-from dojo.download import DataError
+from dojo.gpt import corpus
+from dojo.spec import check
+from dojo.spec.bans import ban_module
+from dojo.spec.claims import claim
+from dojo.system.download import DataError
 
 BANS = [ban_module("tiktoken", why="it is the tokenizer that yours is measured with.")]
 

@@ -3,9 +3,9 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo import check
-from dojo.claims import claim
-from dojo.strategies import Sizes
+from dojo.spec import check
+from dojo.spec.claims import claim
+from dojo.spec.strategies import Sizes
 
 BANS = []
 contexts = st.integers(1, 6)

@@ -6,10 +6,10 @@ import math
 import torch
 from hypothesis import strategies as st
 
-from dojo import check
-from dojo.bans import FUSED_ATTENTION, SOFTMAX, ban
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.bans import FUSED_ATTENTION, SOFTMAX, ban
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),

@@ -3,10 +3,10 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo import check
-from dojo.bans import FUSED_ATTENTION, ban, ban_module
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.bans import FUSED_ATTENTION, ban, ban_module
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),

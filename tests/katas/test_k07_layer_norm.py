@@ -2,10 +2,10 @@
 
 import torch
 
-from dojo import check
-from dojo.bans import NORMALISATION, ban, oracle
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.bans import NORMALISATION, ban, oracle
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 BANS = [ban(*NORMALISATION, why="it is a finished form of what you build here.")]
 TOKENS = "B T D"

@@ -4,10 +4,10 @@ import math
 
 import torch
 
-from dojo import check
-from dojo.bans import GELU, ban, oracle
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.bans import GELU, ban, oracle
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 BANS = [ban(*GELU, why="it is what you write here.")]
 TOKENS = "B T D"

@@ -7,9 +7,9 @@ import torch
 from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
-from dojo import check
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 BANS = []
 MODEL = "L h d B T V"

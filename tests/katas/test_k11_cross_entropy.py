@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
 
-from dojo import check
-from dojo.bans import CROSS_ENTROPY, ban, oracle
-from dojo.claims import claim
-from dojo.strategies import sizes
+from dojo.spec import check
+from dojo.spec.bans import CROSS_ENTROPY, ban, oracle
+from dojo.spec.claims import claim
+from dojo.spec.strategies import sizes
 
 BANS = [ban(*CROSS_ENTROPY, why="it is what you build here.")]
 SIZES = "B T V"

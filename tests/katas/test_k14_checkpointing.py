@@ -13,9 +13,10 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo import check, fresh
-from dojo.claims import claim
-from dojo.strategies import sizes
+from dojo.sandbox import clean_process as fresh
+from dojo.spec import check
+from dojo.spec.claims import claim
+from dojo.spec.strategies import sizes
 
 BANS = []
 FILE = "run.pt"

@@ -8,9 +8,9 @@ import numpy
 import torch
 from torch import nn
 
-from dojo import check
-from dojo.claims import claim
-from dojo.strategies import sizes
+from dojo.spec import check
+from dojo.spec.claims import claim
+from dojo.spec.strategies import sizes
 
 matplotlib.use("Agg")
 from matplotlib.axes import Axes  # noqa: E402

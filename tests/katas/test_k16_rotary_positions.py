@@ -4,9 +4,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dojo import check
-from dojo.claims import claim
-from dojo.strategies import randomise, sizes
+from dojo.spec import check
+from dojo.spec.claims import claim
+from dojo.spec.strategies import randomise, sizes
 
 # A head has n pairs of channels, so d = 2·n.
 PAIRS, HEADS = "n T", "n h B T d_in"
@@ -325,7 +325,7 @@ class _Devices(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls):
-        return False  # as in dojo.bans: else torch would load its compiler
+        return False  # as in dojo.spec.bans: else torch would load its compiler
 
     def __init__(self):
         super().__init__()

@@ -7,10 +7,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dojo import check
-from dojo.bans import FUSED_ATTENTION, ban
-from dojo.claims import claim
-from dojo.strategies import sizes
+from dojo.spec import check
+from dojo.spec.bans import FUSED_ATTENTION, ban
+from dojo.spec.claims import claim
+from dojo.spec.strategies import sizes
 
 BANS = [ban(*FUSED_ATTENTION, why="it is what you build here.")]
 INPUTS = "B h T d"
@@ -266,7 +266,7 @@ class Memory(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls):
-        return False  # as in dojo.bans: else torch would load its compiler
+        return False  # as in dojo.spec.bans: else torch would load its compiler
 
     def __init__(self):
         super().__init__()

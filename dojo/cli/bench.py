@@ -1,0 +1,126 @@
+"""The verbs that measure: `bench` races implementations, `bench-train` times the training. No torch here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..bench import results as files
+from ..bench import table
+from ..learner.session import School, console, warn
+
+BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
+LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
+SIZES = {"batch": 8, "heads": 12, "width": 768}
+DTYPES = ("float32", "bfloat16")
+ATTENTION = "k06"  # the kata whose code races where none is named
+
+
+@click.command()
+@click.argument("kata", default="")
+@click.option("--device", default="", help="cpu, cuda or mps; else the CPU, and then the GPU where there is one.")
+@click.option("--dtype", type=click.Choice(DTYPES), help="One of them; else both.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=1),
+    help=f"Seconds for a device; else {BUDGET:.0f}, for one kata {KATA_BUDGET:.0f}.",
+)
+@click.option("--quick", is_flag=True, help=f"T up to {QUICK_LENGTHS[-1]} only, in {QUICK_BUDGET:.0f} seconds.")
+@click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too, to be shown beside others.")
+def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick: bool, record: bool) -> None:
+    """Race implementations of attention, yours among them; or what there is to race of one kata."""
+    from ..bench.contest import part_of
+
+    school = School()
+    asked = school.find(kata) if kata else None
+    if asked is not None and not asked.races.is_file():
+        others = ", ".join(one.code for one in school.catalog.katas if one.races.is_file()) or "no kata yet"
+        warn(f"{asked.code} has nothing to race. There is something in {others}; attention: make bench")
+        raise SystemExit(2)
+    job: dict[str, Any] = {"seconds": budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)}
+    if asked is not None:
+        job |= {"plan": "kata", "slug": asked.slug}
+    else:
+        lengths = QUICK_LENGTHS if quick else LENGTHS
+        job |= {"plan": "attention", "lengths": lengths, "passes": ("forward", "both"), **SIZES}
+        job |= {"dtypes": (dtype,) if dtype else DTYPES}
+    cores = os.cpu_count() or 1
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
+        warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
+    part = part_of(school, asked or next(one for one in school.catalog.katas if one.code == ATTENTION))
+    if part.refused:
+        warn(f"refused: yours: {part.refused['reason']}")
+    devices = _run(school, job, device or "cpu", part, record)
+    for other in [] if device else [name for name in devices if name != "cpu"]:
+        _run(school, job, other, part, record)
+
+
+def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bool) -> list[str]:
+    """Run a job on one device, show and keep what came of it; the devices there are. Ends the program on trouble."""
+    from ..bench.contest import Contest
+    from ..bench.watchdog import BenchError
+
+    contest = Contest(job | {"device": device}, school.root, console, part)
+    try:
+        results = contest.run()
+    except (BenchError, KeyboardInterrupt) as error:
+        if contest.results.get("rows"):
+            table.show(contest.results, table.wide(console))
+        warn(str(error) or "Stopped. What was measured is not kept.")
+        raise SystemExit(getattr(error, "exit", 130)) from None
+    table.show(results, table.wide(console))
+    if not any("seconds" in row for row in results["rows"]):
+        warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
+        return contest.devices
+    name = job.get("slug", "attention")
+    here = school.root / "runs" / "bench" / f"{name}-{device.replace(':', '')}.json"
+    for path in [here, *([files.place(school.root, name, results)] if record else [])]:
+        _keep(path, results, school)
+    if job["plan"] == "attention":
+        _draw(school)
+    return contest.devices
+
+
+def _keep(path: Path, results: files.Results, school: School) -> None:
+    try:
+        files.write(path, results)
+    except OSError as error:
+        warn(f"The results could not be written: {error}.")
+    else:
+        console.print(f"Results: {school.near(path)}")
+
+
+def _draw(school: School) -> None:
+    """Draw this run beside what was recorded elsewhere; a picture that cannot be drawn is a line, no more."""
+    from ..figures.bench import draw_all
+
+    here = files.read_all(school.root / "runs" / "bench", warn)
+    recorded = files.read_all(school.root / "data" / "benchmarks", warn)
+    try:
+        paths = draw_all(school.root / "runs" / "bench", here, recorded)
+    except (OSError, ImportError) as error:
+        warn(f"The pictures could not be drawn: {error}.")
+    else:
+        console.print(
+            "Pictures: " + ", ".join(school.near(path) for path in paths if path.suffix == ".png"), soft_wrap=True
+        )
+
+
+@click.command("bench-train")
+@click.option("--against", default="", help="Another program, as one types it in a shell: run in turn with this one.")
+@click.option("--pairs", default=3, type=click.IntRange(min=1), help="How often each is run.")
+@click.option("--preset", default="shakespeare", help="What to train.")
+@click.option("--target", default=1.90, help="The validation loss to reach, in nats a character.")
+@click.option("--steps", default=0, help="At most; else those of the preset.")
+@click.option("--impl", default="yours", type=click.Choice(["yours", "solutions"]), help="Whose parts.")
+def bench_train(against: str, pairs: int, preset: str, target: float, steps: int, impl: str) -> None:
+    """Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do."""
+    from ..bench import training as timed_training
+
+    school = School()
+    solved = school.progress.solved(school.catalog) if impl == "yours" else frozenset()
+    job = {"root": str(school.root), "preset": preset, "target": target, "steps": steps, "solved": sorted(solved)}
+    raise SystemExit(timed_training.run(job, against, pairs if against else 1, school, console))

@@ -1,0 +1,66 @@
+"""The verbs that show: pictures of the lessons, attention maps, the report page. torch comes when one is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..gpt.runs import read_runs
+from ..learner.session import School, console, warn
+
+ENDINGS = (".png", ".svg")
+
+
+@click.command()
+@click.option("--text", default="", help="The text to look at.")
+@click.option("--preset", default="", help="Of which run; else the latest, or the reference where there is none.")
+def attention(text: str, preset: str) -> None:
+    """Draw what every layer and head of the trained GPT looks at in a text."""
+    from ..figures.attention import draw
+
+    school = School()
+    raise SystemExit(draw(school.catalog, school.progress.solved(school.catalog), text, preset, console))
+
+
+@click.command()
+@click.option("--lessons", is_flag=True, help="For authors: draw them anew beside the lessons, as SVG.")
+def pictures(lessons: bool) -> None:
+    """Draw the pictures of the lessons and the loss curves of your runs, as PNG and SVG."""
+    from ..figures.lesson_pictures import PICTURES
+    from ..figures.plots import loss_curve
+    from ..gpt.presets import parts
+
+    school = School()
+    folder, (modules, _) = school.root / "runs" / "pictures", parts(school.catalog, frozenset())
+    try:
+        for picture in PICTURES:
+            if lessons:
+                paths = [school.find(picture.kata).lesson.with_name(f"{picture.name}.svg")]
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                paths = [folder / f"{picture.kata}-{picture.name}{ending}" for ending in ENDINGS]
+            picture.write(picture.measure(modules), *paths)
+            _say_written(school, paths)
+        for run in [] if lessons else read_runs(school.root, warn):
+            paths = [folder / f"loss-{run.name}{ending}" for ending in ENDINGS]
+            for path in paths:
+                loss_curve(path, *run.curve, run.title)
+            _say_written(school, paths)
+    except OSError as error:
+        warn(f"The pictures could not be written: {error}.")
+        raise SystemExit(1) from None
+
+
+@click.command()
+@click.option("--text", default="", help="The text whose attention is shown.")
+def report(text: str) -> None:
+    """Write one page to open in a browser: progress, loss curves, samples, attention maps, benchmarks."""
+    from ..figures.page import write
+
+    school = School()
+    raise SystemExit(write(school, text, console))
+
+
+def _say_written(school: School, paths: list[Path]) -> None:
+    console.print(f"Written to {' and '.join(map(school.near, paths))}", soft_wrap=True)

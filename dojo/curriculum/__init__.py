@@ -1,0 +1,1 @@
+"""The katas on disk: the catalog and the stubs."""

@@ -1,0 +1,171 @@
+"""The katas, found from their folders: no list of them stands anywhere. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+SLUG = re.compile(r"k(\d+)_(\w+)")
+OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
+HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
+
+
+class UnknownKata(LookupError):
+    """No kata goes by that name; the message suggests the nearest."""
+
+
+@dataclass(frozen=True)
+class Kata:
+    """One kata: where its files are, and what its lesson says."""
+
+    root: Path
+    slug: str  # k05_causal_attention
+
+    @property
+    def number(self) -> int:
+        return int(SLUG.fullmatch(self.slug).group(1))
+
+    @property
+    def code(self) -> str:
+        """Its short name: k05."""
+        return f"k{self.number:02}"
+
+    @property
+    def name(self) -> str:
+        """The name of its module: causal_attention."""
+        return SLUG.fullmatch(self.slug).group(2)
+
+    @property
+    def file(self) -> Path:
+        """What the learner edits."""
+        return self.root / "katas" / self.slug / f"{self.name}.py"
+
+    @property
+    def solution(self) -> Path:
+        return self.root / "solutions" / self.slug / f"{self.name}.py"
+
+    @property
+    def lesson(self) -> Path:
+        return self.root / "katas" / self.slug / "README.md"
+
+    @property
+    def tests(self) -> Path:
+        return self.root / "tests" / "katas" / f"test_{self.slug}.py"
+
+    @property
+    def mistakes(self) -> Path:
+        return self.root / "tests" / "mistakes" / f"{self.slug}.py"
+
+    @property
+    def races(self) -> Path:
+        """Where it says who races in this kata; a kata that has nothing to race lacks the file."""
+        return self.root / "tests" / "benchmarks" / f"{self.slug}.py"
+
+    @property
+    def alternatives(self) -> list[Path]:
+        return sorted((self.root / "tests" / "alternatives" / self.slug).glob("*.py"))
+
+    @cached_property
+    def text(self) -> str:
+        """The lesson, or nothing where it is missing."""
+        return self.lesson.read_text(encoding="utf-8") if self.lesson.is_file() else ""
+
+    @property
+    def title(self) -> str:
+        """From the lesson's first heading, "# k05 · Causal attention"."""
+        found = re.search(r"^# k\d+ · (.+)$", self.text, re.MULTILINE)
+        return found.group(1).strip() if found else self.name.replace("_", " ").capitalize()
+
+    @property
+    def optional(self) -> bool:
+        """Whether one may leave it out: its lesson says "*Black belt: optional.*" right below the title."""
+        return OPTIONAL.search(self.text) is not None
+
+    @property
+    def takeaway(self) -> str:
+        """What one has learned, in a line."""
+        return " ".join(section(self.text, "## What you take away").split())
+
+    @property
+    def steps(self) -> dict[int, str]:
+        """The titles of the steps, by number, from the lesson's headings "### Step 1 · The mask"."""
+        found = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
+        return {int(number): title.strip() for number, title in found}
+
+    def hints(self, step: int) -> list[tuple[str, str]]:
+        """The hints for a step, gentlest first, as (kind, text)."""
+        return HINT.findall(section(section(self.text, "## Hints") + "\n", f"### Step {step}"))
+
+    @property
+    def needs(self) -> dict[str, list[str]]:
+        """The earlier katas that the solution imports, and which names of each."""
+        tree = ast.parse(self.solution.read_bytes())
+        found: dict[str, list[str]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+                found.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
+        return found
+
+
+class Catalog:
+    """All katas below a root folder, in order."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        folders = (root / "solutions").glob("k*_*")
+        found = [Kata(root, path.name) for path in folders if SLUG.fullmatch(path.name)]
+        self.katas = sorted((kata for kata in found if kata.solution.is_file()), key=lambda kata: kata.number)
+
+    @property
+    def required(self) -> list[Kata]:
+        """Those that count: the GPT is built of them."""
+        return [kata for kata in self.katas if not kata.optional]
+
+    @property
+    def optional(self) -> list[Kata]:
+        return [kata for kata in self.katas if kata.optional]
+
+    def find(self, text: str) -> Kata:
+        """The kata called `text`: 5, 05, k05, causal_attention or k05_causal_attention. Raises UnknownKata."""
+        wanted = text.strip().lower().replace("-", "_").removesuffix(".py")
+        names = {name: kata for kata in self.katas for name in (kata.slug, kata.name, kata.code, str(kata.number))}
+        digits = wanted.removeprefix("k")
+        if digits.isdecimal():
+            wanted = str(int(digits))
+        if wanted in names:
+            return names[wanted]
+        if digits.isdecimal():
+            last = self.katas[-1].number if self.katas else 0
+            raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
+        words = {word: kata for kata in self.katas for word in kata.name.split("_")}
+        names = words | names
+        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+        hint = f" Did you mean {names[near[0]].name} (KATA={names[near[0]].number})?" if near else " `make` lists them."
+        raise UnknownKata(f'There is no kata "{text}".{hint}')
+
+    def by_slug(self, slug: str) -> Kata:
+        return next(kata for kata in self.katas if kata.slug == slug)
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a Markdown heading, up to the next heading of its level or above."""
+    level = len(heading) - len(heading.lstrip("#"))
+    pattern = rf"^{re.escape(heading)}(?: ·[^\n]*)?[ \t]*\n(.*?)(?=^#{{1,{level}}} |\Z)"
+    found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
+    return found.group(1).strip() if found else ""
+
+
+def find_root() -> Path:
+    """The repository: DOJO_ROOT, else the nearest folder upwards that holds katas and solutions, else the package's."""
+    if chosen := os.environ.get("DOJO_ROOT"):
+        return Path(chosen).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "katas").is_dir() and (folder / "solutions").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]

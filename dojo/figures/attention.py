@@ -1,0 +1,114 @@
+"""Attention maps of a text: every layer and head of a trained model, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from ..curriculum.catalog import Catalog
+from ..gpt.trained import QUICK, SECONDS, NotTrained, Trained, finished, kept_reference, latest, train_reference
+from ..gpt.training import Interrupted, Run
+from .plots import attention_maps
+
+TEXT = "To be, or not to be"
+MARKED = 3  # most attended tokens
+
+
+class UnknownText(ValueError):
+    """A text with characters that the model does not know; the message names them."""
+
+
+def attend(trained: Trained, text: str, say: Callable[[str], None]) -> tuple[list[str], torch.Tensor, list[float]]:
+    """The tokens of a text, the weights (layers, h, T, T) of each on each, and each one's importance.
+
+    A text longer than the model's context is cropped, and `say` is told. Raises UnknownText.
+    """
+    unknown = sorted({character for character in text if character not in trained.tokenizer.stoi})
+    if unknown:
+        known = "".join(sorted(character for character in trained.tokenizer.stoi if character != "\n"))
+        raise UnknownText(
+            f"The model does not know {', '.join(map(repr, unknown))}: it was trained on other text. It knows{known}"
+        )
+    context = trained.preset.context_length
+    if len(text) > context:
+        say(f"The text has {len(text)} characters and the model sees {context} at once: the rest is left out.")
+    tokens = list(text[:context])
+    k15, ids = trained.parts["k15"], torch.tensor([trained.tokenizer.encode("".join(tokens))])
+    weights = k15.attention_weights(trained.model, ids)  # (layers, 1, h, T, T)
+    return tokens, weights[:, 0], k15.importance(weights)[0].tolist()
+
+
+def most_attended(importance: list[float]) -> list[int]:
+    """The places of the most important tokens, the first of them first."""
+    order = sorted(range(len(importance)), key=lambda place: -importance[place])
+    return order[: min(MARKED, len(importance) // 2)]  # of a short text, not all
+
+
+def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console) -> int:
+    """Draw the maps of a text, with the model of the run `name` or the latest; the exit status."""
+
+    def say(words: str) -> None:
+        console.print(Text(words, "yellow"))
+
+    try:
+        trained = _model(catalog, solved, name, console)
+        tokens, weights, importance = attend(trained, text or TEXT, say)
+    except NotTrained as error:
+        console.print(Text(str(error), "red"), soft_wrap=True)
+        return 1
+    except UnknownText as error:
+        console.print(Text(str(error), "red"), soft_wrap=True)
+        return 2
+    except Interrupted:
+        console.print("Stopped.")
+        return 130
+    marked = most_attended(importance)
+    target = catalog.root / "runs" / "attention.png"
+    title = f"{trained.origin}: where each character looks"
+    plot = trained.parts["k15"].plot_attention
+    try:
+        target.parent.mkdir(exist_ok=True)
+        attention_maps(target, weights, tokens, plot, title, marked, [target.with_suffix(".svg")])
+    except OSError as error:
+        console.print(Text(f"The picture could not be written to {target}: {error.strerror}.", "red"))
+        return 1
+    layers, heads = weights.shape[:2]
+    console.print(f"{layers} layers of {heads} heads, of {trained.origin}")
+    if marked:
+        words = ", ".join(f"{tokens[place]!r} at place {place + 1} ({importance[place]:.2f})" for place in marked)
+        console.print(f"Most attended, as marked: {words}", soft_wrap=True)
+    near = target.relative_to(catalog.root)
+    console.print(f"Written to {near.as_posix()} and {near.with_suffix('.svg').as_posix()}", soft_wrap=True)
+    return 0
+
+
+def _model(catalog: Catalog, solved: frozenset[str], name: str, console: Console) -> Trained:
+    """The graduation model, or where there is none the reference, trained with a bar to be seen."""
+    try:
+        return latest(catalog, solved, name)
+    except NotTrained as error:
+        if name or finished(catalog.root):
+            raise  # what was asked for, or is there, is not replaced by something else
+        problem = str(error)
+    try:
+        return kept_reference(catalog)
+    except NotTrained:
+        console.print(f"{problem}\nUntil then the reference serves: it is trained now, for {SECONDS} seconds at most.")
+    bar = Progress(
+        TextColumn("step {task.completed} of {task.total}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=QUICK.steps, loss=float("nan"))
+
+        def on_step(run: Run) -> None:
+            bar.update(task, completed=run.step, loss=run.losses[-1])
+
+        return train_reference(catalog, on_step)

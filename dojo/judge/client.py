@@ -1,0 +1,105 @@
+"""Ask for verdicts without importing torch: a warm process does the work and is kept until the judge is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..curriculum.catalog import Kata
+
+
+class JudgeError(RuntimeError):
+    """The warm process could not be started, or died; the message holds what it said."""
+
+
+class Judge:
+    """Gives verdicts, one at a time. Use it as a context manager."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._process: subprocess.Popen[str] | None = None
+
+    def verdict(
+        self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
+    ) -> dict[str, Any]:
+        """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
+        self.ask(kata, solved, path, diagnose)
+        return self.answer()
+
+    def ask(
+        self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
+    ) -> None:
+        """Ask for a verdict, and put an end to the one that was asked for before, where that is not there yet."""
+        process = self._start()
+        request = {
+            "root": str(kata.root),
+            "slug": kata.slug,
+            "solved": sorted(solved),
+            "path": str(path) if path else None,
+            "diagnose": diagnose,
+        }
+        with contextlib.suppress(BrokenPipeError):  # `answer` says what became of the process
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the answer to the earliest question that has none. Raises JudgeError."""
+        process = self._process
+        if process is None:
+            raise JudgeError("The judge went away.")
+        answer = process.stdout.readline()
+        if not answer:
+            said = process.stderr.read().strip().splitlines()
+            self.close()
+            raise JudgeError("The judge could not start or went away: " + (said[-1] if said else "it said nothing."))
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the warm process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()  # it may be getting ready for a next request that will not come
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it died since the last verdict
+        if self._process is None:
+            home = str(Path(__file__).resolve().parents[2])
+            paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+            environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dojo.judge.server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                env=environment,
+                cwd=self.root,
+                start_new_session=True,  # an interrupt is for whoever asks, who then closes this
+            )
+        return self._process
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

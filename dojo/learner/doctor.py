@@ -1,0 +1,249 @@
+"""Look a machine over: a line for each thing that may be wrong, and what to do about it.
+
+Only the standard library is imported: this must run where nothing is installed. torch has a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..curriculum.catalog import find_root
+
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+COLOURS = {OK: 32, WARN: 33, FAIL: 31}
+PROBE_SECONDS = 120  # a first import of torch from a slow disk takes long
+# File systems on which saves made elsewhere are not announced.
+SILENT = ("9p", "cifs", "drvfs", "fuse.", "nfs", "osxfs", "prl_fs", "smb", "vboxsf", "virtiofs")
+TORCH = """
+import json, torch
+device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+name = torch.cuda.get_device_name() if device == "cuda" else device.upper()
+try:
+    trouble = "" if torch.ones(3, device=device).sum().item() == 3 else "it adds wrongly"
+except Exception as error:
+    trouble = str(error).splitlines()[0]
+print(json.dumps([torch.__version__, name, torch.get_num_threads(), trouble]))
+"""
+MATPLOTLIB = "import matplotlib, matplotlib.backends.backend_agg; print(matplotlib.get_backend())"
+Line = tuple[str, str, str]  # ok, warn or FAIL; what was found; what to do
+
+
+def main() -> int:
+    """Print a line for each check, and what to do below it; 1 when something must be mended, else 0."""
+    root = find_root()
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    counts = dict.fromkeys(COLOURS, 0)
+    for name, check in CHECKS.items():
+        try:
+            level, found, todo = check(root) if find_spec(NEEDS.get(name, "sys")) else LACKING
+        except Exception as error:  # a doctor that falls ill helps nobody
+            level, found, todo = WARN, f"could not be looked at: {type(error).__name__}: {error}", ""
+        counts[level] += 1
+        word = f"\033[{COLOURS[level]}m{level:<4}\033[0m" if coloured else f"{level:<4}"
+        print(f"{word}  {name:<13}  {found}", flush=True)
+        if todo:
+            print(f"{'':21}-> {todo}")
+    print(f"\n{counts[OK]} in order, {counts[WARN]} to know of, {counts[FAIL]} to mend.")
+    return 1 if counts[FAIL] else 0
+
+
+def check_python(root: Path) -> Line:
+    """Which it is, and whether it can make the environment."""
+    found = f"{platform.python_version()}, {sys.executable}"
+    if sys.maxsize < 2**32:
+        return FAIL, f"{found}, 32 bits", "torch needs a Python of 64 bits: https://www.python.org/downloads"
+    if not find_spec("torch") and not find_spec("ensurepip"):
+        return FAIL, f"{found}, without ensurepip", "install what makes environments: apt install python3-venv"
+    return OK, found, ""
+
+
+def check_packages(root: Path) -> Line:
+    """What pyproject.toml asks for, in the versions of constraints.txt."""
+    asked = re.search(r"^dependencies = \[(.*?)^\]", (root / "pyproject.toml").read_text("utf-8"), re.DOTALL | re.M)
+    names = [name for name, marker in re.findall(r'"([\w.-]+)[^";]*;?([^"]*)"', asked.group(1)) if _applies(marker)]
+    pins = re.findall(r"^([\w.-]+)==([\w.]+) *;?(.*)$", (root / "constraints.txt").read_text("utf-8"), re.MULTILINE)
+    pinned = {name.lower(): wanted for name, wanted, marker in pins if _applies(marker)}
+    missing, others = [], []
+    for name in names:
+        try:
+            here, wanted = version(name).split("+")[0], pinned.get(name.lower())
+        except PackageNotFoundError:
+            missing.append(name)
+        else:
+            others += [f"{name} {here} instead of {wanted}"] if wanted not in (None, here) else []
+    install = f"{sys.executable} -m pip install -c constraints.txt -e ."
+    if sys.prefix == sys.base_prefix:  # not in an environment of its own
+        install = "make start; without make: python3 -m venv .venv, and in it pip install -c constraints.txt -e ."
+    if missing:
+        return FAIL, f"not here: {', '.join(missing)}", install
+    if others:
+        return WARN, ", ".join(others), f"it may well do; if not: {install}"
+    return OK, "all there, in the versions that this is tested with", ""
+
+
+def check_torch(root: Path) -> Line:
+    """Whether torch can be imported and computes, and on what."""
+    done = _probe(TORCH)
+    if done.returncode != 0:
+        return FAIL, f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start"
+    release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
+    found = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
+    if trouble:
+        return WARN, f"{found}: {trouble}", "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
+    return OK, found, ""
+
+
+def check_matplotlib(root: Path) -> Line:
+    """Whether pictures can be drawn."""
+    done = _probe(MATPLOTLIB)
+    if done.returncode != 0:
+        return (
+            FAIL,
+            f"cannot be drawn: {_last(done)}",
+            "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start",
+        )
+    return OK, f"matplotlib, backend {done.stdout.strip()}", ""
+
+
+def check_terminal(root: Path) -> Line:
+    """Whether it is one, its size, its colours and its characters."""
+    columns, lines = shutil.get_terminal_size()
+    if not sys.stdout.isatty():
+        return WARN, "none here, so output is plain and keys are not read", "run it in a terminal, without a pipe"
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
+    found = f"{columns}x{lines}, {'no colour' if plain else 'colour'}, {locale.getpreferredencoding(False)}"
+    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "C")
+    if os.name == "posix" and not re.search(r"utf-?8", chosen, re.IGNORECASE):
+        return WARN, f"{found}, locale {chosen}", "where marks show as question marks: export LC_ALL=C.UTF-8"
+    if columns < 60 or lines < 15:
+        return WARN, found, "60 columns and 15 lines show a verdict without breaking its lines"
+    return OK, found, ""
+
+
+def check_watching(root: Path) -> Line:
+    """Whether saves will be noticed."""
+    kind = _file_system(root)
+    where = "WSL, " if "microsoft" in platform.release().lower() else ""
+    where += "container, " if any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))) else ""
+    found = f"{where}{kind or platform.system()}"
+    if kind.startswith(SILENT):
+        return WARN, f"{found}: saves may go unnoticed", "poll: export WATCHFILES_FORCE_POLLING=1"
+    return OK, found, ""
+
+
+def check_disk(root: Path) -> Line:
+    """Room, and whether the folder can be written."""
+    free = shutil.disk_usage(root).free / 1e9
+    found, needed = f"{free:.1f} GB free", 0.5 if find_spec("torch") else 6.0
+    if not os.access(root, os.W_OK):
+        return FAIL, f"{root} cannot be written", "clone the repository to a folder of your own"
+    if free < 0.1:
+        return FAIL, found, "nothing can be saved: make room"
+    if free < needed:
+        what = "checkpoints of make train" if needed < 1 else "torch and the rest"
+        return WARN, found, f"make room: {what} may need {needed:g} GB"
+    return OK, found, ""
+
+
+def check_data(root: Path) -> Line:
+    """The embedded corpus, and the texts and tokenizer files of make data."""
+    for name in ("verona.toml", "small_ranks.tiktoken", "sources.toml"):
+        if not (root / "data" / name).is_file():
+            return FAIL, f"data/{name} is missing", f"git checkout -- data/{name}"
+    states = _states(root, root / "data" / "downloads")
+    damaged = [f"{name} is damaged: {fault}" for name, fault in states.items() if fault not in ("", "missing")]
+    missing = [name for name, fault in states.items() if fault == "missing"]
+    if damaged:
+        return FAIL, "; ".join(damaged), "make data"
+    if missing:
+        return WARN, f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens"
+    return OK, ", ".join(states), ""
+
+
+def check_mirror(root: Path) -> Line:
+    """The folder from which make data takes files before it asks the network."""
+    folder = os.environ.get("DOJO_MIRROR")
+    if not folder:
+        return OK, "not set: make data asks the network", ""
+    if not os.path.isdir(folder):
+        return FAIL, f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR"
+    states = _states(root, Path(folder))
+    faults = [f"{name}: {fault}" for name, fault in states.items() if fault]
+    if any(fault not in ("", "missing") for fault in states.values()):
+        return FAIL, "; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR"
+    if faults:
+        return WARN, f"{folder}: {'; '.join(faults)}", "make data asks the network for those"
+    return OK, f"{folder} holds {', '.join(states)}", ""
+
+
+def check_git(root: Path) -> Line:
+    """Whether make update can work."""
+    if shutil.which("git") is None:
+        return WARN, "not installed", "only make update needs it: https://git-scm.com"
+    release = subprocess.run(["git", "--version"], stdout=subprocess.PIPE, text=True).stdout.split()[2]
+    command = ["git", "rev-parse", "--abbrev-ref", "@{upstream}"]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if not (root / ".git").exists() or done.returncode != 0:
+        return WARN, f"{release}; this folder follows no remote", "make update says what to do"
+    return OK, f"{release}; make update follows {done.stdout.strip()}", ""
+
+
+CHECKS = {
+    "Python": check_python,
+    "packages": check_packages,
+    "torch": check_torch,
+    "pictures": check_matplotlib,
+    "terminal": check_terminal,
+    "file watching": check_watching,
+    "disk": check_disk,
+    "data": check_data,
+    "DOJO_MIRROR": check_mirror,
+    "git": check_git,
+}
+NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
+LACKING = (FAIL, "not installed, see packages", "")
+
+
+def _applies(marker: str) -> bool:
+    """Whether a requirement is meant for this Python: the only markers here are of the kind python_version < '3.11'."""
+    found = re.search(r"python_version\s*(<|>=)\s*'3\.(\d+)'", marker)
+    return found is None or (sys.version_info[1] < int(found.group(2))) == (found.group(1) == "<")
+
+
+def _probe(code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own."""
+    command, pipes = [sys.executable, "-c", code], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.run(command, **pipes, text=True, errors="replace", timeout=PROBE_SECONDS)
+
+
+def _last(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1][:100]
+
+
+def _file_system(root: Path) -> str:
+    """The kind of the file system on which a folder is, where the system tells."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    around = [(len(point), kind) for point, kind in mounts if root.resolve().is_relative_to(point)]
+    return max(around)[1] if around else ""
+
+
+def _states(root: Path, folder: Path) -> dict[str, str]:
+    """For each file of data/sources.toml what is wrong with it in a folder: nothing, "missing", or its fault."""
+    from ..system import download
+
+    known = download.sources(root / "data" / "sources.toml")
+    files = {name: folder / name for name in known}
+    return {n: (known[n].fault(f.read_bytes()) or "") if f.is_file() else "missing" for n, f in files.items()}

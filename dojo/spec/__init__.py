@@ -1,0 +1,1 @@
+"""The words in which authors state a kata."""

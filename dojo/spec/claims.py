@@ -1,0 +1,244 @@
+"""A claim is one property of a kata: a sentence, a law, and the examples it is checked on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+
+from ..curriculum.catalog import find_root
+from .check import Mismatch
+from .isolation import settled
+from .strategies import in_turn
+
+Mode = Callable[[], AbstractContextManager[Any]]
+
+configuration.set_hypothesis_home_dir(find_root() / ".dojo" / "hypothesis")  # not a folder of its own in the tree
+
+# Hypothesis also draws constants that it finds in the source of whatever modules are loaded: with those, a claim's
+# examples would depend on what else the process has imported. A test holds this against new versions.
+providers.HypothesisProvider._local_constants = providers.Constants()
+
+# The same code gets the same verdict: examples follow from the claim. The nightly run sets DOJO_RANDOM=1.
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=os.environ.get("DOJO_RANDOM") != "1",
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    verbosity=Verbosity.quiet,
+    phases=(Phase.generate, Phase.shrink),
+)
+
+SEARCHED = ("mismatch", "raised")  # failures of which the smallest is searched for
+
+
+class Stop(BaseException):
+    """Ends a search for examples at once; not an Exception, so that no learner's `except` swallows it."""
+
+
+class Refused(Stop):
+    """The learner's code did what this kata does not allow: called a banned function, read the solutions."""
+
+
+class Missing(Stop):
+    """The learner's file does not define a name of the contract."""
+
+
+class _Fails(Exception):
+    """Raised at one place for every failure, so that Hypothesis shrinks towards the smallest of them all."""
+
+
+class Example(dict[str, Any]):
+    """The values of a law's arguments, by their names."""
+
+    @functools.cached_property
+    def text(self) -> str:
+        """What tells this example from others of its claim; to write tensors out takes longer than most laws do."""
+        return repr(dict(self))
+
+
+@dataclass
+class Outcome:
+    """What came of checking a claim: the kind, the error if any, the example, and settings left changed."""
+
+    kind: str  # passed, mismatch, raised, not_started, missing or refused
+    error: BaseException | None = None
+    example: Example = field(default_factory=Example)
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[Any, ...]:
+        """What two codes have in common that made the same mistake on this example."""
+        if isinstance(self.error, Mismatch):
+            return self.kind, self.error.problem, self.error.alike
+        return self.kind, type(self.error).__name__, str(self.error)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One property; `check` searches for the smallest example on which it fails."""
+
+    name: str
+    step: int
+    sentence: str
+    law: Callable[..., None]
+    wanted: tuple[str, ...]  # the names of what the law takes
+    strategies: dict[str, st.SearchStrategy[Any]]
+    choices: dict[str, Sequence[Any]]
+    examples: int
+    double: bool
+    seconds: float
+    slow: bool = False
+    costly: bool = False
+
+    def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
+        """Check on many examples: the outcome on the smallest that fails, or a pass."""
+        first = self.tried(kata, reference, modes, costly)
+        if first.kind not in SEARCHED or first.example is self.drawn[0]:  # no example is smaller than the first
+            return first
+        outcome = self._smallest(kata, reference, modes) or first
+        outcome.leaks = first.leaks
+        return outcome
+
+    def tried(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
+        """Check on many examples: the outcome on the first that fails, or a pass.
+
+        Each example is checked within `modes`; one of them, which one follows from the name, within `costly` as well.
+        """
+        watched = zlib.crc32(self.name.encode()) % len(self.drawn)
+        leaks: set[str] = set()
+        outcome = Outcome("passed")
+        for number, example in enumerate(self.drawn):
+            outcome = self.once(kata, reference, example, (*modes, *costly) if number == watched else modes)
+            leaks.update(outcome.leaks)
+            if outcome.kind != "passed":
+                break
+        outcome.leaks = tuple(sorted(leaks))
+        return outcome
+
+    def _smallest(self, kata: Any, reference: Any, modes: Sequence[Mode]) -> Outcome | None:
+        """Search for the smallest example that fails; none where the code under test does not fail again."""
+        last: Outcome | None = None
+
+        def visit(example: Example) -> None:
+            nonlocal last
+            outcome = self.once(kata, reference, example, modes)
+            if outcome.kind != "passed":
+                last = outcome
+                raise _Fails if outcome.kind in SEARCHED else Stop
+
+        choices = {name: st.sampled_from(values) for name, values in self.choices.items()}
+        with suppress(Exception, Stop):
+            self._over(SETTINGS.phases, visit, self.strategies | choices)
+        return last
+
+    def once(self, kata: Any, reference: Any, example: Example, modes: Sequence[Mode] = ()) -> Outcome:
+        """Check on one example."""
+        arguments = {"kata": kata, "reference": reference, **example}
+        leaks: list[str] = []
+        try:
+            with settled(self.double, leaks), ExitStack() as stack:
+                for mode in modes:
+                    stack.enter_context(mode())
+                self.law(**{name: arguments[name] for name in self.wanted})
+        except Refused as error:
+            kind, failure = "refused", error
+        except Missing as error:
+            kind, failure = "missing", error
+        except Mismatch as error:
+            error.example = example
+            kind, failure = "mismatch", error
+        except (Exception, SystemExit) as error:
+            kind = "not_started" if unwritten_step(error, getattr(kata, "filename", None)) else "raised"
+            failure = error
+        else:
+            kind, failure = "passed", None
+        return Outcome(kind, failure, example, tuple(leaks))
+
+    @functools.cached_property
+    def drawn(self) -> tuple[Example, ...]:
+        """The examples this claim is checked on, the simplest first; always the same ones, and every choice in them."""
+        found: list[Example] = []
+        self._over((Phase.generate,), found.append, self.strategies)
+        rows = in_turn([found, *self.choices.values()], self.examples)
+        return tuple(Example(drawn | dict(zip(self.choices, chosen))) for drawn, *chosen in rows)
+
+    def _over(
+        self, phases: Sequence[Phase], visit: Callable[[Example], None], strategies: dict[str, st.SearchStrategy[Any]]
+    ) -> None:
+        def body(**example: Any) -> None:  # what is drawn follows from the text of this function
+            visit(Example(example))
+
+        if not strategies:
+            body()
+            return
+        settings(SETTINGS, max_examples=self.examples, phases=phases)(given(**strategies)(body))()
+
+
+def claim(
+    step: int,
+    *,
+    examples: int = 8,
+    double: bool = False,
+    seconds: float = 5.0,
+    slow: bool = False,
+    costly: bool = False,
+    **values: st.SearchStrategy[Any] | Sequence[Any],
+) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
+    """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
+
+    The law takes `kata` (the code under test), `reference` (the solution) and one of each of `values`, or only those of
+    them that it names. The values of a strategy are drawn; those of a list all have their turn, so there are at least
+    as many examples. With `double`, the default dtype is float64 while it runs. `seconds` is the processor time after
+    which the search for a failing example is called endless. A `costly` law takes part in finding the mistake behind a
+    wrong answer only where it is the one that fails; a `slow` one, which starts a process, does not even then.
+    """
+
+    def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
+        sentence = " ".join((law.__doc__ or "").split())
+        wanted = tuple(inspect.signature(law).parameters)
+        drawn = {name: value for name, value in values.items() if isinstance(value, st.SearchStrategy)}
+        choices = {name: value for name, value in values.items() if name not in drawn}
+        if short := [name for name, value in choices.items() if len(value) > examples]:
+            raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
+        made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, examples, double, seconds, slow, costly)
+
+        def test(kata: Any, reference: Any) -> None:
+            outcome = made.check(kata, reference)
+            if outcome.error is not None:
+                raise outcome.error
+
+        asks_for = inspect.signature(test)  # the law's line is where an editor goes, but pytest must not draw for it
+        functools.update_wrapper(test, law)
+        test.claim, test.__signature__ = made, asks_for  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def unwritten_step(error: BaseException, filename: str | None) -> int:
+    """The step that a stub says is not started, or 0: only its own `NotImplementedError("step N")` says so.
+
+    torch raises the same type for a module without `forward`, which is a mistake and not a stub.
+    """
+    said = re.fullmatch(r"step (\d+)", str(error))
+    if not isinstance(error, NotImplementedError) or said is None or filename is None:
+        return 0
+    frame: TracebackType | None = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None or frame.tb_frame.f_code.co_filename != filename:
+        return 0
+    return int(said.group(1))

@@ -1,0 +1,69 @@
+"""What a kata is judged by: its claims, its bans and its bank of mistakes, loaded from their files."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from ..curriculum.catalog import Kata
+from .bans import Ban
+from .claims import Claim
+from .mistakes import Mistake
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Claims in the order they are checked (by step, then as written), bans, and known mistakes."""
+
+    claims: tuple[Claim, ...]
+    bans: tuple[Ban, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def steps(self) -> dict[int, list[Claim]]:
+        """The claims of each step, in order."""
+        found: dict[int, list[Claim]] = {}
+        for claim in self.claims:
+            found.setdefault(claim.step, []).append(claim)
+        return found
+
+    def claim(self, name: str) -> Claim:
+        """The claim of that name. Raises LookupError."""
+        for claim in self.claims:
+            if claim.name == name:
+                return claim
+        raise LookupError(f"no claim is called {name}")
+
+    def step_of(self, mistake: Mistake) -> int:
+        """The step in which a mistake is caught."""
+        return self.claim(mistake.caught_by).step
+
+
+def load_suite(kata: Kata) -> Suite:
+    """Load the suite of a kata, once for as long as its files do not change; one without a bank knows no mistakes."""
+    return _suite(kata, tuple(path.stat().st_mtime_ns for path in (kata.tests, kata.mistakes) if path.is_file()))
+
+
+@functools.lru_cache(maxsize=64)
+def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
+    if "torch.optim" in kata.tests.read_text(encoding="utf-8"):
+        importlib.import_module("torch._dynamo")  # the first optimizer does, for seconds that are not the learner's
+    tests = _load(kata.tests, f"_dojo_tests_{kata.slug}")
+    claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
+    mistakes: tuple[Mistake, ...] = ()
+    if kata.mistakes.is_file():
+        mistakes = tuple(_load(kata.mistakes, f"_dojo_mistakes_{kata.slug}").MISTAKES)
+    return Suite(tuple(sorted(claims, key=lambda claim: claim.step)), tuple(getattr(tests, "BANS", ())), mistakes)
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,511 @@
+"""The benches: races are fair, who is wrong is not timed, what fails is a line, and pictures say what they show."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import json
+import statistics
+import sys
+from contextlib import nullcontext
+
+import pytest
+import torch
+
+from dojo.bench import contest, katas, machine, memory, results, roofline, table, watchdog, worker
+from dojo.bench import sweep as course
+from dojo.bench.attention import Implementation, Sizes, plain
+from dojo.bench.compiled import compiled
+from dojo.bench.implementations import Proof, entrants
+from dojo.bench.pairs import PairError, Program, run_pairs
+from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
+from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
+from dojo.bench.trainer import TimedRun, train
+from dojo.bench.workloads import flop
+from dojo.curriculum.catalog import Catalog
+from dojo.figures import bench as pictures
+from dojo.learner.session import School
+from dojo.sandbox.loader import Workspace
+
+from ..learners import swapped
+from ..gpt.test_training import TINY
+from ..trees import ROOT
+
+CATALOG = Catalog(ROOT)
+K06 = CATALOG.find("multi_head_attention")
+WORKSPACE = Workspace(CATALOG)
+MODULE = WORKSPACE.reference(K06)
+SOLUTION = K06.solution.read_text(encoding="utf-8")
+
+
+# Races.
+
+
+class FakeClock(Clock):
+    """A clock on which every call takes what its racer's list says next."""
+
+    def __init__(self):
+        super().__init__("cpu")
+        self.turns = []
+
+    def seconds(self, call, times=1):
+        name, seconds = call()
+        self.turns.append(name)
+        return seconds
+
+
+def fake(name, seconds):
+    source = itertools.cycle(seconds)
+    return Racer(name, lambda: (name, next(source)))
+
+
+def test_rounds_are_interleaved_and_their_order_moves_on():
+    clock = FakeClock()
+    racers = [fake(name, [1.0]) for name in "abc"]
+    race(racers, clock, rounds=(4, 4), seconds=0)
+    warmed, turns = clock.turns[:-12], clock.turns[-12:]
+    assert sorted(set(warmed)) == ["a", "b", "c"]
+    assert "".join(turns) == "abcbcacababc"
+
+
+def test_at_least_and_at_most_so_many_rounds_are_run():
+    few, many = (race([fake("a", [1.0])], FakeClock(), rounds=(3, 7), seconds=seconds) for seconds in (0, 60))
+    assert (len(few[0].seconds), len(many[0].seconds)) == (3, 7)
+
+
+def test_a_ratio_is_that_within_rounds():
+    base, other = Times("base", [1.0, 2.0, 4.0]), Times("other", [2.0, 4.0, 4.0])
+    assert ratio(other, base) == {"ratio": 2.0, "ratio_low": 1.5, "ratio_high": 2.0}
+    assert quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == (2.0, 3.0, 4.0)
+
+
+def test_fast_calls_are_repeated_within_a_turn_unless_each_has_to_be_made_ready():
+    ready = []
+    many = race([Racer("fast", lambda: None)], rounds=(2, 2), seconds=0)
+    one = race([Racer("fast", lambda: None, before=lambda: ready.append(1))], rounds=(2, 2), seconds=0)
+    assert many[0].calls > 100 and one[0].calls == 1 and len(ready) == 3
+
+
+def fails(error):
+    def call():
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("racer", "kind", "said"),
+    [
+        (Racer("x", fails(ValueError("no\nmore"))), "raised", "raises ValueError: no"),
+        (Racer("x", fails(SystemExit(3))), "raised", "raises SystemExit: 3"),
+        (Racer("x", fails(torch.OutOfMemoryError("CUDA out of memory."))), "memory", "out of memory"),
+        (Racer("x", lambda: torch.empty(1 << 60, dtype=torch.uint8)), "memory", "out of memory"),
+        (Racer("x", lambda: None, prove=fails(Refused("it is wrong"))), "refused", "it is wrong"),
+        (Racer("x", lambda: None, prove=fails(Unavailable("not here"))), "unavailable", "not here"),
+    ],
+)
+def test_what_fails_is_a_row_and_the_others_go_on(racer, kind, said):
+    found = rows(race([racer, Racer("good", lambda: None)], rounds=(2, 2), seconds=0), "good", {"race": "r"})
+    assert found[0] == {"name": "x", "race": "r", "failure": said, "kind": kind}
+    assert found[1]["ratio"] == 1.0 and found[1]["rounds"] == 2
+
+
+def test_what_is_too_slow_is_not_timed():
+    slow, good = race([fake("slow", [9.0]), fake("good", [1.0])], FakeClock(), limit=5.0, rounds=(2, 2))
+    assert (slow.kind, slow.failure) == ("slow", "one call took 9 s, and 5 s is the limit here")
+    assert good.seconds == [1.0, 1.0] and not slow.seconds
+
+
+def test_what_fails_in_a_later_round_has_no_times():
+    calls = itertools.count()
+    racer = Racer("x", lambda: fails(MemoryError())() if next(calls) > 6 else None, before=lambda: None)
+    found, _ = race([racer, Racer("good", lambda: None)], rounds=(9, 9), seconds=0)
+    assert (found.kind, found.seconds) == ("memory", [])
+
+
+@pytest.mark.parametrize(("times", "widest"), [([1.0, 1.04, 1.08, 1.02], 0), ([1.0, 1.5, 2.0, 1.0], 0.5)])
+def test_a_race_whose_ratios_wander_is_called_noisy(times, widest):
+    found = rows([Times("base", [1.0] * 4), Times("x", times)], "base", {})
+    assert (noisy(found) > 0) == bool(widest) and noisy(found) >= widest / 2
+
+
+# Who may race.
+
+
+def everybody():
+    return entrants(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper, MODULE.MultiHeadAttention)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("one", [one for one in everybody() if not one.compiled], ids=lambda one: one.name)
+def test_every_implementation_proves_itself(one, dtype):
+    Proof(MODULE.MultiHeadAttention, "cpu", dtype).demand(one)
+
+
+RESULT = "return self.out_proj(merge_heads(context))"
+WRONG = {
+    "sees the future": (".masked_fill_(self.mask[:T, :T], -torch.inf)", "", "a change of later tokens changes earlier"),
+    "other scale": ("query / query.shape[-1] ** 0.5", "query / 3", "the output in eval mode has wrong values"),
+    "drops in training": (
+        "self.dropout(weights)",
+        "(weights * (1 + self.training))",
+        "the output in training has wrong",
+    ),
+    "cut off": (RESULT, f"{RESULT}.detach()", "no gradient passes through it"),
+    "more parameters": ("self.num_heads =", "self.more, self.num_heads = nn.Linear(2, 3),", "it has 561 parameters"),
+    "other width": (RESULT, "return merge_heads(context)[..., 1:]", "the output has shape"),
+    "constant": (RESULT, f"{RESULT} * 0", "its output does not depend on its input"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_implementation_is_refused_with_the_reason(name):
+    old, new, reason = WRONG[name]
+    wrong = WORKSPACE.variant(K06, swapped(old, new, SOLUTION), name).module.MultiHeadAttention
+    with pytest.raises(Refused, match=f"^{reason}"):
+        Proof(MODULE.MultiHeadAttention, "cpu", torch.float32).demand(Implementation(name, "", plain(wrong)))
+
+
+def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
+    from torch._inductor import cpp_builder
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", fails(InvalidCxxCompiler()))
+    whole = Implementation("torch.compile", "", compiled(plain(MODULE.MultiHeadAttention)), compiled=True)
+    with pytest.raises(Unavailable, match="no compiler is at hand"):
+        Proof(MODULE.MultiHeadAttention, "cpu", torch.float32).demand(whole)
+
+
+# What is counted.
+
+
+def test_the_arithmetic_is_that_of_the_visible_half():
+    sizes = Sizes(batch=2, heads=3, d_in=5, width=12, tokens=4)
+    seen = sum(1 for query in range(4) for key in range(4) if key <= query)
+    products = 4 * (3 * 5 * 12 + 12 * 12) + seen * 12 * 2  # of one sequence: a multiplication and an addition each
+    assert flop(sizes, "forward") == 2 * 2 * products and flop(sizes, "both") == 3 * flop(sizes, "forward")
+
+
+def test_memory_is_what_the_allocator_hands_out():
+    x = torch.zeros(1000, 250)
+    found = memory.measure(lambda: (x + 1) + 1, "cpu", [x])
+    assert found.peak == pytest.approx(2e6, rel=1e-3) and found.allocated == pytest.approx(2e6, rel=1e-3)
+    assert found.moved == pytest.approx(5e6, rel=1e-3)
+    assert memory.measure(lambda: x.add_(1), "cpu", [x]).peak < 1000
+
+
+def test_growth_shares_and_roofs_are_what_they_say():
+    measured = made()
+    row = measured["rows"][0]
+    assert roofline.exponent({"T": T, "seconds": 3e-6 * T**1.5} for T in (128, 256, 512)) == pytest.approx(1.5)
+    assert roofline.exponent([row]) is None
+    assert roofline.rate(row) == 1024 / 0.1 and roofline.share(measured, row) == pytest.approx(0.5)
+    assert roofline.roof(measured, row) == 10e9  # a byte for every operation, and 10 GB/s
+
+
+# The job, in this process and watched in another.
+
+
+def job(**changes):
+    sizes = {"batch": 2, "heads": 3, "width": 12, "lengths": [8, 16], "passes": ["forward", "both"]}
+    given = {"root": str(ROOT), "rows": [], "facts": None, "without": {}, "solved": [], "yours": False, "seconds": 60}
+    plan = {"plan": "attention", "device": "cpu", "dtypes": ["float32"], "only": ["reference", "einsum", "nn.MHA"]}
+    return {**plan, **sizes, **given, **changes}
+
+
+def events_of(job, monkeypatch):
+    monkeypatch.setattr(machine, "SECONDS", 0.01)
+    monkeypatch.setattr(machine, "SIDES", {"cpu": 128})
+    monkeypatch.setattr(machine, "COPIED", {"cpu": 1 << 16})
+    monkeypatch.setattr(course, "ROUNDS", (2, 2))
+    monkeypatch.setattr(machine.product_rate, "__defaults__", (0.01,))
+    monkeypatch.setattr(machine.copy_rate, "__defaults__", (0.01,))
+    found = []
+    worker.run(job, found.append)
+    return found
+
+
+def test_attention_is_raced_at_every_size_that_fits(monkeypatch):
+    found = events_of(job(), monkeypatch)
+    raced = [row for event in found for row in event.get("rows", [])]
+    want = itertools.product([8, 16], ["forward", "both"], ["reference", "einsum", "nn.MHA"])
+    assert [(row["T"], row["pass"], row["name"]) for row in raced] == list(want)
+    assert all(row["seconds"] > 0 and row["peak_bytes"] > 0 and row["work"] == 2 * row["T"] for row in raced)
+    facts = next(event["facts"] for event in found if "facts" in event)
+    assert facts["limits"]["float32"] > 0 and facts["limits"]["copy"] > 0 and facts["machine"]["threads"] > 0
+    assert str(ROOT) not in json.dumps(found)
+
+
+def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
+    monkeypatch.setattr(course.Course, "_round", lambda self, cell: 0.1 if cell.tokens < 16 else 2000.0)
+    lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
+    assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
+
+
+def test_an_unknown_device_is_a_line(monkeypatch):
+    assert events_of(job(device="tpu"), monkeypatch) == [
+        {"trouble": f'There is no device "tpu" here. There is: {", ".join(machine.devices())}.', "exit": 2}
+    ]
+
+
+STANDS_IN = """
+import json, os, sys, time
+job = json.loads(sys.stdin.readline())
+say = lambda **event: print(json.dumps(event), flush=True)
+say(facts={"machine": {}})
+for name in ("good", "hangs", "dies"):
+    if name in job["without"] or any(row["name"] == name for row in job["rows"]): continue
+    say(turn=name, limit=1)
+    if name == "hangs": time.sleep(99)
+    if name == "dies": os._exit(3)
+    say(rows=[{"name": name, "seconds": 1}])
+say(end=True)
+"""
+
+
+def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
+    monkeypatch.setattr(watchdog, "WORKER", ("-c", STANDS_IN))
+    found = []
+    watchdog.follow({"seconds": 30}, ROOT, found.append)
+    refused = {event["refused"]["name"]: event["refused"]["reason"] for event in found if "refused" in event}
+    assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process, status 3"}
+    assert [row["name"] for event in found for row in event.get("rows", [])] == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("script", "said", "exit"),
+    [
+        ('print(\'{"trouble": "no such device", "exit": 2}\')', "no such device", 2),
+        ("raise SystemExit('torch is ill')", "ended the process, status 1 (torch is ill)", 1),
+    ],
+)
+def test_a_worker_that_cannot_work_is_a_line(monkeypatch, script, said, exit):
+    monkeypatch.setattr(watchdog, "WORKER", ("-c", script))
+    with pytest.raises(watchdog.BenchError) as error:
+        watchdog.follow({"seconds": 5}, ROOT, lambda event: None)
+    assert said in str(error.value) and error.value.exit == exit
+
+
+# The learner's part.
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("key.shape[-1] ** 0.5", "x.shape[-1] ** 0.5", "It looks like this: scaled by the input width"),
+        ("tokens = x.shape[1]", "tokens = x.shape[1", "Python cannot read your file"),
+    ],
+)
+def test_a_wrong_part_is_refused_with_its_name(clone, judge, monkeypatch, old, new, reason):
+    part = part_in(clone.renew(), judge, monkeypatch, lambda text: swapped(old, new, text))
+    assert not part.takes_part and part.refused["name"] == "yours"
+    assert part.refused["reason"].startswith("k05 does not pass. ") and reason in part.refused["reason"]
+
+
+def test_a_right_part_takes_part_and_a_stub_is_left_out(clone, judge, monkeypatch):
+    part = part_in(clone.renew(), judge, monkeypatch, lambda text: text)
+    assert part.takes_part and not part.refused and clone.kata("5").slug in part.solved
+    part = part_in(clone.renew(), judge, monkeypatch, None)
+    assert not part.takes_part and not part.refused and "k05 is not started" in part.left_out
+
+
+def part_in(clone, judge, monkeypatch, change):
+    monkeypatch.setenv("DOJO_ROOT", str(clone.root))
+    monkeypatch.setattr(contest, "Judge", lambda root: nullcontext(judge))
+    if change:
+        clone.save("5", change(clone.solution("5")))
+    return contest.part_of(School(), clone.kata("5"))
+
+
+def test_a_kata_without_races_says_so(clone):
+    clone.renew().kata("4").races.unlink()
+    done = clone.verb("bench", "4")
+    assert done.exit_code == 2 and "k04 has nothing to race" in done.stderr
+
+
+RACES = """
+import torch
+from dojo.bench.timing import Race, Racer
+
+def races(kata, reference):
+    x = torch.zeros(2, 3)
+    racers = [Racer("reference", lambda: reference.softmax(x)), Racer("torch", lambda: x.softmax(-1))]
+    yield Race("softmax", racers, work=6, unit="scores")
+    if kata is not None:
+        kata.softmax("no tensor")  # as when making a race ready calls what a learner wrote
+    yield Race("attention", racers[:1])
+"""
+
+
+@pytest.mark.parametrize("yours", [False, True])
+def test_a_kata_with_races_is_raced_to_the_end(monkeypatch, clone, yours):
+    kata = clone.renew().kata("4")
+    clone.solve("4")
+    kata.races.write_text(RACES)
+    monkeypatch.setattr(katas, "SECONDS", 0.05)
+    plan = {"plan": "kata", "slug": kata.slug, "root": str(clone.root), "solved": [kata.slug], "yours": yours}
+    found = events_of(job(**plan), monkeypatch)
+    rows = [row for event in found for row in event.get("rows", [])]
+    names = [(row["race"], row["name"], row["unit"]) for row in rows]
+    softmax = [("softmax", "reference", "scores"), ("softmax", "torch", "scores")]
+    assert names == [*softmax, ("attention", "reference", "")]
+    assert [event["refused"]["name"] for event in found if "refused" in event] == ["yours"] * yours
+
+
+# Files, tables and pictures.
+
+
+def made(device="cpu", date="2026-01-02T03:04:05+00:00", **changes):
+    """Results with made-up numbers: a reference and fused attention at two lengths."""
+    machine = {"cpu": "C", "cores": 2, "threads": 2, "system": "S", "device": device, "device_name": f"the {device}"}
+    facts = {"machine": machine | {"load": 0.5, "load_after": 0.7}, "versions": {"torch": "9"}, "commit": "abc"}
+    limits = {"float32": 20e9, "copy": 10e9}
+    found = results.new("attention", **facts) | {"date": date, "limits": limits, "sizes": {"batch": 8}}
+    for T, name in itertools.product((128, 256), ("reference", "sdpa, is_causal")):
+        seconds = 0.1 * T / 128 / (1 + (name != "reference"))
+        what = {"race": f"T = {T}", "dtype": "float32", "pass": "forward", "T": T, "work": 8 * T, "unit": "tokens"}
+        cost = {"flop": int(1e9 * T / 128), "peak_bytes": 4000 * T, "moved_bytes": int(1e9 * T / 128)}
+        times = {"seconds": seconds, "low": seconds, "high": seconds, "rounds": 5}
+        compared = {"ratio": seconds * 1280 / T, "ratio_low": 0.5, "ratio_high": 0.52}
+        found["rows"].append({"name": name, **what, **cost, **times, **compared})
+    return found | changes
+
+
+def test_results_come_back_as_they_were_written(tmp_path):
+    results.write(tmp_path / "new" / "a.json", made())
+    assert results.read_all(tmp_path / "new", pytest.fail) == [made()]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (json.dumps(made(format=results.FORMAT + 1)), "a.json is of format 2, and this program knows formats up to 1"),
+        ("{", "a.json is damaged, or no results file"),
+        ("[1]", "a.json is damaged, or no results file"),
+        (json.dumps(made(rows=[{"name": "x"}])), "a.json is damaged, or no results file"),
+    ],
+)
+def test_results_that_cannot_be_read_are_a_line_and_the_rest_goes_on(tmp_path, text, said):
+    (tmp_path / "a.json").write_text(text)
+    results.write(tmp_path / "b.json", made())
+    lines = []
+    assert len(results.read_all(tmp_path, lines.append)) == 1
+    assert len(lines) == 1 and lines[0].startswith(said) and "it is left out" in lines[0]
+
+
+def test_recorded_results_can_be_read_and_name_no_path():
+    folder = ROOT / "data" / "benchmarks"
+    found = results.read_all(folder, pytest.fail)
+    assert len(found) == len(list(folder.glob("*.json")))
+    for path in folder.glob("*.json"):
+        assert "/home" not in path.read_text() and str(ROOT) not in path.read_text()
+
+
+def printed(measured):
+    from rich.console import Console
+
+    console = Console(width=150, record=True, file=io.StringIO(), highlight=False, markup=False)
+    table.show(measured, console)
+    return console.export_text()
+
+
+def test_the_table_shows_figures_limits_growth_and_what_is_missing():
+    refused = [{"name": "yours", "reason": "k06 does not pass.", "kind": "failed"}]
+    lost = {"name": "einsum", "race": "T = 256", "dtype": "float32", "pass": "forward", "T": 256}
+    lost |= {"failure": "out of memory", "kind": "memory"}
+    said = printed(made(refused=refused, left_out=["T = 512"], rows=[*made()["rows"], lost], noisy=0))
+    for part in (
+        "load 0.5 before and 0.7 after",
+        "20 GFLOP/s in float32",
+        "copying 10 GB/s",
+        "T^1.00",
+        "10,240",
+        "50%",
+        "no memory",
+        "not timed: einsum, T = 256: out of memory",
+        "refused: yours: k06 does not pass.",
+        "left out: T = 512",
+        "It never writes the T × T scores",
+    ):
+        assert part in said
+    assert "too noisy" not in said
+    wandering = made()
+    wandering["rows"][3] |= {"ratio_low": 0.4, "ratio_high": 0.6}
+    assert "too noisy" in printed(wandering) and "~0.50" in printed(wandering)
+
+
+def test_pictures_show_where_and_when_and_say_that_no_gpu_was_measured(tmp_path):
+    paths = pictures.draw_all(tmp_path, [made()], [])
+    assert [path.name for path in paths] == [
+        f"{name}.{kind}" for name in ("throughput", "memory", "roofline") for kind in ("png", "svg")
+    ]
+    for path in paths[1::2]:
+        drawn = path.read_text(encoding="utf-8")
+        assert "No GPU has been measured yet." in drawn and "this machine: the cpu" in drawn and "2026-01-02" in drawn
+
+
+def test_a_recorded_gpu_stands_beside_this_machine(tmp_path):
+    here, gpu = made(), made("cuda", "2026-02-03T00:00:00+00:00")
+    drawn = pictures.draw_all(tmp_path, [here], [here, gpu])[1].read_text(encoding="utf-8")
+    assert "No GPU" not in drawn and "recorded: the cuda" in drawn and "recorded: the cpu" not in drawn
+    assert "this machine: the cpu" in drawn and "2026-02-03" in drawn
+
+
+# Pairs, and the training.
+
+
+def says(folder, text, status=0):
+    return [
+        sys.executable,
+        "-c",
+        f"import sys; open({str(folder / 'log')!r}, 'a').write({text!r} + ' '); print({text!r}); sys.exit({status})",
+    ]
+
+
+def test_pairs_turn_round_and_the_ratio_is_that_of_the_medians(tmp_path):
+    ours = Program("ours", says(tmp_path, '{"seconds": 2}'), tmp_path)
+    theirs = Program("theirs", says(tmp_path, '{"seconds": 4}'), tmp_path)
+    found = run_pairs(ours, theirs, 2)
+    assert (found["ratio"], found["on_the_clock"], found["ours"], found["theirs"]) == (0.5, False, [2, 2], [4, 4])
+    order = [json.loads(one + "}")["seconds"] for one in (tmp_path / "log").read_text().split("} ")[:-1]]
+    assert order == [2, 4, 4, 2]
+
+
+def test_where_one_does_not_say_how_long_it_took_both_are_timed_on_the_clock(tmp_path):
+    ours = Program("ours", says(tmp_path, '{"seconds": 999}'), tmp_path)
+    theirs = Program("theirs", says(tmp_path, "done"), tmp_path)
+    found = run_pairs(ours, theirs, 1)
+    assert found["on_the_clock"] and found["ours"][0] < 100
+    assert found["ratio"] == pytest.approx(statistics.median(found["ours"]) / statistics.median(found["theirs"]))
+
+
+def test_a_program_that_fails_or_does_not_end_is_a_line(tmp_path):
+    with pytest.raises(PairError, match="ours ended with status 3: oh"):
+        Program("ours", says(tmp_path, "oh", 3), tmp_path).run()
+    with pytest.raises(PairError, match="ours cannot be started"):
+        Program("ours", [str(tmp_path / "nothing")], tmp_path).run()
+    with pytest.raises(PairError, match="ours did not come to an end within 0 s"):
+        Program("ours", "sleep 9", tmp_path).run(limit=0.1)
+
+
+def test_training_ends_at_the_target_and_says_how_fast_it_was(tmp_path):
+    from dojo.gpt.presets import parts
+
+    preset = dataclasses.replace(TINY, steps=20, evaluate_every=5)
+    run = TimedRun(preset, tmp_path / "run", *parts(CATALOG, frozenset()), say=lambda text: None)
+    run.prepare()
+    run.begin()
+    run.target = 99.0
+    found = train(run)
+    assert found["reached"] and found["step"] == 5 and found["loss"] == run.best
+    assert found["seconds"] == pytest.approx(sum(run.durations)) and found["tokens_per_second"] > 0
+    tokens, C, L, T = 4 * 16, 16, 2, 16
+    linear = 12 * C * C * L + C * run.tokenizer.vocab_size  # weights that a token meets: attention, feed-forward, head
+    products = 3 * 2 * tokens * (linear + 2 * L * T * C)  # forward and twice that backward, scores and mixing too
+    assert found["flop"] == pytest.approx(products, rel=0.05)
+
+
+def test_bench_train_knows_its_presets(clone):
+    done = clone.renew().verb("bench-train", "--preset", "nothing")
+    assert done.exit_code == 2 and "PRESET is one of verona, shakespeare" in done.stderr

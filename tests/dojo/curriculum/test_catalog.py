@@ -1,0 +1,94 @@
+"""Katas are found from their folders, and by whatever a learner calls them."""
+
+import pytest
+
+from dojo.curriculum.catalog import Catalog, Kata, UnknownKata, find_root, section
+
+from ..trees import ROOT
+
+CATALOG = Catalog(ROOT)
+K05 = CATALOG.find("5")
+
+
+@pytest.mark.parametrize(
+    "name", ["5", "05", "k5", "k05", "K05", " causal_attention ", "causal-attention", "causal_attention.py", K05.slug]
+)
+def test_a_kata_is_found_by_any_of_its_names(name):
+    assert CATALOG.find(name) == K05
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("casual_attention", "Did you mean causal_attention (KATA=5)?"),
+        ("norm", "Did you mean layer_norm (KATA=7)?"),
+        ("99", f"There is no kata 99: they go from 1 to {CATALOG.katas[-1].number}."),
+        ("0", f"they go from 1 to {CATALOG.katas[-1].number}"),
+        ("²", "`make` lists them."),
+        ("zzz", "`make` lists them."),
+    ],
+)
+def test_an_unknown_name_says_what_might_be_meant(name, said):
+    with pytest.raises(UnknownKata) as caught:
+        CATALOG.find(name)
+    assert said in str(caught.value)
+
+
+def test_katas_come_in_the_order_of_their_numbers():
+    assert [kata.number for kata in CATALOG.required] == list(range(1, 16))
+    assert CATALOG.katas == CATALOG.required + CATALOG.optional
+
+
+@pytest.mark.parametrize(
+    ("lesson", "optional"),
+    [
+        ("# k01 · Tokens\n\n*Black belt: optional.*\n\nText to integers.\n", True),
+        ("# k01 · Tokens\n\nText to integers.\n\n*Black belt: optional.*\n", False),
+        ("# k01 · Tokens\n\nText to integers, *Black belt: optional.*\n", False),
+        ("", False),
+    ],
+)
+def test_a_kata_is_optional_when_its_lesson_says_so_below_the_title(tmp_path, lesson, optional):
+    kata = Kata(tmp_path, "k01_tokens")
+    kata.solution.parent.mkdir(parents=True)
+    kata.solution.touch()
+    kata.lesson.parent.mkdir(parents=True)
+    kata.lesson.write_text(lesson, encoding="utf-8")
+    catalog = Catalog(tmp_path)
+    assert (catalog.optional, catalog.required) == (([kata], []) if optional else ([], [kata]))
+
+
+def test_a_kata_needs_what_its_solution_imports():
+    assert K05.needs == {"k04_self_attention": ["softmax"]}
+
+
+def test_steps_and_hints_come_from_the_headings_of_the_lesson():
+    assert K05.title == "Causal attention"
+    assert K05.steps == {1: "The mask", 2: "Masked softmax", 3: "Dropout", 4: "Causal attention"}
+    assert [kind for kind, _ in K05.hints(2)] == ["A question", "A direction", "Nearly the line"]
+    assert K05.hints(9) == []
+
+
+def test_a_section_ends_at_the_next_heading_of_its_level():
+    text = "# A\n\n## B\none\n### C · more\ntwo\n## D\nthree\n"
+    assert section(text, "## B") == "one\n### C · more\ntwo"
+    assert section(text, "### C") == "two"
+    assert section(text, "## E") == ""
+
+
+def test_a_folder_without_a_solution_is_no_kata(tmp_path):
+    (tmp_path / "solutions" / "k01_tokens").mkdir(parents=True)
+    assert Catalog(tmp_path).katas == []
+    with pytest.raises(UnknownKata):
+        Catalog(tmp_path).find("1")
+
+
+def test_the_root_is_the_one_chosen_or_the_nearest_above(tmp_path, monkeypatch):
+    below = tmp_path / "katas" / "k01_tokens"
+    below.mkdir(parents=True)
+    (tmp_path / "solutions").mkdir()
+    monkeypatch.delenv("DOJO_ROOT", raising=False)
+    monkeypatch.chdir(below)
+    assert find_root() == tmp_path.resolve()
+    monkeypatch.setenv("DOJO_ROOT", str(ROOT))
+    assert find_root() == ROOT

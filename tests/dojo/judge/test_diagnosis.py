@@ -1,0 +1,188 @@
+"""A mistake is named by its answer, however it is written, and nothing is guessed."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from dojo.judge.diagnosis import Detective
+from dojo.sandbox.loader import Workspace
+from dojo.spec.mistakes import SwapError, compose, mistake, swap
+from dojo.spec.suite import Suite, load_suite
+
+from ..learners import FILL, K05, MASK, MIX, SOLUTION, swapped
+
+SUITE = load_suite(K05)
+SCORES = "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"
+CLAIM = "test_mask_is_true_exactly_for_later_tokens"
+
+
+@pytest.fixture(scope="module")
+def says(judge, tmp_path_factory):
+    """What the judge says of a text: (step it stopped at, relation, names and steps of the mistakes)."""
+    file = tmp_path_factory.mktemp("learner") / "causal_attention.py"
+
+    def verdict(text):
+        file.write_text(text, encoding="utf-8")
+        found = judge.verdict(K05, path=file)
+        return found["step"], found["relation"], {one["name"]: one["step"] for one in found["diagnosis"]}
+
+    return verdict
+
+
+def rewritten(function: str, code: str, text: str = SOLUTION) -> str:
+    """The text with another body of a top-level function, or of the last method."""
+    start = text.index('"""\n', text.index(f"def {function}(")) + 4
+    indent = "    " if f"\ndef {function}(" in text else "        "
+    ends = [at for mark in ("\n\n\ndef ", "\n\n\nclass ") if (at := text.find(mark, start)) >= 0]
+    lines = "".join(f"{indent}{line}\n" for line in code.strip().splitlines())
+    return text[:start] + lines + text[min(ends, default=len(text) - 1) :]
+
+
+BY_LOOPS = """
+rows = []
+for query in range(tokens):
+    rows.append([])
+    for key in range(tokens):
+        rows[-1].append(key >= query)
+return torch.tensor(rows)
+"""
+BY_HAND = """
+raised = torch.exp(scores * mask.logical_not())
+return raised / raised.sum(dim=-1).unsqueeze(-1)
+"""
+BY_EINSUM = """
+batch, length, width = x.shape
+q, k, v = (layer(x) for layer in (self.W_query, self.W_key, self.W_value))
+similar = torch.einsum("bqd,bkd->bqk", q, k).mul(width ** -0.5)
+order = torch.arange(length)
+weights = similar.where(order[:, None] >= order, torch.tensor(-torch.inf)).softmax(2)
+return torch.einsum("bqk,bkd->bqd", self.dropout(weights), v)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "step", "name"),
+    [
+        ("causal_mask", BY_LOOPS, 1, "the diagonal is hidden"),
+        ("masked_softmax", BY_HAND, 2, "hidden scores are filled with 0"),
+        ("forward", BY_EINSUM, 4, "scaled by the input width"),
+    ],
+)
+def test_a_mistake_in_quite_another_style_is_named(says, function, code, step, name):
+    assert says(rewritten(function, code)) == (step, "one", {name: step})
+
+
+def test_two_at_once_in_one_step_are_named_as_two(says):
+    text = swapped(SCORES, SCORES.replace("key.shape", "x.shape"))
+    text = swapped(MIX, "return self.dropout(weights @ value)", text)
+    assert says(text) == (4, "both", {"scaled by the input width": 4, "dropout on the output": 4})
+
+
+def test_two_at_once_in_different_steps_are_named_as_two(says):
+    text = swapped(MASK, MASK.replace("diagonal=1", "diagonal=0"))
+    text = swapped(FILL, "return softmax(scores * ~mask)", text)
+    assert says(text) == (1, "both", {"the diagonal is hidden": 1, "hidden scores are filled with 0": 2})
+
+
+@pytest.mark.parametrize("wrong", ["return torch.eye(tokens) > 0", "return torch.ones(tokens, tokens) > 0", "return 7"])
+def test_where_nothing_fits_nothing_is_guessed(says, wrong):
+    assert says(swapped(MASK, wrong)) == (1, "", {})
+
+
+# A bank made up: which mistakes there are decides what can be told.
+
+
+def bank(*swaps):
+    return tuple(
+        mistake(f"mistake {number}", one, caught_by=CLAIM, explanation="…") for number, one in enumerate(swaps, 1)
+    )
+
+
+def diagnose(tmp_path, mistakes, text, seconds=30.0, held=()):
+    """What a detective with only these mistakes in his bank says of a text: (relation, names)."""
+    from dojo.curriculum.catalog import Catalog
+
+    from ..trees import ROOT
+
+    torch.set_num_threads(1)
+    file = tmp_path / "causal_attention.py"
+    file.write_text(text, encoding="utf-8")
+    workspace = Workspace(Catalog(ROOT))
+    subject = workspace.learner(K05, file)
+    claim = SUITE.claim(CLAIM)
+    outcome = claim.check(subject, workspace.reference(K05))
+    assert outcome.kind == "mismatch"
+    suite = Suite(SUITE.claims[:3], (), mistakes)
+    found = Detective(K05, workspace, suite, subject, held, seconds).diagnose(claim, outcome)
+    return found.relation, [one.name for one in found.mistakes]
+
+
+DIAGONAL = swap(MASK, MASK.replace("diagonal=1", "diagonal=0"))
+SAME = swap(MASK, "return torch.ones(tokens, tokens).triu() > 0")
+SAME_AGAIN = swap(MASK, "return ~torch.ones(tokens, tokens).tril(-1).bool()")
+ZERO = swap(FILL, "return softmax(scores.masked_fill(mask, 0.0))")
+ZERO_TOO = swap(FILL, "return softmax(scores * ~mask)")
+WRONG = DIAGONAL[1].join(SOLUTION.split(MASK))
+
+
+def test_what_no_example_tells_apart_is_hedged(tmp_path):
+    assert diagnose(tmp_path, bank(DIAGONAL, SAME, ZERO), WRONG) == ("either", ["mistake 1", "mistake 2"])
+
+
+def test_too_many_suspects_are_no_help(tmp_path):
+    assert diagnose(tmp_path, bank(DIAGONAL, SAME, SAME_AGAIN, DIAGONAL), WRONG)[1] == []
+
+
+def test_what_two_pairs_have_in_common_is_named_as_one_of_two(tmp_path):
+    both = swapped(FILL, ZERO[1], WRONG)
+    assert diagnose(tmp_path, bank(DIAGONAL, ZERO, ZERO_TOO), both) == ("includes", ["mistake 1"])
+
+
+def test_an_empty_bank_and_a_bank_that_does_not_fit_are_silent(tmp_path):
+    assert diagnose(tmp_path, (), WRONG)[1] == []
+    assert diagnose(tmp_path, bank(ZERO), WRONG)[1] == []
+
+
+def test_a_mistake_that_cannot_be_made_or_run_is_passed_over(tmp_path):
+    broken = swap(MASK, "return torch.triu(")
+    gone = swap("no such text", "")
+    raises = swap("class CausalAttention", "1 / 0\n\n\nclass CausalAttention")
+    assert diagnose(tmp_path, bank(broken, gone, raises, DIAGONAL), WRONG) == ("one", ["mistake 4"])
+
+
+def test_what_is_caught_in_a_step_that_holds_was_not_done(tmp_path):
+    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={2})[1] == ["mistake 1"]
+    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={1})[1] == []
+
+
+def test_without_time_there_is_no_diagnosis(tmp_path):
+    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, seconds=0)[1] == []
+
+
+def test_who_was_not_asked_in_time_is_not_taken_for_innocent(tmp_path, monkeypatch):
+    found = []
+    for seconds in range(0, 40, 2):
+        clock = itertools.count()  # every look at it takes a second
+        monkeypatch.setattr("dojo.judge.diagnosis.time", SimpleNamespace(process_time=lambda: next(clock)))
+        found.append(diagnose(tmp_path, bank(DIAGONAL, SAME), WRONG, seconds)[1])
+    assert found[0] == [] and found[-1] == ["mistake 1", "mistake 2"]
+    assert all(names in (found[0], found[-1]) for names in found)
+
+
+# Swaps.
+
+
+def test_a_swap_must_stand_once():
+    one, *_ = bank(swap("a", "b"))
+    assert one.apply("xa") == "xb"
+    for text in ("x", "aa"):
+        with pytest.raises(SwapError, match="not once"):
+            one.apply(text)
+
+
+def test_swaps_compose_in_whichever_order_they_fit():
+    first, second = bank(swap("cat", "dog"), swap("dogs", "wolves"))
+    assert compose((second, first), "cats") == compose((first, second), "cats") == "wolves"
+    assert compose((first, first), "cats") is None
