@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs check bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs check lint bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -108,6 +108,12 @@ stubs: $(READY)
 
 check: $(READY_DEV)
 	@$(DOJO) check
+
+lint: $(READY_DEV)
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
 
 bench-loop: $(READY_DEV)
 	@$(PYTHON) -m tests.benchmarks.loop

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from ..spec.claims import settled
+from ..spec.isolation import settled
 from .attention import (
     Einsum,
     FusedCausal,

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..system.processes import end, lines_of
 from .rounds import quartiles
-from .watchdog import end, lines_of
 
 LIMIT = 3600.0  # seconds that a program may take
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from ..spec.claims import settled
+from ..spec.isolation import settled
 from . import memory
 from .roofline import WAYS
 from .timing import Race, Racer, Refused

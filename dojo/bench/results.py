@@ -30,7 +30,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..learner.store import now, write_whole
+from ..system.files import timestamp, write_whole
 
 FORMAT = 1
 Results = dict[str, Any]
@@ -43,7 +43,7 @@ class NewerResults(ValueError):
 def new(kind: str, **facts: Any) -> Results:
     """Results of a kind, dated now, without rows yet."""
     empty = {"limits": {}, "sizes": {}, "rows": [], "refused": [], "left_out": [], "noisy": 0.0}
-    return {"format": FORMAT, "kind": kind, "date": now(), **empty, **facts}
+    return {"format": FORMAT, "kind": kind, "date": timestamp(), **empty, **facts}
 
 
 def write(path: Path, results: Results) -> None:

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..curriculum.catalog import Catalog
 from ..gpt.presets import PRESETS, parts
 from ..gpt.training import Run, TrainingError
-from ..system.download import DataError
+from ..system.data_files import DataError
 
 TOLD = 20  # steps between two lines of news
 

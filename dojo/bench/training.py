@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..learner.session import School, warn
+from ..learner.session import School
+from ..system.console import warn
 from . import results as files
 from .pairs import PairError, Program, run_pairs, say_pairs
 from .rounds import quartiles

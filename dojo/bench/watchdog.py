@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-PATIENCE = float(os.environ.get("DOJO_PATIENCE") or 1)  # multiplies every limit of time, for slow machines
+from ..system.processes import PATIENCE, end, environment, lines_of
+
 SILENCE = 120.0  # seconds without an event while it is nobody's turn: torch is imported, limits are measured
 RESTARTS = 8
 WORKER = ("-m", "dojo.bench.worker")
@@ -77,8 +75,6 @@ def _once(job: Event, known: Event, root: Path, on_event: Callable[[Event], Any]
 
 @contextlib.contextmanager
 def _process(job: Event, root: Path, said: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
-    home = str(Path(__file__).resolve().parents[2])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, *WORKER],
         stdin=subprocess.PIPE,
@@ -86,7 +82,7 @@ def _process(job: Event, root: Path, said: IO[bytes]) -> Iterator[subprocess.Pop
         stderr=said,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        env=environment(),
         cwd=root,
         start_new_session=True,  # an interrupt is for whoever follows, who then ends this
     )
@@ -97,31 +93,6 @@ def _process(job: Event, root: Path, said: IO[bytes]) -> Iterator[subprocess.Pop
         yield process
     finally:
         end(process)
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """End a process of a session of its own, and what it has started: a compiler, or what a learner's code began."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:  # Windows
-        process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def lines_of(stream: IO[str]) -> queue.Queue[str]:
-    """The lines of a stream as they come, then an empty one; a thread reads them, so that one can wait for so long."""
-    lines: queue.Queue[str] = queue.Queue()
-
-    def read() -> None:
-        with contextlib.suppress(ValueError):  # closed meanwhile
-            for line in stream:
-                lines.put(line)
-        lines.put("")
-
-    threading.Thread(target=read, daemon=True).start()
-    return lines
 
 
 def _how_it_ended(status: int, said: IO[bytes]) -> str:

@@ -10,7 +10,8 @@ import click
 
 from ..bench import results as files
 from ..bench import table
-from ..learner.session import School, console, warn
+from ..learner.session import School
+from ..system.console import console, warn
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ..gpt.runs import read_runs
-from ..learner.session import School, console, warn
+from ..learner.session import School
+from ..system.console import console, warn
 
 ENDINGS = (".png", ".svg")
 

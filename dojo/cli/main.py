@@ -14,7 +14,8 @@ import click
 from ..curriculum import stubs
 from ..curriculum.catalog import Kata, find_root
 from ..judge.client import Judge, JudgeError
-from ..learner.session import School, board, console, hint_text, warn
+from ..learner.session import School, board, hint_text
+from ..system.console import console, warn
 from . import bench as measuring
 from . import figures as gallery
 from . import speedrun as racing
@@ -138,7 +139,10 @@ def check(arguments: tuple[str, ...]) -> None:
     root = find_root()
     # The proof has processes of its own: those in which all other tests ran have grown slow, on the clock of whatever
     # code they judge next. The other tests mostly wait for processes, so a third worker finds time; the longest first.
-    proof, longest = "tests/dojo/test_proof.py", ["tests/dojo/learner/test_watch.py", "tests/dojo/judge/test_bad_input.py"]
+    proof, longest = (
+        "tests/dojo/test_proof.py",
+        ["tests/dojo/learner/test_watch.py", "tests/dojo/judge/test_bad_input.py"],
+    )
     runs = {
         "-n 2 --dist loadgroup": [proof],
         "-n 3 --dist loadfile --no-loadscope-reorder": [*longest, "tests/dojo", f"--ignore={proof}"],

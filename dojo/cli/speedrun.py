@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from ..learner.session import School, console, warn
+from ..learner.session import School
 from ..speedrun import rules
+from ..system.console import console, warn
 
 RECORD = Path("solutions") / "speedrun" / "record.py"
 

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ..curriculum.catalog import Catalog
+from ..gpt import download
 from ..gpt.presets import PRESETS, parts, write
 from ..gpt.trained import NotTrained, latest
 from ..gpt.training import Interrupted, Run, TrainingError
-from ..system import download
-from ..system.download import DataError
+from ..system import data_files
+from ..system.data_files import DataError
 
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
@@ -25,7 +26,7 @@ EXIT = {"SIGINT": 130, "SIGTERM": 143}
 def fetch(console: Console) -> int:
     """Fetch every file of data/sources.toml; the exit status is 1 if one of them could not be had."""
     failed = 0
-    for source in download.sources().values():
+    for source in data_files.sources().values():
         try:
             path = download.fetch(source)
         except DataError as error:

@@ -9,8 +9,9 @@ import click
 from ..learner import doctor as doctors
 from ..learner import store as record
 from ..learner import update as updates
-from ..learner.session import School, console, count, show_progress, warn
+from ..learner.session import School, show_progress
 from ..learner.store import Katas, NewerRecord
+from ..system.console import console, count, warn
 
 PLACE = click.Path(path_type=Path)
 NOT_IN_IT = "Your code is not in it: that is in katas/, and a kata counts as solved where the file that passed stands."

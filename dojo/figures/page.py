@@ -20,8 +20,8 @@ from rich.text import Text
 from ..bench import results
 from ..gpt.runs import read_runs
 from ..gpt.trained import NotTrained, Trained, finished, kept_reference, latest
-from ..gpt.training import write_text
 from ..learner.session import School
+from ..system.files import write_whole
 from . import tables
 from .attention import TEXT, UnknownText, attend, most_attended
 
@@ -49,7 +49,7 @@ def write(school: School, text: str, console: Console) -> int:
     path = school.root / "runs" / "report.html"
     try:
         path.parent.mkdir(exist_ok=True)
-        write_text(path, page)
+        write_whole(path, page)
     except OSError as error:
         console.print(Text(f"The page could not be written to {path}: {error.strerror}.", "red"))
         return 1

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..gpt.runs import History
-from ..learner.session import BLACK_BELT, STATUS, School, count
+from ..learner.session import BLACK_BELT, STATUS, School
+from ..system.console import count
 from .chart import Series, line_chart, short
 from .plots import smoothed
 

@@ -1,29 +1,20 @@
-"""Texts to learn from, and byte-pair ranks to cut them with.
+"""Texts to learn from, and how the small byte-pair ranks are trained on one.
 
-The embedded corpus and the small ranks are always there. Shakespeare's text and GPT-2's ranks are there once
-`make data` has fetched them. tiktoken is imported only where an encoding is asked for.
+The embedded corpus is always there. Shakespeare's text is there once `make data` has fetched it.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..system import download
-from ..system.download import DATA, DOWNLOADS
+from ..spec.byte_pairs import GPT2_PATTERN, SMALL_RANKS, encoding, ranks_to_text
+from ..system import data_files
+from ..system.data_files import DATA, DOWNLOADS
 from . import grammar
 
-if TYPE_CHECKING:
-    import tiktoken
-
-# How GPT-2 cuts a text into pieces before it merges bytes. Source: Radford et al. 2019, encoder.py of their code.
-GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-SMALL_RANKS = DATA / "small_ranks.tiktoken"
 SMALL_MERGES = 256
 
 
@@ -52,39 +43,8 @@ def tinyshakespeare(root: Path = DOWNLOADS) -> Corpus:
     Raises:
         DataError: the file has not been fetched into `root`, or is damaged.
     """
-    content = download.read(download.sources()["tinyshakespeare.txt"], root)
+    content = data_files.read(data_files.sources()["tinyshakespeare.txt"], root)
     return Corpus("tinyshakespeare", content.decode("utf-8"), None)
-
-
-def small_ranks() -> dict[bytes, int]:
-    """The 256 bytes and 256 merges, trained on `verona` by `train_ranks` and kept in a file."""
-    return ranks_from_text(SMALL_RANKS.read_text(encoding="ascii"))
-
-
-def gpt2_ranks(root: Path = DOWNLOADS) -> dict[bytes, int]:
-    """GPT-2's 50,256 tokens and their ranks, without its one special token.
-
-    Read here rather than by tiktoken, whose reader keeps copies in a cache of its own and, where a copy does not
-    match, goes to the network.
-
-    Raises:
-        DataError: the file has not been fetched into `root`, or is damaged.
-    """
-    ids = json.loads(download.read(download.sources()["encoder.json"], root))
-    del ids["<|endoftext|>"]
-    # The file spells bytes as characters. A byte that is a visible character of Latin-1 is spelt as that; the
-    # n-th of the others as character 256 + n.
-    visible = [byte for byte in range(256) if chr(byte).isprintable() and not chr(byte).isspace()]
-    hidden = [byte for byte in range(256) if byte not in visible]
-    byte_of = {chr(byte): byte for byte in visible} | {chr(256 + n): byte for n, byte in enumerate(hidden)}
-    return {bytes(byte_of[character] for character in spelt): rank for spelt, rank in ids.items()}
-
-
-def encoding(ranks: dict[bytes, int], pattern: str = GPT2_PATTERN, name: str = "kata") -> tiktoken.Encoding:
-    """A tiktoken encoding of these ranks, without special tokens: the oracle for a learner's tokenizer."""
-    import tiktoken
-
-    return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
 
 def train_ranks(text: str, merges: int, pattern: str = GPT2_PATTERN) -> dict[bytes, int]:
@@ -113,17 +73,6 @@ def train_ranks(text: str, merges: int, pattern: str = GPT2_PATTERN) -> dict[byt
             raise ValueError(f"the text gives only {rank - 256} merges, not {merges}: take fewer, or more text")
         ranks[min(pairs, key=lambda pair: (-pairs[pair], pair))] = rank
     return ranks
-
-
-def ranks_to_text(ranks: dict[bytes, int]) -> str:
-    """Ranks in tiktoken's text format: a line a token, its bytes in base64 and its rank."""
-    lowest_first = sorted(ranks.items(), key=lambda item: item[1])
-    return "".join(f"{base64.b64encode(token).decode('ascii')} {rank}\n" for token, rank in lowest_first)
-
-
-def ranks_from_text(text: str) -> dict[bytes, int]:
-    """Ranks from tiktoken's text format."""
-    return {base64.b64decode(token): int(rank) for token, rank in map(str.split, text.splitlines())}
 
 
 if __name__ == "__main__":  # python -m dojo.gpt.corpus: train the small ranks anew, after a change of the play

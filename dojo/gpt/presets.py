@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from ..curriculum.catalog import Catalog
-from ..learner.progress import fingerprint
 from ..sandbox.loader import Workspace
+from ..system.files import content_hash
 from . import corpus
 
 USED = tuple(f"k{number:02}" for number in range(1, 16))  # the katas whose code takes part
@@ -49,7 +49,7 @@ PRESETS = {
 
 def parts(catalog: Catalog, solved: frozenset[str]) -> tuple[dict[str, ModuleType], dict[str, str]]:
     """The katas' modules by code, and whose each is: "reference" or the hash of the learner's file."""
-    whose = {k.code: fingerprint(k.file) if k.slug in solved else "reference" for k in catalog.katas if k.code in USED}
+    whose = {k.code: content_hash(k.file) if k.slug in solved else "reference" for k in catalog.katas if k.code in USED}
     return Workspace(catalog, solved).parts(), {code: owner or "reference" for code, owner in whose.items()}
 
 

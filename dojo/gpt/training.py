@@ -16,6 +16,7 @@ from types import ModuleType
 import torch
 
 from ..figures.plots import attention_maps, loss_curve
+from ..system.files import write_whole
 from .presets import USED, Preset, build_model, continue_text
 
 SAMPLED = 400  # characters of the sample at the end
@@ -180,7 +181,7 @@ class Run:
             "losses": self.losses,
             "evaluations": self.evaluations,
         }
-        write_text(self.folder / "history.json", json.dumps(history))
+        write_whole(self.folder / "history.json", json.dumps(history))
         self._checkpoint("last.pt")
 
     def _checkpoint(self, name: str) -> None:
@@ -200,7 +201,7 @@ class Run:
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
         generator = torch.Generator().manual_seed(self.preset.seed)
         text = continue_text(self.parts, self.model, self.tokenizer, "\n", SAMPLED, self.preset, generator)
-        write_text(self.folder / "sample.txt", text)
+        write_whole(self.folder / "sample.txt", text)
         title = f"{self.preset.name}: {self.step} steps, best validation loss {self.best:.3f}"
         loss_curve(self.folder / "loss.png", self.losses, self.evaluations, self.corpus.floor, title)
         seen = text[: min(LOOKED_AT, self.preset.context_length)]
@@ -213,16 +214,6 @@ class Run:
     def median_step(self) -> float:
         """The median duration of the steps taken in this process, in seconds."""
         return statistics.median(self.durations) if self.durations else float("nan")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

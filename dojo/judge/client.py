@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ..curriculum.catalog import Kata
+from ..system.processes import end, environment
 
 
 class JudgeError(RuntimeError):
@@ -65,24 +65,12 @@ class Judge:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()  # it may be getting ready for a next request that will not come
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        end(process, seconds=5)  # it may be getting ready for a next request that will not come
 
     def _start(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is not None:
             self.close()  # it died since the last verdict
         if self._process is None:
-            home = str(Path(__file__).resolve().parents[2])
-            paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "dojo.judge.server"],
                 stdin=subprocess.PIPE,
@@ -90,7 +78,7 @@ class Judge:
                 stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
-                env=environment,
+                env=environment(OMP_NUM_THREADS="1"),
                 cwd=self.root,
                 start_new_session=True,  # an interrupt is for whoever asks, who then closes this
             )

@@ -19,7 +19,8 @@ from typing import Any
 from ..curriculum.catalog import Kata
 from ..sandbox.loader import LoadError, Subject, Workspace
 from ..spec.check import same
-from ..spec.claims import Claim, Example, Outcome, Stop
+from ..spec.claims import Claim, Example, Outcome
+from ..spec.errors import Stop
 from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
 from .coverage import Reach

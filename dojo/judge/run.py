@@ -11,16 +11,17 @@ from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..curriculum.stubs import begun
-from ..learner.progress import fingerprint
 from ..sandbox import clean_process as fresh
-from ..sandbox.limits import TimeUp, limit, out_of_memory
+from ..sandbox.limits import limit, out_of_memory
 from ..sandbox.loader import LoadError, Subject, Workspace
 from ..spec.bans import enforced
 from ..spec.check import Mismatch
-from ..spec.claims import Claim, Missing, Outcome, Refused, Stop, unwritten_step
+from ..spec.claims import Claim, Outcome
+from ..spec.errors import Missing, Refused, Stop, TimeUp, unwritten_step
 from ..spec.isolation import hide_gpus, settled
 from ..spec.show import quoted, said, sentence, show
 from ..spec.suite import Suite, load_suite
+from ..system.files import content_hash
 from .diagnosis import Detective
 from .partner import Partner
 from .verdict import Verdict
@@ -49,7 +50,7 @@ class Judgement:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
         self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
         self.reference = self.workspace.reference(self.kata)
-        self.verdict.fingerprint = fingerprint(self.path)  # before it is read: what is saved later was not judged
+        self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
             with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):

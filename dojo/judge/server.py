@@ -26,10 +26,11 @@ from typing import Any
 import torch
 
 from ..curriculum.catalog import Catalog
-from ..sandbox.limits import PATIENCE, bound_resources
+from ..sandbox.limits import bound_resources
 from ..sandbox.loader import Workspace
-from ..spec.claims import Stop
+from ..spec.errors import Stop
 from ..spec.isolation import hide_gpus
+from ..system.processes import PATIENCE
 from .run import Judgement
 from .verdict import Verdict
 

@@ -242,8 +242,8 @@ def _file_system(root: Path) -> str:
 
 def _states(root: Path, folder: Path) -> dict[str, str]:
     """For each file of data/sources.toml what is wrong with it in a folder: nothing, "missing", or its fault."""
-    from ..system import download
+    from ..system import data_files
 
-    known = download.sources(root / "data" / "sources.toml")
+    known = data_files.sources(root / "data" / "sources.toml")
     files = {name: folder / name for name in known}
     return {n: (known[n].fault(f.read_bytes()) or "") if f.is_file() else "missing" for n, f in files.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
-from .progress import fingerprint
+from ..system.files import content_hash
 
 SETTLE = 40  # milliseconds: an editor that saves in several moves is done by then
 LOOK = 50  # milliseconds between looks where the system does not tell of changes
@@ -36,11 +36,11 @@ Events = SimpleQueue  # of Event
 
 def watch_files(catalog: Catalog, events: Events, done: threading.Event) -> None:
     """Tell of every kata whose file holds something else than before, until `done`; a missing file is not told of."""
-    known = {kata.slug: fingerprint(kata.file) for kata in catalog.katas}
+    known = {kata.slug: content_hash(kata.file) for kata in catalog.katas}
 
     def look() -> None:
         for kata in catalog.katas:
-            now = fingerprint(kata.file)
+            now = content_hash(kata.file)
             if now is not None and now != known[kata.slug]:
                 known[kata.slug] = now
                 events.put(Event("saved", kata.slug))

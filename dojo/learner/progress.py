@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
+from ..system.files import content_hash, locked, timestamp
 from . import store as record
 from .store import Katas, NewerRecord
 
@@ -41,7 +41,7 @@ class Progress:
         except (OSError, ValueError):
             pass
         try:
-            with record.locked(path.parent):
+            with locked(path.parent):
                 return cls(path, _read_or_set_aside(path, say) or {})
         except OSError as error:
             say(f"The progress file cannot be read ({error}). Your code is untouched.")
@@ -52,7 +52,7 @@ class Progress:
         if self.newer:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with record.locked(self.path.parent):
+        with locked(self.path.parent):
             try:
                 katas = _read_or_set_aside(self.path)
             except NewerRecord:
@@ -76,9 +76,9 @@ class Progress:
         steps: Iterable[dict[str, Any]] = (),
     ) -> None:
         """Note an attempt on the file of the fingerprint `judged`: the property that fails, and every step's status."""
-        judged = judged or fingerprint(kata.file)
+        judged = judged or content_hash(kata.file)
         statuses = {str(one["step"]): one["status"] for one in steps}
-        here, now = record.place(self.path), record.now()
+        here, now = record.place(self.path), timestamp()
         self._change(kata.slug, lambda entry: _note(entry, here, now, verdict, step, judged, failing, statuses))
 
     def hint(self, kata: Kata, step: int, most: int) -> int:
@@ -93,7 +93,7 @@ class Progress:
 
     def reopen(self, kata: Kata) -> None:
         """Note that the file of a kata has to pass again, as when its contract changed."""
-        now = fingerprint(kata.file)
+        now = content_hash(kata.file)
         self._change(kata.slug, lambda entry: entry.get("passed", {}).pop(now, None))
 
     def take_in(self, katas: Katas) -> None:
@@ -103,7 +103,7 @@ class Progress:
 
     def status(self, kata: Kata) -> str:
         """untouched, started, solved; of one solved before: changed (not judged since) or broken (it fails)."""
-        entry, now = self.katas.get(kata.slug, {}), fingerprint(kata.file)
+        entry, now = self.katas.get(kata.slug, {}), content_hash(kata.file)
         if now in entry.get("passed", {}):
             return "solved"
         wrong = entry.get("last") in WRONG
@@ -130,14 +130,6 @@ class Progress:
     def _change(self, slug: str, change: Callable[[dict[str, Any]], None]) -> None:
         change(self.katas.setdefault(slug, {}))
         self.unsaved.append((slug, change))
-
-
-def fingerprint(path: Path) -> str | None:
-    """A hash of a file's content, or None where there is no file."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _read_or_set_aside(path: Path, say: Callable[[str], None] = lambda text: None) -> Katas | None:

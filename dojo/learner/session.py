@@ -6,14 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata, UnknownKata, find_root
+from ..system.console import console, count, warn
 from .progress import Progress
 
-console = Console(highlight=False, markup=False)
 STATUS = {
     "solved": ("✓", "solved", "green"),
     "changed": ("~", "solved before, changed since", "yellow"),
@@ -181,16 +180,6 @@ def hint_text(kata: Kata, step: int, hints: list[tuple[str, str]], more: str) ->
     return text.append(f"\n{more}", "not bold dim")
 
 
-def count(number: int, what: str) -> str:
-    """A number of things: 1 attempt, 2 attempts."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _local(moment: str) -> str:
     """A time of the record, as the clock on the wall shows it."""
     return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d at %H:%M}"
-
-
-def warn(text: str) -> None:
-    """Say something beside the output, on standard error."""
-    Console(stderr=True, highlight=False).print(Text(text, "yellow"))

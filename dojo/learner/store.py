@@ -14,21 +14,14 @@ Times are in UTC, so that they sort as text.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import platform
-import tempfile
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows
-    fcntl = None
+from ..system.files import timestamp, write_whole
 
 VERSION = 2
 Katas = dict[str, dict[str, Any]]
@@ -61,35 +54,6 @@ def write(path: Path, katas: Katas) -> None:
     write_whole(path, json.dumps({"version": VERSION, "katas": katas}, indent=2, ensure_ascii=False) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step: readers see the old one or the new one. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold off other processes that come here with the same folder; where the system knows no such lock, just go on."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network folders know no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What two records say of a kata, as one. Nothing is counted twice, however often and whichever way they meet."""
     later = max((one, other), key=lambda entry: entry.get("at", ""))
@@ -110,20 +74,11 @@ def place(path: Path) -> str:
     return hashlib.sha256(f"{platform.node()}:{path.resolve()}".encode()).hexdigest()[:8]
 
 
-def now() -> str:
-    """This moment, as it stands in a record."""
-    return _utc(datetime.now())
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
-
-
 def _from_version_1(entry: dict[str, Any], here: str) -> dict[str, Any]:
     """Version 1 counted attempts in one number, and knew one file that passed."""
     entry = dict(entry)
     attempts, passed = entry.pop("attempts", 0), entry.pop("passed_with", None)
-    when = _utc(datetime.fromisoformat(entry.pop("passed_at", "2000-01-01")))
+    when = timestamp(datetime.fromisoformat(entry.pop("passed_at", "2000-01-01")))
     entry["attempts"] = {here: attempts}
     if passed:
         entry |= {"passed": {passed: when}, "solved_at": when}

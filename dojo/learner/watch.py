@@ -13,9 +13,10 @@ from rich.text import Text
 from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge
+from ..system.console import console, warn
 from .events import Bench, Event, Events, Verdicts, read_keys, terminal, watch_files
 from .screen import keys_text, verdict_text
-from .session import School, board, console, hint_text, warn
+from .session import School, board, hint_text
 
 PATIENT = 3  # failures of the same claim, after which a hint is offered
 TRAIN = "Every kata is solved. Press g and the GPT that you built is trained, of your own parts only."

@@ -30,7 +30,7 @@ _start(sys.argv[1])"""
 EARLIER = re.compile(r"^\s*(from\s+(\.|katas\b)|import\s+katas\b)", re.MULTILINE)
 
 
-class FreshError(Exception):
+class CleanProcessError(Exception):
     """What the code raised in the fresh process, or that it gave no answer."""
 
 
@@ -55,7 +55,7 @@ def prepare() -> None:
 
 
 def call(kata: Subject, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()) -> Any:
-    """What `function(kata, *arguments)` returns in a fresh process. Raises FreshError.
+    """What `function(kata, *arguments)` returns in a fresh process. Raises CleanProcessError.
 
     It is carried over as source: besides `torch` it may use only the functions in `needs`. Arguments are what JSON
     can hold, the result is tensors and plain values.
@@ -73,7 +73,7 @@ def call(kata: Subject, function: Callable[..., Any], *arguments: Any, needs: Se
         if not Path(folder, "answer.pt").is_file():
             said = Path(folder, "error.txt")
             why = said.read_text(encoding="utf-8") if said.is_file() else "it gave no answer"
-            raise FreshError(f"in a new process: {why}")
+            raise CleanProcessError(f"in a new process: {why}")
         return torch.load(Path(folder, "answer.pt"), weights_only=True)
 
 

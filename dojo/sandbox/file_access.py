@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..spec.claims import Refused
+from ..spec.errors import Refused
 
 _watched: list[Path] = []  # folders that the code now running may not read; empty while ours runs
 _hooked = False

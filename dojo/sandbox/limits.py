@@ -12,14 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..spec.claims import Stop
+from ..spec.errors import TimeUp
+from ..system.processes import PATIENCE
 
-PATIENCE = float(os.environ.get("DOJO_PATIENCE") or 1)  # multiplies every limit of time, for slow machines
 MEMORY = 4 << 30  # bytes that a child may take beyond what the warm process has
-
-
-class TimeUp(Stop):
-    """The learner's code used up its time."""
 
 
 @contextmanager

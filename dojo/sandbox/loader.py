@@ -17,7 +17,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
-from ..spec.claims import Missing
+from ..spec.errors import Missing
 from .arguments import guard
 from .file_access import watching
 
@@ -58,6 +58,18 @@ class Subject:
             raise Missing(self._missing(name)) from None
         self.called.append(name)
         return value
+
+    def in_clean_process(
+        self, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()
+    ) -> Any:
+        """What `function(kata, *arguments)` returns in a process where this code is loaded anew.
+
+        It is carried over as source: besides `torch` it may use only the functions in `needs`. Arguments are what JSON
+        can hold, the result is tensors and plain values. Raises CleanProcessError with what was raised there.
+        """
+        from .clean_process import call
+
+        return call(self, function, *arguments, needs=needs)
 
     def _missing(self, name: str) -> str:
         own = [

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .claims import Refused
+from .errors import Refused
 
 SOFTMAX = ("softmax", "log_softmax", "softmin", "special_softmax", "special_log_softmax", "safe_softmax")
 FUSED_ATTENTION = (

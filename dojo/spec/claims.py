@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
@@ -19,6 +17,7 @@ from hypothesis.internal.conjecture import providers
 
 from ..curriculum.catalog import find_root
 from .check import Mismatch
+from .errors import Missing, Refused, Stop, unwritten_step
 from .isolation import settled
 from .strategies import in_turn
 
@@ -42,18 +41,6 @@ SETTINGS = settings(
 )
 
 SEARCHED = ("mismatch", "raised")  # failures of which the smallest is searched for
-
-
-class Stop(BaseException):
-    """Ends a search for examples at once; not an Exception, so that no learner's `except` swallows it."""
-
-
-class Refused(Stop):
-    """The learner's code did what this kata does not allow: called a banned function, read the solutions."""
-
-
-class Missing(Stop):
-    """The learner's file does not define a name of the contract."""
 
 
 class _Fails(Exception):
@@ -226,19 +213,3 @@ def claim(
         return test
 
     return decorate
-
-
-def unwritten_step(error: BaseException, filename: str | None) -> int:
-    """The step that a stub says is not started, or 0: only its own `NotImplementedError("step N")` says so.
-
-    torch raises the same type for a module without `forward`, which is a mistake and not a stub.
-    """
-    said = re.fullmatch(r"step (\d+)", str(error))
-    if not isinstance(error, NotImplementedError) or said is None or filename is None:
-        return 0
-    frame: TracebackType | None = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    if frame is None or frame.tb_frame.f_code.co_filename != filename:
-        return 0
-    return int(said.group(1))

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from ..bench import machine, results
 from ..bench.rounds import quartiles
-from ..learner.session import warn
-from ..system.download import DataError
+from ..system.console import warn
+from ..system.data_files import DataError
 from .nursery import Nursery
 from .referee import Text, judge
 from .rules import RuleBroken

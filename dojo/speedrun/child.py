@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any
 
-from ..bench.watchdog import end
+from ..system.processes import end
 from . import rules
 from .nursery import Nursery
 from .rules import RuleBroken

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..learner.store import locked, write_whole
+from ..system.files import locked, write_whole
 
 VERSION = 1
 Entry = dict[str, Any]

@@ -18,9 +18,9 @@ from ..bench import results as files
 from ..bench.pairs import PairError, Program, run_pairs, say_pairs
 from ..bench.rounds import Times
 from ..bench.rounds import rows as timed_rows
-from ..learner.session import warn
-from ..learner.store import now
-from ..system.download import DataError
+from ..system.console import warn
+from ..system.data_files import DataError
+from ..system.files import timestamp
 from . import leaderboard, rules
 from .nursery import Nursery
 from .referee import Text, judge
@@ -119,7 +119,7 @@ def conclude(
         "context_length": outcomes[0]["context_length"],
         "parameters": outcomes[0]["parameters"],
         "machine": place,
-        "date": now(),
+        "date": timestamp(),
     }
     try:
         entries = leaderboard.enter(board, entry)

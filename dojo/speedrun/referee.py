@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..gpt import corpus
-from ..system import download
+from ..system import data_files
 from . import rules
 from .child import Child
 from .nursery import Nursery
@@ -73,7 +73,7 @@ def judge(
     if len(source) > rules.SOURCE:
         raise RuleBroken("one file", f"the file has {len(source):,} bytes, and {rules.SOURCE:,} is the most")
     seed = secrets.randbelow(1 << 31) if seed is None else seed
-    hidden = [str(download.DOWNLOADS), *filter(None, [os.environ.get(download.MIRROR)])]
+    hidden = [str(data_files.DOWNLOADS), *filter(None, [os.environ.get(data_files.MIRROR)])]
     job = {"name": name, "seed": seed, "vocab_size": text.vocab_size, "target": target}
     job |= {"hidden": hidden, "device": device}
     with Child(nursery, {"plan": "train", **job}, source) as child:
@@ -180,7 +180,7 @@ def main() -> None:
     except RuleBroken as error:
         print(json.dumps({"refused": [error.rule, str(error)]}))
         sys.exit(1)
-    except (download.DataError, OSError) as error:
+    except (data_files.DataError, OSError) as error:
         sys.exit(str(error))
     print(json.dumps(outcome), flush=True)
 

@@ -7,7 +7,7 @@ wants to get round them with C code will.
 
 from __future__ import annotations
 
-from ..bench.watchdog import PATIENCE
+from ..system.processes import PATIENCE
 
 TARGET = 1.898  # nats a character, on the whole validation split
 SEEDS = 3

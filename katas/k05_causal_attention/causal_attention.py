@@ -33,9 +33,7 @@ def dropout(
 class CausalAttention(nn.Module):
     """One head of self-attention in which no token sees a later one."""
 
-    def __init__(
-        self, d_in: int, d_out: int, context_length: int, dropout: float = 0.0, qkv_bias: bool = False
-    ):
+    def __init__(self, d_in: int, d_out: int, context_length: int, dropout: float = 0.0, qkv_bias: bool = False):
         """Make the `nn.Linear` projections `W_query`, `W_key`, `W_value`, the buffer `mask` and the module `dropout`."""
         super().__init__()
         # Step 4: about 5 lines.
@@ -47,4 +45,4 @@ class CausalAttention(nn.Module):
         raise NotImplementedError("step 4")
 
 
-# Stub a3f17525. `make reset` brings it back; you may delete this line.
+# Stub 0eac2512. `make reset` brings it back; you may delete this line.

@@ -32,9 +32,7 @@ def perplexity(loss: float | Float[Tensor, ""]) -> float | Float[Tensor, ""]:
     raise NotImplementedError("step 3")
 
 
-def corpus_loss(
-    model: nn.Module, batches: Iterable[tuple[Int64[Tensor, "B T"], Int64[Tensor, "B T"]]]
-) -> float:
+def corpus_loss(model: nn.Module, batches: Iterable[tuple[Int64[Tensor, "B T"], Int64[Tensor, "B T"]]]) -> float:
     """Return the mean loss of `model` over all tokens of `batches`, pairs of inputs and targets of any sizes.
 
     The model is in eval mode meanwhile and no gradient is computed; its mode is as before afterwards, also
@@ -44,4 +42,4 @@ def corpus_loss(
     raise NotImplementedError("step 4")
 
 
-# Stub be14816e. `make reset` brings it back; you may delete this line.
+# Stub d7205bcf. `make reset` brings it back; you may delete this line.

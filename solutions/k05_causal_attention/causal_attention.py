@@ -39,9 +39,7 @@ def dropout(
 class CausalAttention(nn.Module):
     """One head of self-attention in which no token sees a later one."""
 
-    def __init__(
-        self, d_in: int, d_out: int, context_length: int, dropout: float = 0.0, qkv_bias: bool = False
-    ):
+    def __init__(self, d_in: int, d_out: int, context_length: int, dropout: float = 0.0, qkv_bias: bool = False):
         """Make the `nn.Linear` projections `W_query`, `W_key`, `W_value`, the buffer `mask` and the module `dropout`."""
         super().__init__()
         # <solution step=4>

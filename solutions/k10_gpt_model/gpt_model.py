@@ -26,9 +26,7 @@ class GPTConfig:
 
 
 GPT2_SMALL = GPTConfig(vocab_size=50257, context_length=1024, emb_dim=768, num_heads=12, num_layers=12)
-SHAKESPEARE_CPU = GPTConfig(
-    vocab_size=65, context_length=64, emb_dim=128, num_heads=4, num_layers=4, dropout=0.0
-)
+SHAKESPEARE_CPU = GPTConfig(vocab_size=65, context_length=64, emb_dim=128, num_heads=4, num_layers=4, dropout=0.0)
 TINY = GPTConfig(vocab_size=32, context_length=16, emb_dim=32, num_heads=2, num_layers=2, dropout=0.0)
 
 
@@ -73,13 +71,9 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         # <solution step=2>
-        self.embedding = GPTEmbedding(
-            config.vocab_size, config.context_length, config.emb_dim, config.dropout
-        )
+        self.embedding = GPTEmbedding(config.vocab_size, config.context_length, config.emb_dim, config.dropout)
         self.blocks = nn.ModuleList(
-            TransformerBlock(
-                config.emb_dim, config.context_length, config.num_heads, config.dropout, config.qkv_bias
-            )
+            TransformerBlock(config.emb_dim, config.context_length, config.num_heads, config.dropout, config.qkv_bias)
             for _ in range(config.num_layers)
         )
         self.final_norm = LayerNorm(config.emb_dim)

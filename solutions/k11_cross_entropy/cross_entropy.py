@@ -38,9 +38,7 @@ def perplexity(loss: float | Float[Tensor, ""]) -> float | Float[Tensor, ""]:
     # </solution>
 
 
-def corpus_loss(
-    model: nn.Module, batches: Iterable[tuple[Int64[Tensor, "B T"], Int64[Tensor, "B T"]]]
-) -> float:
+def corpus_loss(model: nn.Module, batches: Iterable[tuple[Int64[Tensor, "B T"], Int64[Tensor, "B T"]]]) -> float:
     """Return the mean loss of `model` over all tokens of `batches`, pairs of inputs and targets of any sizes.
 
     The model is in eval mode meanwhile and no gradient is computed; its mode is as before afterwards, also

@@ -8,8 +8,8 @@ import regex
 
 from dojo.bench.passes import agrees
 from dojo.bench.timing import Race, Racer
-from dojo.gpt.corpus import GPT2_PATTERN, encoding, gpt2_ranks, small_ranks, verona
-from dojo.system.download import DataError
+from dojo.gpt.corpus import verona
+from dojo.spec.byte_pairs import GPT2_PATTERN, DataError, encoding, gpt2_ranks, small_ranks
 
 CHARACTERS = 5_000
 LETTERS = (200, 800)  # of one piece

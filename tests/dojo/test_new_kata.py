@@ -43,9 +43,7 @@ TEST = '''"""k20 cold softmax: what must be true of it."""
 
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
+from dojo.spec import check, claim, sizes
 
 
 @claim(step=1, size=sizes("B V"), temperature=st.sampled_from([0.5, 2.0]))
@@ -56,7 +54,7 @@ def test_scores_are_divided(kata, size, temperature):
 '''
 MISTAKES = '''"""k20: what people get wrong."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 MISTAKES = [
     mistake(

@@ -8,11 +8,7 @@ import unicodedata
 import tiktoken
 from hypothesis import strategies as st
 
-from dojo.gpt import corpus
-from dojo.spec import check
-from dojo.spec.bans import ban_module
-from dojo.spec.claims import claim
-from dojo.system.download import DataError
+from dojo.spec import ban_module, byte_pairs, check, claim
 
 BANS = [ban_module("tiktoken", why="it is the tokenizer that yours is measured with.")]
 
@@ -80,9 +76,9 @@ def trained(source):
     """Trained ranks and tiktoken with them, or None where their files are not at hand."""
     try:
         ranks = source()
-    except DataError:
+    except byte_pairs.DataError:
         return None
-    return ranks, tiktoken_with(ranks, corpus.GPT2_PATTERN)
+    return ranks, tiktoken_with(ranks, byte_pairs.GPT2_PATTERN)
 
 
 def some_text(table, length, seed):
@@ -358,10 +354,10 @@ def test_encode_equals_tiktoken_on_any_text(kata, table, pattern, text):
 @claim(step=4, start=st.integers(0, 180), length=st.integers(1, 60))
 def test_encode_equals_tiktoken_on_trained_ranks(kata, start, length):
     """encode gives tiktoken's ids with ranks that were trained on a play, too."""
-    ranks, encoding = trained(corpus.small_ranks)
+    ranks, encoding = trained(byte_pairs.small_ranks)
     text = PROSE[start : start + length]
     want = encoding.encode_ordinary(text)
-    same_ids(kata.BPETokenizer(dict(ranks), corpus.GPT2_PATTERN).encode(text), want, f"encode({text!r})")
+    same_ids(kata.BPETokenizer(dict(ranks), byte_pairs.GPT2_PATTERN).encode(text), want, f"encode({text!r})")
 
 
 @claim(step=4, length=lengths, seed=seeds)
@@ -412,10 +408,10 @@ def test_calls_of_a_bpe_tokenizer_do_not_meet(kata, table, other, pattern, lengt
 @claim(step=4, costly=True)
 def test_gpt2_itself(kata):
     """With GPT-2's own ranks (where their files are at hand) the ids are GPT-2's."""
-    if trained(corpus.gpt2_ranks) is None:
+    if trained(byte_pairs.gpt2_ranks) is None:
         return
-    ranks, encoding = trained(corpus.gpt2_ranks)
-    tokenizer = kata.BPETokenizer(dict(ranks), corpus.GPT2_PATTERN)
+    ranks, encoding = trained(byte_pairs.gpt2_ranks)
+    tokenizer = kata.BPETokenizer(dict(ranks), byte_pairs.GPT2_PATTERN)
     want = encoding.encode_ordinary(PROSE)
     same_ids(tokenizer.encode(PROSE), want, "encode(text)", text=PROSE)
     check.equal(tokenizer.decode(want), PROSE, "decode(encode(text))")

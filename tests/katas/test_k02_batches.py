@@ -3,9 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import Sizes
+from dojo.spec import Sizes, check, claim
 
 BANS = []
 contexts = st.integers(1, 6)

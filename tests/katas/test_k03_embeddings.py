@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import check, claim, randomise, sizes
 
 BANS = []
 EMBEDDING = "B T D V"

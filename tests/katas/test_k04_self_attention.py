@@ -6,10 +6,7 @@ import math
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.bans import FUSED_ATTENTION, SOFTMAX, ban
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import FUSED_ATTENTION, SOFTMAX, ban, check, claim, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),

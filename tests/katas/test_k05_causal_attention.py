@@ -3,10 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.bans import DROPOUT, FUSED_ATTENTION, ban
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import DROPOUT, FUSED_ATTENTION, ban, check, claim, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),

@@ -3,10 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.bans import FUSED_ATTENTION, ban, ban_module
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import FUSED_ATTENTION, ban, ban_module, check, claim, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),

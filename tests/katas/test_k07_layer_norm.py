@@ -2,10 +2,7 @@
 
 import torch
 
-from dojo.spec import check
-from dojo.spec.bans import NORMALISATION, ban, oracle
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import NORMALISATION, ban, check, claim, oracle, randomise, sizes
 
 BANS = [ban(*NORMALISATION, why="it is a finished form of what you build here.")]
 TOKENS = "B T D"

@@ -4,10 +4,7 @@ import math
 
 import torch
 
-from dojo.spec import check
-from dojo.spec.bans import GELU, ban, oracle
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import GELU, ban, check, claim, oracle, randomise, sizes
 
 BANS = [ban(*GELU, why="it is what you write here.")]
 TOKENS = "B T D"

@@ -4,9 +4,7 @@ import torch
 from hypothesis import strategies as st
 from torch.nn.functional import gelu, linear
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import check, claim, randomise, sizes
 
 BANS = []
 BLOCK, STREAM = "B T h d", "B T h*d"

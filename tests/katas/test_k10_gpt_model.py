@@ -7,9 +7,7 @@ import torch
 from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import check, claim, randomise, sizes
 
 BANS = []
 MODEL = "L h d B T V"

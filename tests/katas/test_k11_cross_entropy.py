@@ -6,10 +6,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
 
-from dojo.spec import check
-from dojo.spec.bans import CROSS_ENTROPY, ban, oracle
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
+from dojo.spec import CROSS_ENTROPY, ban, check, claim, oracle, sizes
 
 BANS = [ban(*CROSS_ENTROPY, why="it is what you build here.")]
 SIZES = "B T V"

@@ -10,9 +10,7 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import Sizes, randomise, sizes
+from dojo.spec import Sizes, check, claim, randomise, sizes
 
 BATCH = sizes("B T D V", strided=False)
 TEXT = sizes("B T D", strided=False, T=(1, 6))  # the text itself is `permuted`, of `LENGTH` tokens

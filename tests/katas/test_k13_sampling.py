@@ -4,9 +4,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import Sizes, sizes
+from dojo.spec import Sizes, check, claim, sizes
 
 # As many rows as tokens, too: then a row of numbers, one for each row, fits across the columns by mistake.
 SQUARES = sizes("V", V=(3, 6)).map(lambda size: Sizes({"B": size.V, "V": size.V}, size.seed, size.strided))

@@ -13,10 +13,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo.sandbox import clean_process as fresh
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
+from dojo.spec import check, claim, sizes
 
 BANS = []
 FILE = "run.pt"
@@ -664,7 +661,7 @@ def test_a_run_goes_on_in_a_new_process(kata):
         want = go(model, optimizer, batches, 3)
         path = str(folder / FILE)
         check.exactly(go_on(kata, path, 3), want, "the weights, after loading in this process")
-        got = fresh.call(kata, go_on, path, 3, needs=[beginning, go])
+        got = kata.in_clean_process(go_on, path, 3, needs=[beginning, go])
         check.exactly(got, want, "the weights, after loading in a new process")
 
 

@@ -8,13 +8,11 @@ import numpy
 import torch
 from torch import nn
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
-
 matplotlib.use("Agg")
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+
+from dojo.spec import check, claim, sizes
 
 BANS = []
 MODEL = "layers B h T d"

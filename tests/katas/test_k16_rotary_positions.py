@@ -4,9 +4,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import randomise, sizes
+from dojo.spec import check, claim, randomise, sizes
 
 # A head has n pairs of channels, so d = 2·n.
 PAIRS, HEADS = "n T", "n h B T d_in"

@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dojo.spec import check
-from dojo.spec.bans import ban, oracle
-from dojo.spec.claims import claim
-from dojo.spec.strategies import Sizes, sizes
+from dojo.spec import Sizes, ban, check, claim, oracle, sizes
 
 DECOMPOSITIONS = (
     *("svd", "linalg_svd", "linalg_svdvals", "svd_lowrank", "pca_lowrank", "lobpcg", "linalg_lobpcg_forward"),

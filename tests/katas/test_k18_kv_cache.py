@@ -4,9 +4,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo.spec import check
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
+from dojo.spec import check, claim, sizes
 
 BANS = []
 CLOSE = 1e-10  # of the largest logit, in double precision: what a cached pass may be away from a full one

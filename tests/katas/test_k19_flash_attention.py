@@ -7,10 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dojo.spec import check
-from dojo.spec.bans import FUSED_ATTENTION, ban
-from dojo.spec.claims import claim
-from dojo.spec.strategies import sizes
+from dojo.spec import FUSED_ATTENTION, ban, check, claim, sizes
 
 BANS = [ban(*FUSED_ATTENTION, why="it is what you build here.")]
 INPUTS = "B h T d"

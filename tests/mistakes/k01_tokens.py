@@ -1,6 +1,6 @@
 """k01: what people get wrong about tokens."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 CHARACTERS = "characters = sorted(set(text))"
 STOI = "self.stoi = {character: i for i, character in enumerate(characters)}"

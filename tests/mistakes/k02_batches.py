@@ -1,6 +1,6 @@
 """k02: what people get wrong about batches."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 BORDER = "border = int(len(data) * train_fraction)"
 PARTS = "return data[:border], data[border:]"

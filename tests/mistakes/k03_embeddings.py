@@ -1,6 +1,6 @@
 """k03: what people get wrong about embeddings."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 LOOKUP = "return table[ids]"
 TOK = "self.tok_emb = nn.Embedding(vocab_size, emb_dim)"

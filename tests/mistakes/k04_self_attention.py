@@ -1,6 +1,6 @@
 """k04: what people get wrong about self-attention."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 SHIFT = "shifted = scores - scores.amax(dim=dim, keepdim=True)"
 EXP = "exponentials = shifted.exp()"

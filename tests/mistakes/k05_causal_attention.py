@@ -1,6 +1,6 @@
 """k05: what people get wrong about causal attention."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 SCORES = "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"
 WEIGHTS = "weights = masked_softmax(scores, self.mask[:tokens, :tokens])"

@@ -1,6 +1,6 @@
 """k06: what people get wrong about multi-head attention."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 MAKE_HEADS = """self.heads = nn.ModuleList(
             CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias) for _ in range(num_heads)

@@ -1,6 +1,6 @@
 """k07: what people get wrong about layer norm."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 WEIGHT = "self.weight = nn.Parameter(torch.ones(emb_dim))"
 BIAS = "self.bias = nn.Parameter(torch.zeros(emb_dim))"

@@ -1,6 +1,6 @@
 """k08: what people get wrong about the feed-forward."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 INNER = "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)"
 FACTOR = "math.sqrt(2 / math.pi)"  # small pieces, so that two mistakes in one line can be told together

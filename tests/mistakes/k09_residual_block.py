@@ -1,6 +1,6 @@
 """k09: what people get wrong about residual blocks."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 LAYERS = "self.layers = nn.ModuleList(nn.Linear(d_in, d_out) for d_in, d_out in pairwise(layer_sizes))"
 LAYER = "out = gelu(layer(x))"

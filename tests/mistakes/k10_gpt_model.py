@@ -1,6 +1,6 @@
 """k10: what people get wrong about the GPT model."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 COUNT = "return sum(parameter.numel() for parameter in model.parameters())"
 WEIGHT = "nn.init.normal_(module.weight, std=0.02)"

@@ -1,6 +1,6 @@
 """k11: what people get wrong about cross-entropy and perplexity."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 SHIFTED = "shifted = logits - logits.amax(dim=-1, keepdim=True)  # the largest is 0, so exp never overflows"
 DIFFERENCE = "return shifted - shifted.exp().sum(dim=-1, keepdim=True).log()"

@@ -1,6 +1,6 @@
 """k12: what people get wrong about the training loop."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 ZERO = "    optimizer.zero_grad()\n"
 LOSS = "loss = cross_entropy(model(x), y)"

@@ -1,6 +1,6 @@
 """k13: what people get wrong about sampling."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 GREEDY = "return logits.argmax(dim=-1)"
 WARM = "    if not t > 0:\n"

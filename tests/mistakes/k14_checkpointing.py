@@ -1,6 +1,6 @@
 """k14: what people get wrong about checkpoints."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 # Step 1
 TEMPORARY = 'temporary = path.with_name(path.name + ".tmp")  # same folder: within one disk a rename is a single act'

@@ -1,6 +1,6 @@
 """k15: what people get wrong about attention maps."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 EVAL = "    model.eval()  # dropout passes the weights on as they are\n"
 HOOK = "block.attention.dropout.register_forward_hook(catch)"

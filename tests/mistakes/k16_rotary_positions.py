@@ -1,6 +1,6 @@
 """k16: what people get wrong about rotary positions."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 ODD = 'raise ValueError(f"head_dim = {head_dim} is odd: channels are turned in pairs")'
 EXPONENTS = "exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # (d/2,)"

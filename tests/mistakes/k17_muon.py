@@ -1,6 +1,6 @@
 """k17: what people get wrong about Muon, and about AdamW beside it."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 MEAN = "mean = betas[0] * mean + (1 - betas[0]) * gradient"
 SQUARE = "square = betas[1] * square + (1 - betas[1]) * gradient**2"

@@ -1,6 +1,6 @@
 """k18: what people get wrong about the KV cache."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 SHAPE = "shape = (batch_size, num_heads, capacity, head_dim)"
 MAKE_KEYS = "self.keys = torch.zeros(shape, dtype=dtype, device=device)"

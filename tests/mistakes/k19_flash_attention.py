@@ -1,6 +1,6 @@
 """k19: what people get wrong about attention by tiles."""
 
-from dojo.spec.mistakes import mistake, swap
+from dojo.spec import mistake, swap
 
 QUERY_AT = "query_position = first_query + torch.arange(query.shape[-2], device=query.device)  # (R,)"
 KEY_AT = "key_position = first_key + torch.arange(key.shape[-2], device=key.device)  # (C,)"

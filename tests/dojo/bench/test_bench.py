@@ -28,8 +28,8 @@ from dojo.figures import bench as pictures
 from dojo.learner.session import School
 from dojo.sandbox.loader import Workspace
 
-from ..learners import swapped
 from ..gpt.test_training import TINY
+from ..learners import swapped
 from ..trees import ROOT
 
 CATALOG = Catalog(ROOT)

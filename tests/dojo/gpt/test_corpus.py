@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dojo.gpt import corpus
-from dojo.system import download
-from dojo.system.download import DataError
+from dojo.spec import byte_pairs
+from dojo.system import data_files
+from dojo.system.data_files import DataError
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def fetched(tmp_path):
     def folder(*names: str):
         for name in names:
             try:
-                (tmp_path / name).write_bytes(download.read(download.sources()[name]))
+                (tmp_path / name).write_bytes(data_files.read(data_files.sources()[name]))
             except DataError as error:
                 pytest.skip(str(error))
         return tmp_path
@@ -72,25 +73,25 @@ def test_no_short_memory_beats_the_floor_of_the_embedded_corpus():
 
 
 def test_the_kept_ranks_are_those_that_training_gives():
-    kept = corpus.SMALL_RANKS.read_text(encoding="ascii")
+    kept = byte_pairs.SMALL_RANKS.read_text(encoding="ascii")
     trained = corpus.train_ranks(corpus.verona().text, corpus.SMALL_MERGES)
-    assert kept == corpus.ranks_to_text(trained), "the play has changed: run python -m dojo.gpt.corpus"
+    assert kept == byte_pairs.ranks_to_text(trained), "the play has changed: run python -m dojo.gpt.corpus"
 
 
 def test_the_small_ranks_are_all_bytes_and_then_the_merges():
-    ranks = corpus.small_ranks()
+    ranks = byte_pairs.small_ranks()
     assert sorted(ranks.values()) == list(range(256 + corpus.SMALL_MERGES))
     assert all(ranks[bytes([byte])] == byte for byte in range(256))
 
 
 def test_every_small_token_is_reached_by_merges():
-    ranks = corpus.small_ranks()
+    ranks = byte_pairs.small_ranks()
     assert all(merged(token, ranks) == [rank] for token, rank in ranks.items())
 
 
 def test_small_ranks_cut_the_play_into_far_fewer_tokens():
     text = corpus.verona(20_000).text
-    cut = corpus.encoding(corpus.small_ranks())
+    cut = byte_pairs.encoding(byte_pairs.small_ranks())
     assert len(cut.encode(text)) < len(text) / 2
     assert cut.decode(cut.encode(text)) == text
 
@@ -98,7 +99,7 @@ def test_small_ranks_cut_the_play_into_far_fewer_tokens():
 @settings(deadline=None, derandomize=True)
 @given(text=st.text() | st.text("they kiss'd ,.\n", max_size=40))
 def test_small_ranks_carry_any_text_there_and_back(text):
-    cut = corpus.encoding(corpus.small_ranks())
+    cut = byte_pairs.encoding(byte_pairs.small_ranks())
     assert cut.decode(cut.encode(text)) == text
     pieces = cut.decode_tokens_bytes(cut.encode(text))
     assert b"".join(pieces) == text.encode()
@@ -119,8 +120,8 @@ def test_a_text_too_poor_for_the_merges_is_refused_with_both_numbers():
 
 
 def test_without_the_files_each_asks_for_make_data(tmp_path, monkeypatch):
-    monkeypatch.delenv(download.MIRROR, raising=False)
-    for wanted in (corpus.tinyshakespeare, corpus.gpt2_ranks):
+    monkeypatch.delenv(data_files.MIRROR, raising=False)
+    for wanted in (corpus.tinyshakespeare, byte_pairs.gpt2_ranks):
         with pytest.raises(DataError, match="not here yet. Run `make data`"):
             wanted(tmp_path)
 
@@ -143,7 +144,7 @@ def test_gpt2_ranks_are_those_that_tiktoken_reads(fetched):
     folder = fetched("vocab.bpe", "encoder.json")
     with mock.patch.dict(os.environ, {"TIKTOKEN_CACHE_DIR": ""}):  # no cache
         theirs = data_gym_to_mergeable_bpe_ranks(str(folder / "vocab.bpe"), str(folder / "encoder.json"))
-    ours = corpus.gpt2_ranks(folder)
+    ours = byte_pairs.gpt2_ranks(folder)
     assert ours == theirs and len(ours) == 50_256
 
 
@@ -152,15 +153,16 @@ def test_gpt2_ranks_are_those_that_tiktoken_reads(fetched):
 def test_the_pattern_cuts_as_gpt2_does(text):
     from tiktoken_ext.openai_public import r50k_pat_str
 
-    ranks = corpus.small_ranks()
-    theirs = corpus.encoding(ranks, r50k_pat_str)
-    assert corpus.encoding(ranks).encode(text) == theirs.encode(text)
+    ranks = byte_pairs.small_ranks()
+    theirs = byte_pairs.encoding(ranks, r50k_pat_str)
+    assert byte_pairs.encoding(ranks).encode(text) == theirs.encode(text)
 
 
 def test_the_machinery_loads_neither_torch_nor_tiktoken_for_a_text():
     code = (
-        "import sys; from dojo.gpt import corpus; corpus.verona(1000); corpus.small_ranks();"
+        "import sys; from dojo.gpt import corpus; from dojo.spec import byte_pairs;"
+        "corpus.verona(1000); byte_pairs.small_ranks();"
         "print({'torch', 'tiktoken', 'regex'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=download.DATA.parent)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=data_files.DATA.parent)
     assert done.stdout.strip() == "set()", done.stderr

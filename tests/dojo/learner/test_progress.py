@@ -8,7 +8,8 @@ import pytest
 
 from dojo.curriculum.catalog import Kata
 from dojo.learner import store as records
-from dojo.learner.progress import Progress, fingerprint
+from dojo.learner.progress import Progress
+from dojo.system.files import content_hash
 
 from ..trees import ROOT
 
@@ -172,7 +173,7 @@ def test_records_of_katas_that_are_gone_are_kept(record, tmp_path):
 
 def test_a_record_of_version_1_is_understood(record, kata, tmp_path):
     old = {"attempts": 3, "last": "passed", "step": None, "hints": {"1": 2}, "passed_at": "2025-03-01T12:00:00"}
-    old["passed_with"] = fingerprint(kata.file)
+    old["passed_with"] = content_hash(kata.file)
     record.write_text(json.dumps({"version": 1, "katas": {kata.slug: old, "k02_batches": {"attempts": 1, "step": 2}}}))
     progress = Progress.load(tmp_path)
     assert progress.status(kata) == "solved" and progress.attempts(kata) == 3
@@ -235,7 +236,7 @@ def test_two_processes_at_once_lose_none_of_their_notes(kata, tmp_path):
     progress = Progress.load(tmp_path)
     counts = [progress.attempts(Kata(tmp_path, slug)) for slug in ("k01_tokens", "k02_batches", "k03_embeddings")]
     assert counts == [100, 50, 50]
-    assert [path.name for path in (tmp_path / ".dojo").iterdir()] == ["progress.json"]
+    assert {path.name for path in (tmp_path / ".dojo").iterdir()} == {".lock", "progress.json"}
 
 
 def test_what_was_not_written_is_written_the_next_time(record, kata, tmp_path, monkeypatch):

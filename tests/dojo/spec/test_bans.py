@@ -21,7 +21,7 @@ from dojo.spec.bans import (
     enforced,
     oracle,
 )
-from dojo.spec.claims import Refused
+from dojo.spec.errors import Refused
 
 from ..trees import ROOT
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import strategies as st
 
 from dojo.spec import check
-from dojo.spec.claims import Missing, Refused, claim, unwritten_step
+from dojo.spec.claims import claim
+from dojo.spec.errors import Missing, Refused, unwritten_step
 
 from ..trees import ROOT
 

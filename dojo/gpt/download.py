@@ -1,82 +1,27 @@
 """Fetch the files of `data/sources.toml`: checked, resumed where cut off, and never half under their final name.
 
-A file is looked for in the target folder, then in the folder that the environment variable DOJO_MIRROR names (a
-stick handed round in a workshop), then on the network. Whatever the way, it gets its name only when its size and
-its SHA-256 are right. Nothing here prints: progress goes to a callback, trouble into a `DataError`.
+A file is looked for in the target folder, then in the folder that DOJO_MIRROR names, then on the network. Whatever the
+way, it gets its name only when its size and its SHA-256 are right. Nothing here prints: progress goes to a callback,
+trouble into a `DataError`.
 """
 
+from __future__ import annotations
+
 import contextlib
-import hashlib
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
+from ..system.data_files import ADVICE, DOWNLOADS, DataError, Source, content_of, mirrored
+from ..system.files import write_whole
 
-DATA = Path(__file__).resolve().parents[2] / "data"
-DOWNLOADS = DATA / "downloads"
-MIRROR = "DOJO_MIRROR"
 CHUNK = 64 * 1024  # bytes
 TIMEOUT = 30  # seconds without a byte
-ADVICE = (
-    f"Run `make data` with a network, or `{MIRROR}=dir make data` where dir holds a copy of the file. "
-    "Until then the embedded corpus serves."
-)
-
 BROKEN_OFF = (http.client.HTTPException, ConnectionError, TimeoutError)
 
 Progress = Callable[[int, int], None]  # called with the bytes at hand and the bytes of the whole file
-
-
-class DataError(Exception):
-    """A data file cannot be had. The message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one file comes from, and how to know that it is right."""
-
-    name: str
-    url: str
-    size: int  # bytes
-    sha256: str  # hexadecimal
-
-    def fault(self, content: bytes) -> str | None:
-        """What is wrong with `content`, in words; None where it is the file."""
-        if len(content) != self.size:
-            return f"it has {len(content):,} bytes instead of {self.size:,}"
-        got = hashlib.sha256(content).hexdigest()
-        return None if got == self.sha256 else f"its SHA-256 is {got[:12]}… instead of {self.sha256[:12]}…"
-
-
-def sources(path: Path = DATA / "sources.toml") -> dict[str, Source]:
-    """The files that can be fetched, by name."""
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: Source(name, table["url"], table["size"], table["sha256"]) for name, table in tables.items()}
-
-
-def read(source: Source, root: Path = DOWNLOADS) -> bytes:
-    """The content of a file that is at hand, in `root` or in the mirror; asks no network.
-
-    Raises:
-        DataError: the file is in neither, or is not what it should be.
-    """
-    content = _content(root / source.name)
-    if content is None:
-        content = _mirrored(source)
-    elif fault := source.fault(content):
-        raise DataError(f"{root / source.name} is damaged: {fault}. {ADVICE}")
-    if content is None:
-        raise DataError(f"{source.name} is not here yet. {ADVICE}")
-    return content
 
 
 def fetch(source: Source, root: Path = DOWNLOADS, progress: Progress | None = None) -> Path:
@@ -89,45 +34,21 @@ def fetch(source: Source, root: Path = DOWNLOADS, progress: Progress | None = No
         DataError: no way led to the right file. Nothing new stands under its name then.
     """
     target = root / source.name
-    content = _content(target)
+    content = content_of(target)
     if content is not None and source.fault(content) is None:
         return target
     try:
         root.mkdir(parents=True, exist_ok=True)
-        content = _mirrored(source)
+        content = mirrored(source)
         if content is None:
             content = _downloaded(source, root / f"{source.name}.part", progress or (lambda at_hand, size: None))
         elif progress:
             progress(source.size, source.size)
-        _put(content, target)
+        write_whole(target, content)
         target.with_name(f"{source.name}.part").unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {target}: {error}. Free the place, or make it writable.") from error
     return target
-
-
-def _content(path: Path) -> bytes | None:
-    """The bytes of a file, None where there is none."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error}. Move it away, then run `make data`.") from error
-
-
-def _mirrored(source: Source) -> bytes | None:
-    """The file from the mirror, None where no mirror is named or the mirror lacks it."""
-    if not (folder := os.environ.get(MIRROR)):
-        return None
-    if not Path(folder).is_dir():
-        raise DataError(f"{MIRROR}={folder} is not a folder. Name the folder that holds {source.name}, or unset it.")
-    content = _content(Path(folder) / source.name)
-    if content is not None and (fault := source.fault(content)):
-        raise DataError(
-            f"{Path(folder) / source.name} is not the file: {fault}. Put a good copy there, or unset {MIRROR}."
-        )
-    return content
 
 
 def _downloaded(source: Source, part: Path, progress: Progress) -> bytes:
@@ -180,19 +101,3 @@ def _answer(source: Source, have: int) -> http.client.HTTPResponse:
         raise DataError(f"{source.url} answered {error.code} {error.reason}. {ADVICE}") from error
     except (urllib.error.URLError, *BROKEN_OFF) as error:
         raise DataError(f"{source.url} cannot be reached: {getattr(error, 'reason', error)}. {ADVICE}") from error
-
-
-def _put(content: bytes, target: Path) -> None:
-    """Write a file in one step: readers see the old one or the new one, never a half, whatever happens here."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave the name and not the content
-        os.chmod(temporary, 0o644)  # a temporary file is its owner's alone; data is everybody's
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

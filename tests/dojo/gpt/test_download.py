@@ -13,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from dojo.system import download
-from dojo.system.download import DataError, Source, fetch
+from dojo.gpt import download
+from dojo.gpt.download import fetch
+from dojo.system import data_files
+from dojo.system.data_files import DataError, Source
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB: several chunks
 
@@ -68,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def shelf(monkeypatch):
-    monkeypatch.delenv(download.MIRROR, raising=False)
+    monkeypatch.delenv(data_files.MIRROR, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -139,7 +141,7 @@ def test_everybody_may_read_what_was_fetched(source, root):
 
 
 def test_the_mirror_comes_before_the_network(shelf, source, root, tmp_path, monkeypatch):
-    monkeypatch.setenv(download.MIRROR, str(tmp_path))
+    monkeypatch.setenv(data_files.MIRROR, str(tmp_path))
     (tmp_path / "play.txt").write_bytes(CONTENT)
     steps = []
     assert fetch(source, root, lambda *step: steps.append(step)).read_bytes() == CONTENT
@@ -148,13 +150,13 @@ def test_the_mirror_comes_before_the_network(shelf, source, root, tmp_path, monk
 
 
 def test_what_the_mirror_lacks_comes_from_the_network(shelf, source, root, tmp_path, monkeypatch):
-    monkeypatch.setenv(download.MIRROR, str(tmp_path))
+    monkeypatch.setenv(data_files.MIRROR, str(tmp_path))
     assert fetch(source, root).read_bytes() == CONTENT
     assert shelf.asked == [None]
 
 
 def test_a_wrong_file_in_the_mirror_is_named(shelf, source, root, tmp_path, monkeypatch):
-    monkeypatch.setenv(download.MIRROR, str(tmp_path))
+    monkeypatch.setenv(data_files.MIRROR, str(tmp_path))
     (tmp_path / "play.txt").write_bytes(CONTENT[::-1])
     with pytest.raises(DataError, match="play.txt is not the file: its SHA-256 is .* or unset DOJO_MIRROR"):
         fetch(source, root)
@@ -162,17 +164,17 @@ def test_a_wrong_file_in_the_mirror_is_named(shelf, source, root, tmp_path, monk
 
 
 def test_a_mirror_that_is_no_folder_is_named(source, root, monkeypatch):
-    monkeypatch.setenv(download.MIRROR, "/no/such/folder")
+    monkeypatch.setenv(data_files.MIRROR, "/no/such/folder")
     with pytest.raises(DataError, match="DOJO_MIRROR=/no/such/folder is not a folder"):
         fetch(source, root)
 
 
 def test_reading_finds_the_file_in_the_mirror_and_asks_no_network(shelf, source, root, tmp_path, monkeypatch):
-    monkeypatch.setenv(download.MIRROR, str(tmp_path))
+    monkeypatch.setenv(data_files.MIRROR, str(tmp_path))
     with pytest.raises(DataError, match="play.txt is not here yet"):
-        download.read(source, root)
+        data_files.read(source, root)
     (tmp_path / "play.txt").write_bytes(CONTENT)
-    assert download.read(source, root) == CONTENT
+    assert data_files.read(source, root) == CONTENT
     assert shelf.asked == [] and not root.exists()
 
 
@@ -286,10 +288,10 @@ def test_a_whole_part_needs_no_network(shelf, source, root):
 def test_a_killed_download_leaves_no_file_and_can_go_on(shelf, source, root):
     shelf.stop_after, shelf.hang = 150_000, True
     code = (
-        "from pathlib import Path; from dojo.system.download import Source, fetch;"
+        "from pathlib import Path; from dojo.gpt.download import Source, fetch;"
         f"fetch({source!r}, Path({str(root)!r}), lambda at_hand, size: print(at_hand, flush=True))"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=download.DATA.parent)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=data_files.DATA.parent)
     at_hand = 0
     while at_hand < 150_000:
         at_hand = int(child.stdout.readline())
@@ -305,7 +307,7 @@ def test_a_killed_download_leaves_no_file_and_can_go_on(shelf, source, root):
 
 
 def test_every_file_of_the_list_has_a_secure_address_and_a_hash():
-    listed = download.sources()
+    listed = data_files.sources()
     assert set(listed) == {"tinyshakespeare.txt", "vocab.bpe", "encoder.json"}
     for source in listed.values():
         assert source.url.startswith("https://") and source.size > 0

@@ -1,0 +1,30 @@
+"""What is said in a terminal: the console, warnings beside the output, progress bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+console = Console(highlight=False, markup=False)
+
+
+def warn(text: str) -> None:
+    """Say something beside the output, on standard error."""
+    Console(stderr=True, highlight=False).print(Text(text, "yellow"))
+
+
+def count(number: int, what: str) -> str:
+    """A number of things: 1 attempt, 2 attempts."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def progress_bar(*columns: str | ProgressColumn, on: Console = console, transient: bool = False) -> Progress:
+    """A progress bar of these columns; where nobody sits at a terminal nothing is drawn."""
+    from rich.progress import Progress
+
+    return Progress(*columns, console=on, disable=not on.is_terminal, transient=transient)

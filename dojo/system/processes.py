@@ -1,0 +1,72 @@
+"""Processes of this program: the environment they are started in, how long they may take, how they end.
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+HOME = Path(__file__).resolve().parents[2]  # the folder from which `dojo` is imported
+PATIENCE = float(os.environ.get("DOJO_PATIENCE") or 1)  # multiplies every limit of time, for slow machines
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment for a Python process that imports this very `dojo`, with `more` variables set."""
+    paths = [str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
+
+
+def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
+    """End a process of a session of its own, and all that it started; returns its status.
+
+    Within `seconds` it may end by itself, once it has been asked to (SIGTERM). Its pipes are closed.
+    """
+    if seconds and process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:  # Windows
+        process.kill()
+    status = process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+    return status
+
+
+def how_it_ended(status: int) -> str:
+    """How a process ended by itself, in words that follow its name: `was ended by the system, …`.
+
+    `status` is that of `subprocess`: an exit status, or minus the number of the signal that ended it.
+    """
+    if status == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False:
+        return "was ended by the system, for want of memory as it seems"
+    if status < 0:
+        return f"crashed Python itself ({signal.Signals(-status).name})"
+    return f"ended the process with status {status}"
+
+
+def lines_of(stream: IO[str]) -> queue.Queue[str]:
+    """The lines of a stream as they come, then an empty one; a thread reads them, so that one can wait for so long."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            for line in stream:
+                lines.put(line)
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
