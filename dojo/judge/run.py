@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,8 @@ class Judgement:
         assert self.subject is not None
         self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._all_steps()}})
         try:
-            with limit(10.0):
+            with limit(10.0), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
                 detective = Detective(self.kata, self.workspace, self.suite, self.subject, self.held)
                 found = detective.diagnose(claim, outcome)
         except TimeUp:
