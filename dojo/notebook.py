@@ -18,6 +18,7 @@ from rich.text import Text
 from .curriculum import stubs
 from .curriculum.catalog import Kata, UnknownKata, find_root
 from .judge.client import Judge, JudgeError
+from .judge.verdict import Verdict
 from .learner.session import School
 from .learner.verdict_text import render
 
@@ -88,15 +89,15 @@ class KataMagics(Magics):
             raise UsageError(str(error)) from None
         saved, note = save(school, kata, cell) if arguments.save else (False, "")
         verdict = self.verdict(school, kata, None if saved else cell)
-        verdict["notes"] += [note] if note else []
+        verdict.notes += [note] if note else []
         text = render(verdict, kata.title, arguments.traceback, advice=False)
         display(Report(text.append(f"\n\n{_advice(verdict, kata, saved)}")))
         if saved:
             school.note(kata, verdict)
-        if arguments.strict and verdict["verdict"] != "passed":
-            raise KataFailed(f"{kata.code} did not pass. {verdict['message']}")
+        if arguments.strict and verdict.verdict != "passed":
+            raise KataFailed(f"{kata.code} did not pass. {verdict.message}")
 
-    def verdict(self, school: School, kata: Kata, cell: str | None) -> dict[str, Any]:
+    def verdict(self, school: School, kata: Kata, cell: str | None) -> Verdict:
         """The verdict on a cell's text, or on the kata's file where that is None. Raises KataFailed."""
         solved = school.progress.solved(school.catalog)
         with tempfile.TemporaryDirectory() as folder:
@@ -112,8 +113,8 @@ class KataMagics(Magics):
             except KeyboardInterrupt:
                 self.judge.close()  # it may yet answer this request, and the next cell is not to read that answer
                 raise
-        if path and verdict["where"]:
-            verdict["where"]["file"] = "cell"
+        if path and verdict.where:
+            verdict.where.file = "cell"
         return verdict
 
 
@@ -146,12 +147,12 @@ def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
     return True, f"Saved as {file}.{kept}"
 
 
-def _advice(verdict: dict[str, Any], kata: Kata, saved: bool) -> str:
-    if verdict["verdict"] == "passed":
+def _advice(verdict: Verdict, kata: Kata, saved: bool) -> str:
+    if verdict.verdict == "passed":
         keep = "" if saved else f"Next: keep it with %%kata {kata.name} --save. "
         return f"{keep}To compare: make solution KATA={kata.number}"
-    todo = f"write step {verdict['step']}" if verdict["verdict"] == "not_started" else "mend it"
-    step = f" STEP={verdict['step']}" if verdict["step"] else ""
+    todo = f"write step {verdict.step}" if verdict.verdict == "not_started" else "mend it"
+    step = f" STEP={verdict.step}" if verdict.step else ""
     return f"Next: {todo}, then run the cell again. A nudge: make hint KATA={kata.number}{step}"
 
 

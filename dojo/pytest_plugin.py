@@ -63,7 +63,7 @@ class Session:
         raise NotPassed(self.report())
 
     def report(self) -> str:
-        return render(self.judgement.verdict.as_dict(), self.kata.title).plain
+        return render(self.judgement.verdict, self.kata.title).plain
 
 
 def pytest_configure(config: pytest.Config) -> None:

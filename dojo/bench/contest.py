@@ -43,13 +43,13 @@ def part_of(school: School, kata: Kata) -> Part:
             verdict = judge.verdict(kata, solved)
     except JudgeError as error:
         return Part(solved, refused=_refusal(str(error), "error"))
-    if verdict["verdict"] == "passed":
+    if verdict.verdict == "passed":
         return Part(solved | {kata.slug}, True)
-    if verdict["verdict"] == "not_started":
-        return Part(solved, left_out=f"yours: {kata.code} is not finished. {verdict['message']}")
-    looks = ", or ".join(one["name"] for one in verdict["diagnosis"])
-    reason = verdict["message"] + (f" It looks like this: {looks}." if looks else "")
-    return Part(solved, refused=_refusal(f"{kata.code} does not pass. {reason}", verdict["verdict"]))
+    if verdict.verdict == "not_started":
+        return Part(solved, left_out=f"yours: {kata.code} is not finished. {verdict.message}")
+    looks = ", or ".join(one.name for one in verdict.diagnosis)
+    reason = verdict.message + (f" It looks like this: {looks}." if looks else "")
+    return Part(solved, refused=_refusal(f"{kata.code} does not pass. {reason}", verdict.verdict))
 
 
 def _refusal(reason: str, kind: str) -> dict[str, str]:

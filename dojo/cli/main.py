@@ -214,10 +214,10 @@ def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceba
                 raise SystemExit(1) from None
             school.note(kata, verdict)
             if as_json:
-                print(json.dumps(verdict, ensure_ascii=False))
+                print(json.dumps(verdict.as_dict(), ensure_ascii=False))
             else:
                 console.print(render(verdict, kata.title, traceback))
-            if verdict["verdict"] != "passed":
+            if verdict.verdict != "passed":
                 return False
     return True
 

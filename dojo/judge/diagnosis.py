@@ -24,6 +24,7 @@ from ..spec.errors import Stop
 from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
 from .coverage import Reach
+from .verdict import Relation
 
 RICHER = 6  # examples of the failing claim, beside the smallest that fails
 OTHER = 1  # which example of each other claim: the first is the simplest, and too much alike for many mistakes
@@ -36,14 +37,10 @@ UNFIT: Evidence = ("unfit",)  # two changes that do not go together
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a wrong answer looks like. `relation` tells how the mistakes belong together.
-
-    "one": it is this; "both": these two at once; "either": one of these, which no example tells apart;
-    "includes": this one, and another that stayed unnamed.
-    """
+    """What a wrong answer looks like: the mistakes, and how they belong together (see `Verdict`)."""
 
     mistakes: tuple[Mistake, ...] = ()
-    relation: str = "one"
+    relation: Relation = "one"
 
 
 @dataclass

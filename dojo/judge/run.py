@@ -7,6 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from ..spec.suite import Suite, load_suite
 from ..system.files import content_hash
 from .diagnosis import Detective
 from .partner import Partner
-from .verdict import Verdict
+from .verdict import ClaimResult, Location, NamedMistake, StandIn, Status, StepResult, Verdict, VerdictKind
 
 LOADING = 5.0  # seconds of processor time that importing a learner's file may take
+STATUS: dict[str, Status] = {"passed": "passed", "not_started": "not_started"}  # of a claim, by its outcome
 Notify = Callable[[dict[str, Any]], None]  # is told fields of the verdict as soon as they are known
 
 
@@ -45,11 +47,11 @@ class Judgement:
         self.held: set[int] = set()  # steps that are known to hold
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
-        self.verdict.stand_ins = [{"kata": slug.split("_")[0], "names": names} for slug, names in stand_ins.items()]
+        self.verdict.stand_ins = [StandIn(slug.split("_")[0], names) for slug, names in stand_ins.items()]
 
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
-        self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
+        self.notify({"steps": self._steps_as_dicts(), "stand_ins": [asdict(one) for one in self.verdict.stand_ins]})
         self.reference = self.workspace.reference(self.kata)
         self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
@@ -82,7 +84,7 @@ class Judgement:
                 if step < first:
                     self.held.add(step)
                     continue
-                self.notify({"steps": self._all_steps()})
+                self.notify({"steps": self._steps_as_dicts()})
                 outcomes = self.run_step(step, claims)
                 if self.verdict.verdict != "passed":
                     break
@@ -100,7 +102,7 @@ class Judgement:
 
     def run_step(self, step: int, claims: list[Claim]) -> list[tuple[Claim, Outcome]]:
         """Check every claim of a step."""
-        entry: dict[str, Any] = {"step": step, "title": self.kata.steps.get(step, ""), "properties": []}
+        entry = StepResult(step, self.kata.steps.get(step, ""), [])
         self.verdict.steps.append(entry)
         found: dict[str, tuple[Claim, Outcome]] = {}
         seconds: dict[str, float] = {}
@@ -113,12 +115,11 @@ class Judgement:
                 break
         outcomes = [found[claim.name] for claim in claims if claim.name in found]
         for claim, outcome in outcomes:
-            status = {"passed": "passed", "not_started": "not_started"}.get(outcome.kind, "failed")
-            entry["properties"].append(_property(claim, status, seconds[claim.name]))
-        states = [part["status"] for part in entry["properties"]]
-        entry["status"] = next((state for state in ("failed", "not_started") if state in states), "passed")
-        entry["seconds"] = round(sum(part["seconds"] for part in entry["properties"]), 4)
-        if entry["status"] == "passed":
+            entry.properties.append(_result(claim, STATUS.get(outcome.kind, "failed"), seconds[claim.name]))
+        states = {result.status for result in entry.properties}
+        entry.status = "failed" if "failed" in states else "not_started" if "not_started" in states else "passed"
+        entry.seconds = round(sum(result.seconds for result in entry.properties), 4)
+        if entry.status == "passed":
             self.held.add(step)
         return outcomes
 
@@ -185,7 +186,7 @@ class Judgement:
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
-        self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._all_steps()}})
+        self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._steps_as_dicts()}})
         try:
             with limit(10.0), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
@@ -195,13 +196,12 @@ class Judgement:
             return
         self.verdict.relation = found.relation if found.mistakes else ""
         self.verdict.diagnosis = [
-            {"name": one.name, "explanation": one.explanation, "step": self.suite.step_of(one)}
-            for one in found.mistakes
+            NamedMistake(mistake.name, mistake.explanation, self.suite.step_of(mistake)) for mistake in found.mistakes
         ]
 
     def _stop(
         self,
-        verdict: str,
+        verdict: VerdictKind,
         message: str,
         *,
         claim: Claim | None = None,
@@ -218,7 +218,7 @@ class Judgement:
         if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
             line = self._definition(error)
         if line is not None:
-            self.verdict.where = {"file": self._file(), "line": line, "code": quoted(self.path, line)}
+            self.verdict.where = Location(self._file(), line, quoted(self.path, line))
 
     def _line(self, error: BaseException) -> int | None:
         frames = traceback.extract_tb(error.__traceback__)
@@ -237,15 +237,17 @@ class Judgement:
         inside = self.path.is_relative_to(self.kata.root)
         return self.path.relative_to(self.kata.root).as_posix() if inside else str(self.path)
 
-    def _all_steps(self) -> list[dict[str, Any]]:
+    def _all_steps(self) -> list[StepResult]:
         """The steps that were judged, and the others as not reached."""
-        found = {entry["step"]: entry for entry in self.verdict.steps}
+        judged = {entry.step: entry for entry in self.verdict.steps}
         for step, claims in self.suite.steps.items():
-            parts = [_property(claim, "not_reached") for claim in claims]
-            entry = {"step": step, "title": self.kata.steps.get(step, ""), "properties": parts}
-            found.setdefault(step, entry | {"status": "not_reached", "seconds": 0.0})
-        return list(found.values())
+            results = [_result(claim, "not_reached") for claim in claims]
+            judged.setdefault(step, StepResult(step, self.kata.steps.get(step, ""), results))
+        return list(judged.values())
+
+    def _steps_as_dicts(self) -> list[dict[str, Any]]:
+        return [asdict(step) for step in self._all_steps()]
 
 
-def _property(claim: Claim, status: str, seconds: float = 0.0) -> dict[str, Any]:
-    return {"name": claim.name, "claim": claim.sentence, "status": status, "seconds": round(seconds, 4)}
+def _result(claim: Claim, status: Status, seconds: float = 0.0) -> ClaimResult:
+    return ClaimResult(claim.name, claim.sentence, status, round(seconds, 4))

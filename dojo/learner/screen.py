@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 
 from ..curriculum.catalog import Kata
+from ..judge.verdict import Verdict
 from .session import School
 from .verdict_text import render
 
@@ -25,13 +24,13 @@ KEYS = {
 
 
 def verdict_text(
-    school: School, kata: Kata, verdict: dict[str, Any] | None, traceback: bool = False, advice: bool = False
+    school: School, kata: Kata, verdict: Verdict | None, traceback: bool = False, advice: bool = False
 ) -> Text:
     """A verdict as text, and where to read of what is not written yet; without a verdict, the title."""
     if verdict is None:
         return Text(f"{kata.code} · {kata.title}", "bold")
     shown = render(verdict, kata.title, traceback, advice=advice)
-    if verdict["verdict"] == "not_started":
+    if verdict.verdict == "not_started":
         shown.append(f"\n\nRead the lesson: {school.near(kata.lesson)}")
     return shown
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata, UnknownKata, find_root
+from ..judge.verdict import Verdict
 from ..system.console import console, count, warn
 from .progress import Progress
 
@@ -41,10 +41,10 @@ class School:
             warn(str(error))
             raise SystemExit(2) from None
 
-    def note(self, kata: Kata, verdict: dict[str, Any]) -> None:
-        """Note and save what came of judging a kata (the dictionary of `Verdict.as_dict`)."""
+    def note(self, kata: Kata, verdict: Verdict) -> None:
+        """Note and save what came of judging a kata."""
         self.progress.note(
-            kata, verdict["verdict"], verdict["step"], verdict["fingerprint"], verdict["property"], verdict["steps"]
+            kata, verdict.verdict, verdict.step, verdict.fingerprint, verdict.property, verdict.as_dict()["steps"]
         )
         self.save()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge
+from ..judge.verdict import Verdict
 from ..system.console import console, warn
 from .events import Bench, Event, Events, Verdicts, read_keys, terminal, watch_files
 from .screen import keys_text, verdict_text
@@ -30,7 +30,7 @@ class Loop:
         self.events: Events = Events()
         self.verdicts = Verdicts(judge, self.events)
         self.bench = Bench(school.root, self.events)
-        self.verdict: dict[str, Any] | None = None
+        self.verdict: Verdict | None = None
         self.traceback = False
         self.running = False
         self.below: RenderableType | None = board(school)  # what the last key asked for
@@ -88,14 +88,14 @@ class Loop:
         self.verdicts.ask(kata, self.school.progress.solved(self.school.catalog))
         self.draw()
 
-    def show(self, verdict: dict[str, Any]) -> None:
+    def show(self, verdict: Verdict) -> None:
         """A verdict has come in."""
         self.running, self.verdict, self.below, self.trouble = False, verdict, None, ""
         self.school.note(self.kata, verdict)
-        if verdict["verdict"] == "passed":
+        if verdict.verdict == "passed":
             self.below = self._learned()
         elif self._stuck(verdict):
-            self.offered.add(verdict["property"])
+            self.offered.add(verdict.property)
             self.below = Text("This one is stubborn. A hint may help: press h.", "cyan")
         self.draw()
 
@@ -104,8 +104,8 @@ class Loop:
         lines = [self.kata.takeaway, "", "s compares with the reference, n goes on."]
         return Text("\n".join([*lines, *([TRAIN] if done else [])]).strip(), "green")
 
-    def _stuck(self, verdict: dict[str, Any]) -> bool:
-        known = verdict["property"] in self.offered or not self.kata.hints(verdict["step"] or 1)
+    def _stuck(self, verdict: Verdict) -> bool:
+        known = verdict.property in self.offered or not self.kata.hints(verdict.step or 1)
         return not known and self.school.progress.tries(self.kata) >= PATIENT
 
     def press(self, key: str) -> None:

@@ -100,4 +100,4 @@ def test_a_kata_is_judged_as_if_there_were_no_gpu(tmp_path):
     seen.write_text(kata.solution.read_text(encoding="utf-8") + "\nassert not torch.cuda.is_available()\n")
     with Judge(ROOT) as judge:
         for _ in range(2):  # the second time on what was rehearsed in between
-            assert judge.verdict(kata, path=seen)["verdict"] == "passed"
+            assert judge.verdict(kata, path=seen).verdict == "passed"
