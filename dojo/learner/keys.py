@@ -1,0 +1,87 @@
+"""The keys of the watch loop: which there are, reading them, and the terminal while they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.text import Text
+
+from ..curriculum.catalog import Kata
+from .events import Event, Events, KeyPressed, Resized, Stopped
+
+KEYS = {
+    "h": "next hint",
+    "n": "next kata",
+    "p": "previous",
+    "l": "list",
+    "s": "solution",
+    "r": "run again",
+    "b": "race",
+    "x": "reset",
+    "t": "traceback",
+    "q": "quit",
+}
+
+
+def keys_text(kata: Kata) -> Text:
+    """The keys that do something at this kata."""
+    keys = {key: what for key, what in KEYS.items() if key != "b" or kata.races.is_file()}
+    return Text(" · ".join(f"{key} {what}" for key, what in keys.items()), "dim")
+
+
+def read_keys(events: Events) -> None:
+    """Put every key that is pressed into the queue, until the input ends."""
+    with contextlib.suppress(EOFError, OSError, ValueError):
+        while typed := _typed():
+            for key in typed if typed.isprintable() else [typed]:  # an arrow key sends several characters
+                events.put(KeyPressed(key))
+
+
+def _typed() -> str:
+    """What was typed, once there is something; nothing where the input has ended."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        key = msvcrt.getwch()
+        return key + msvcrt.getwch() if key in "\0\xe0" else key  # an arrow or function key sends two characters
+    return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
+
+
+@contextlib.contextmanager
+def terminal(events: Events) -> Iterator[None]:
+    """Keys come one by one and are not shown, meanwhile; whatever ends it, the terminal is as it was.
+
+    A signal that would end the program, and a change of the terminal's size, go into the queue.
+    """
+    restore = [_on_signal(name, events, Stopped(getattr(signal, name, 0))) for name in ("SIGTERM", "SIGHUP", "SIGINT")]
+    restore += [_on_signal("SIGWINCH", events, Resized()), _without_echo()]
+    try:
+        yield
+    finally:
+        for undo in reversed(restore):
+            undo()
+
+
+def _on_signal(name: str, events: Events, event: Event) -> Callable[[], object]:
+    """Put an event into the queue on a signal, where the system has it; returns what undoes that."""
+    if not hasattr(signal, name):
+        return lambda: None
+    number = getattr(signal, name)
+    before = signal.signal(number, lambda number, frame: events.put(event))
+    return lambda: signal.signal(number, before)
+
+
+def _without_echo() -> Callable[[], object]:
+    """Have keys come one by one and unseen, where the input is a terminal; returns what undoes that."""
+    if sys.platform == "win32" or not sys.stdin.isatty():  # Windows has no such setting, and getwch needs none
+        return lambda: None
+    import termios
+    import tty
+
+    settings = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin.fileno())
+    return lambda: termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
