@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -187,7 +188,8 @@ class Judgement:
         assert self.subject is not None
         self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._steps_as_dicts()}})
         try:
-            with limit(10.0):
+            with limit(10.0), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
                 detective = Detective(self.kata, self.workspace, self.suite, self.subject, self.held)
                 found = detective.diagnose(claim, outcome)
         except TimeUp:
