@@ -40,13 +40,13 @@ def show_progress(session: Session) -> None:
     """Print progress in words: for each kata how far it is, its attempts and when; for one under way its steps."""
     required, optional = session.catalog.required, session.catalog.optional
     attempts = count(sum(map(session.progress.attempts, session.catalog.katas)), "attempt")
-    console.print(f"{session.solved(required)} katas solved, {attempts}\n", style="bold")
-    for kata in required:
-        _show_kata(session, kata)
-    if optional:
-        console.print(f"\n{BLACK_BELT}: {session.solved(optional)} solved\n", style="bold")
-    for kata in optional:
-        _show_kata(session, kata)
+    first = f"{session.solved(required)} katas solved, {attempts}\n"
+    second = f"\n{BLACK_BELT}: {session.solved(optional)} solved\n"
+    for heading, katas in ((first, required), (second, optional)):
+        if katas:
+            console.print(heading, style="bold")
+        for kata in katas:
+            _show_kata(session, kata)
 
 
 def _show_kata(session: Session, kata: Kata) -> None:

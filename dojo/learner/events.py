@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
@@ -21,57 +22,46 @@ DEBOUNCE = 40  # milliseconds: an editor that saves in several moves is done by 
 LOOK = 50  # milliseconds between looks where the system does not tell of changes
 
 
-@dataclass(frozen=True)
-class Saved:
+class Saved(NamedTuple):
     """The file of a kata holds something else than before."""
 
     kata: Kata
 
 
-@dataclass(frozen=True)
-class KeyPressed:
+class KeyPressed(NamedTuple):
     """A key was pressed; an arrow is several characters."""
 
     key: str
 
 
-@dataclass(frozen=True)
-class Judged:
+class Signalled(NamedTuple):
+    """The system sent a signal: to end, or since the terminal has another size."""
+
+    number: int
+
+
+class Judged(NamedTuple):
     """The answer to the question of the number `run`."""
 
     verdict: Verdict
     run: int
 
 
-@dataclass(frozen=True)
-class NotJudged:
+class NotJudged(NamedTuple):
     """There is no answer to the question of the number `run`; the message says why."""
 
     message: str
     run: int
 
 
-@dataclass(frozen=True)
-class Raced:
+class Raced(NamedTuple):
     """The race of the number `run` is over, and this is what it printed."""
 
     output: str
     run: int
 
 
-@dataclass(frozen=True)
-class Resized:
-    """The terminal has another size."""
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The learner leaves: by a key, or by the signal of this number."""
-
-    signal: int = 0
-
-
-Event = Saved | KeyPressed | Judged | NotJudged | Raced | Resized | Stopped
+Event = Saved | KeyPressed | Signalled | Judged | NotJudged | Raced
 Events = SimpleQueue[Event]
 
 
@@ -98,20 +88,10 @@ def _changes(folder: Path, done: threading.Event) -> Iterator[None]:
     """Something below `folder` changed, again and again. Ends when the folder does."""
     from watchfiles import watch
 
+    each = partial(watch, folder, watch_filter=None, stop_event=done, raise_interrupt=False, yield_on_timeout=True)
     for polling in (None, True):  # where the system has no watches left, files are looked at in turn
         with contextlib.suppress(OSError, RuntimeError):
-            for _ in watch(
-                folder,
-                watch_filter=None,
-                debounce=DEBOUNCE,
-                step=10,
-                stop_event=done,
-                rust_timeout=500,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-                force_polling=polling,
-                poll_delay_ms=LOOK,
-            ):
+            for _ in each(force_polling=polling, debounce=DEBOUNCE, step=10, rust_timeout=500, poll_delay_ms=LOOK):
                 if not folder.is_dir():
                     return
                 yield

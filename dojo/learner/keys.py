@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from rich.text import Text
 
 from ..curriculum.catalog import Kata
-from .events import Event, Events, KeyPressed, Resized, Stopped
+from .events import Events, KeyPressed, Signalled
 
+SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGWINCH")  # the last one: the terminal has another size
 KEYS = {
     "h": "next hint",
     "n": "next kata",
@@ -53,26 +54,16 @@ def _typed() -> str:
 
 @contextlib.contextmanager
 def terminal(events: Events) -> Iterator[None]:
-    """Keys come one by one and are not shown, meanwhile; whatever ends it, the terminal is as it was.
-
-    A signal that would end the program, and a change of the terminal's size, go into the queue.
-    """
-    restore = [_on_signal(name, events, Stopped(getattr(signal, name, 0))) for name in ("SIGTERM", "SIGHUP", "SIGINT")]
-    restore += [_on_signal("SIGWINCH", events, Resized()), _without_echo()]
+    """Keys come one by one and are not shown, and signals go into the queue; whatever ends it, all is as it was."""
+    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, lambda number, _: events.put(Signalled(number))) for number in numbers}
+    restore = _without_echo()
     try:
         yield
     finally:
-        for undo in reversed(restore):
-            undo()
-
-
-def _on_signal(name: str, events: Events, event: Event) -> Callable[[], object]:
-    """Put an event into the queue on a signal, where the system has it; returns what undoes that."""
-    if not hasattr(signal, name):
-        return lambda: None
-    number = getattr(signal, name)
-    before = signal.signal(number, lambda number, frame: events.put(event))
-    return lambda: signal.signal(number, before)
+        restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _without_echo() -> Callable[[], object]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -63,13 +63,18 @@ class Loop:
 
     def run(self) -> Ending:
         """Until q, Ctrl-C or a signal."""
-        with terminal(self.events), self._watching():
-            self.judge(self.kata)
+        done = threading.Event()
+        with terminal(self.events):
+            _in_background(events.watch_files, self.session.catalog, self.events, done)
+            if self.interactive:
+                _in_background(read_keys, self.events)
             try:
+                self.judge(self.kata)
                 while self.ending is None:
                     self.handle(self.events.get())
                 return self.ending
             finally:
+                done.set()
                 self.bench.stop()
 
     def handle(self, event: events.Event) -> None:
@@ -87,10 +92,10 @@ class Loop:
                 self.put(Text(output))
             case events.KeyPressed(key):
                 self.press(key)
-            case events.Resized():
+            case events.Signalled(number) if signal.Signals(number).name == "SIGWINCH":
                 self.draw()
-            case events.Stopped(signal):
-                self.ending = Ending(128 + signal if signal else 0)
+            case events.Signalled(number):
+                self.ending = Ending(128 + number)
 
     def judge(self, kata: Kata) -> None:
         """Ask for a verdict on a kata, which is the current one from now on."""
@@ -113,9 +118,9 @@ class Loop:
         self.draw()
 
     def _learned(self) -> Text:
-        done = self.session.next is None
         lines = [self.kata.takeaway, "", "s compares with the reference, n goes on."]
-        return Text("\n".join([*lines, *([TRAIN] if done else [])]).strip(), "green")
+        lines += [TRAIN] if self.session.next is None else []
+        return Text("\n".join(lines).strip(), "green")
 
     def _stuck(self, verdict: Verdict) -> bool:
         known = verdict.property in self.offered or not self.kata.hints(verdict.step or 1)
@@ -137,7 +142,7 @@ class Loop:
             "x": self.reset,
             "t": self.toggle,
             "g": self.graduate,
-            "q": lambda: self.events.put(events.Stopped()),
+            "q": self.leave,
         }
         action = actions.get(key)
         return action() if action else None
@@ -187,6 +192,9 @@ class Loop:
     def toggle(self) -> None:
         self.traceback = not self.traceback
         self.draw()
+
+    def leave(self) -> None:
+        self.ending = Ending(0)
 
     def graduate(self) -> None:
         if self.session.next is None:
@@ -238,17 +246,6 @@ class Loop:
             Text(f"Judging {self.session.relative(self.kata.file)} …", "dim") if self.running else keys_text(self.kata)
         )
 
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        done = threading.Event()
-        threads = [
-            threading.Thread(target=events.watch_files, args=(self.session.catalog, self.events, done), daemon=True)
-        ]
-        if self.interactive:
-            threads.append(threading.Thread(target=read_keys, args=(self.events,), daemon=True))
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            done.set()
+
+def _in_background(work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, daemon=True).start()
