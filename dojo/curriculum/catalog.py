@@ -9,18 +9,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
+Hint = tuple[str, str]  # how much it says, such as "A question", and its text
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
-
-
-class Hint(NamedTuple):
-    """One hint for a step. `kind` is how much it says, such as "A question"."""
-
-    kind: str
-    text: str
 
 
 class UnknownKata(LookupError):
@@ -107,8 +100,7 @@ class Kata:
 
     def hints(self, step: int) -> list[Hint]:
         """The hints for a step, gentlest first."""
-        texts = HINT.findall(section(section(self.text, "## Hints") + "\n", f"### Step {step}"))
-        return [Hint(kind, text) for kind, text in texts]
+        return HINT.findall(section(section(self.text, "## Hints") + "\n", f"### Step {step}"))
 
     @property
     def needs(self) -> dict[str, list[str]]:

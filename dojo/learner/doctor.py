@@ -16,14 +16,14 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from ..curriculum.catalog import find_root
 
 Level = Literal["ok", "warn", "FAIL"]
-OK: Level = "ok"
-WARN: Level = "warn"
-FAIL: Level = "FAIL"
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "FAIL"
 COLOURS: dict[Level, int] = {OK: 32, WARN: 33, FAIL: 31}
 PROBE_SECONDS = 120  # a first import of torch from a slow disk takes long
 # File systems on which saves made elsewhere are not announced.
@@ -110,11 +110,8 @@ def check_torch(root: Path) -> Finding:
         return Finding(FAIL, f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
     release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
     text = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
-    if trouble:
-        return Finding(
-            WARN, f"{text}: {trouble}", "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
-        )
-    return Finding(OK, text)
+    advice = "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
+    return Finding(WARN, f"{text}: {trouble}", advice) if trouble else Finding(OK, text)
 
 
 def check_matplotlib(root: Path) -> Finding:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.text import Text
 
 from ..curriculum.catalog import Kata
+from ..system.processes import on_signals
 from .events import Events, KeyPressed, Signalled
 
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGWINCH")  # the last one: the terminal has another size
@@ -48,31 +48,23 @@ def _typed() -> str:
         import msvcrt
 
         key = msvcrt.getwch()
-        return key + msvcrt.getwch() if key in "\0\xe0" else key  # an arrow or function key sends two characters
+        return "\0" + msvcrt.getwch() if key in "\0\xe0" else key  # an arrow or function key sends two characters
     return os.read(sys.stdin.fileno(), 64).decode(errors="replace")
 
 
 @contextlib.contextmanager
 def terminal(events: Events) -> Iterator[None]:
     """Keys come one by one and are not shown, and signals go into the queue; whatever ends it, all is as it was."""
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, lambda number, _: events.put(Signalled(number))) for number in numbers}
-    restore = _without_echo()
-    try:
-        yield
-    finally:
-        restore()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with on_signals(SIGNALS, lambda number, frame: events.put(Signalled(number))):
+        if sys.platform == "win32" or not sys.stdin.isatty():  # Windows has no such setting, and getwch needs none
+            yield
+            return
+        import termios
+        import tty
 
-
-def _without_echo() -> Callable[[], object]:
-    """Have keys come one by one and unseen, where the input is a terminal; returns what undoes that."""
-    if sys.platform == "win32" or not sys.stdin.isatty():  # Windows has no such setting, and getwch needs none
-        return lambda: None
-    import termios
-    import tty
-
-    settings = termios.tcgetattr(sys.stdin)
-    tty.setcbreak(sys.stdin.fileno())
-    return lambda: termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
+        settings = termios.tcgetattr(sys.stdin)
+        tty.setcbreak(sys.stdin.fileno())
+        try:
+            yield
+        finally:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)

@@ -20,6 +20,7 @@ from .. import __version__
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
 from ..system.git import Git, UpdateError, reason
+from ..system.processes import on_signals
 
 COSMETIC = re.compile(r"^\s*# Step \d+: about \d+ lines?\.\n|\n*^# Stub [0-9a-f]{8}\b.*\n", re.MULTILINE)
 
@@ -68,7 +69,8 @@ def update(root: Path) -> Update | None:
         work = [Work(kata, kata.file.read_bytes(), stubs.back_up(kata)) for kata in mine]
     except OSError as error:
         raise UpdateError(f"Your files could not be kept, so nothing was changed: {error}.") from None
-    with _uninterrupted(), _out_of_the_way(git, katas, work, old, new):
+    # Ctrl-C and a closed terminal do nothing until the clone is whole again; git inherits that.
+    with on_signals(("SIGINT", "SIGTERM", "SIGHUP"), signal.SIG_IGN), _out_of_the_way(git, katas, work, old, new):
         _merge(git, base, old, new, katas)
     brought = Update(old, new, len(git.lines("rev-list", f"{base}..{new}")), work)
     _compare(git, brought, base, katas)
@@ -110,18 +112,6 @@ def _base(git: Git, upstream: str) -> str:
             "make progress EXPORT=mine.json here, make progress IMPORT=mine.json there."
         )
     return base.stdout.decode().strip()
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C and a closed terminal do nothing until the clone is whole again; git inherits that."""
-    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before):
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
