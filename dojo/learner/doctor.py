@@ -13,12 +13,14 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from ..curriculum.catalog import find_root
+from ..system.git import Git
 
 Level = Literal["ok", "warn", "FAIL"]
 OK: Final = "ok"
@@ -49,6 +51,9 @@ class Finding(NamedTuple):
     advice: str = ""  # what to do about it
 
 
+ok, warn, fail = (partial(Finding, level) for level in COLOURS)
+
+
 def main() -> int:
     """Print a line for each check, and what to do below it; 1 when something must be mended, else 0."""
     root = find_root()
@@ -72,10 +77,10 @@ def check_python(root: Path) -> Finding:
     """Which it is, and whether it can make the environment."""
     text = f"{platform.python_version()}, {sys.executable}"
     if sys.maxsize < 2**32:
-        return Finding(FAIL, f"{text}, 32 bits", "torch needs a Python of 64 bits: https://www.python.org/downloads")
+        return fail(f"{text}, 32 bits", "torch needs a Python of 64 bits: https://www.python.org/downloads")
     if not find_spec("torch") and not find_spec("ensurepip"):
-        return Finding(FAIL, f"{text}, without ensurepip", "install what makes environments: apt install python3-venv")
-    return Finding(OK, text)
+        return fail(f"{text}, without ensurepip", "install what makes environments: apt install python3-venv")
+    return ok(text)
 
 
 def check_packages(root: Path) -> Finding:
@@ -97,21 +102,21 @@ def check_packages(root: Path) -> Finding:
     if sys.prefix == sys.base_prefix:  # not in an environment of its own
         install = "make start; without make: python3 -m venv .venv, and in it pip install -c constraints.txt -e ."
     if missing:
-        return Finding(FAIL, f"not here: {', '.join(missing)}", install)
+        return fail(f"not here: {', '.join(missing)}", install)
     if others:
-        return Finding(WARN, ", ".join(others), f"it may well do; if not: {install}")
-    return Finding(OK, "all there, in the versions that this is tested with")
+        return warn(", ".join(others), f"it may well do; if not: {install}")
+    return ok("all there, in the versions that this is tested with")
 
 
 def check_torch(root: Path) -> Finding:
     """Whether torch can be imported and computes, and on what."""
     done = _probe(TORCH)
     if done.returncode != 0:
-        return Finding(FAIL, f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
+        return fail(f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
     release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
     text = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
     advice = "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
-    return Finding(WARN, f"{text}: {trouble}", advice) if trouble else Finding(OK, text)
+    return warn(f"{text}: {trouble}", advice) if trouble else ok(text)
 
 
 def check_matplotlib(root: Path) -> Finding:
@@ -119,25 +124,23 @@ def check_matplotlib(root: Path) -> Finding:
     done = _probe(MATPLOTLIB)
     if done.returncode != 0:
         advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start"
-        return Finding(FAIL, f"cannot be drawn: {_last(done)}", advice)
-    return Finding(OK, f"matplotlib, backend {done.stdout.strip()}")
+        return fail(f"cannot be drawn: {_last(done)}", advice)
+    return ok(f"matplotlib, backend {done.stdout.strip()}")
 
 
 def check_terminal(root: Path) -> Finding:
     """Whether it is one, its size, its colours and its characters."""
     columns, lines = shutil.get_terminal_size()
     if not sys.stdout.isatty():
-        return Finding(
-            WARN, "none here, so output is plain and keys are not read", "run it in a terminal, without a pipe"
-        )
+        return warn("none here, so output is plain and keys are not read", "run it in a terminal, without a pipe")
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
     text = f"{columns}x{lines}, {'no colour' if plain else 'colour'}, {locale.getpreferredencoding(False)}"
     chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "C")
     if os.name == "posix" and not re.search(r"utf-?8", chosen, re.IGNORECASE):
-        return Finding(WARN, f"{text}, locale {chosen}", "where marks show as question marks: export LC_ALL=C.UTF-8")
+        return warn(f"{text}, locale {chosen}", "where marks show as question marks: export LC_ALL=C.UTF-8")
     if columns < 60 or lines < 15:
-        return Finding(WARN, text, "60 columns and 15 lines show a verdict without breaking its lines")
-    return Finding(OK, text)
+        return warn(text, "60 columns and 15 lines show a verdict without breaking its lines")
+    return ok(text)
 
 
 def check_watching(root: Path) -> Finding:
@@ -147,8 +150,8 @@ def check_watching(root: Path) -> Finding:
     where += "container, " if any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))) else ""
     text = f"{where}{kind or platform.system()}"
     if kind.startswith(SILENT):
-        return Finding(WARN, f"{text}: saves may go unnoticed", "poll: export WATCHFILES_FORCE_POLLING=1")
-    return Finding(OK, text)
+        return warn(f"{text}: saves may go unnoticed", "poll: export WATCHFILES_FORCE_POLLING=1")
+    return ok(text)
 
 
 def check_disk(root: Path) -> Finding:
@@ -156,58 +159,55 @@ def check_disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free / 1e9
     text, needed = f"{free:.1f} GB free", 0.5 if find_spec("torch") else 6.0
     if not os.access(root, os.W_OK):
-        return Finding(FAIL, f"{root} cannot be written", "clone the repository to a folder of your own")
+        return fail(f"{root} cannot be written", "clone the repository to a folder of your own")
     if free < 0.1:
-        return Finding(FAIL, text, "nothing can be saved: make room")
+        return fail(text, "nothing can be saved: make room")
     if free < needed:
         what = "checkpoints of make train" if needed < 1 else "torch and the rest"
-        return Finding(WARN, text, f"make room: {what} may need {needed:g} GB")
-    return Finding(OK, text)
+        return warn(text, f"make room: {what} may need {needed:g} GB")
+    return ok(text)
 
 
 def check_data(root: Path) -> Finding:
     """The embedded corpus, and the texts and tokenizer files of make data."""
     for name in ("verona.toml", "small_ranks.tiktoken", "sources.toml"):
         if not (root / "data" / name).is_file():
-            return Finding(FAIL, f"data/{name} is missing", f"git checkout -- data/{name}")
+            return fail(f"data/{name} is missing", f"git checkout -- data/{name}")
     states = _states(root, root / "data" / "downloads")
     damaged = [f"{name} is damaged: {fault}" for name, fault in states.items() if fault not in ("", "missing")]
     missing = [name for name, fault in states.items() if fault == "missing"]
     if damaged:
-        return Finding(FAIL, "; ".join(damaged), "make data")
+        return fail("; ".join(damaged), "make data")
     if missing:
-        return Finding(
-            WARN, f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens"
-        )
-    return Finding(OK, ", ".join(states))
+        return warn(f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens")
+    return ok(", ".join(states))
 
 
 def check_mirror(root: Path) -> Finding:
     """The folder from which make data takes files before it asks the network."""
     folder = os.environ.get("DOJO_MIRROR")
     if not folder:
-        return Finding(OK, "not set: make data asks the network")
+        return ok("not set: make data asks the network")
     if not os.path.isdir(folder):
-        return Finding(FAIL, f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR")
+        return fail(f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR")
     states = _states(root, Path(folder))
     faults = [f"{name}: {fault}" for name, fault in states.items() if fault]
     if any(fault not in ("", "missing") for fault in states.values()):
-        return Finding(FAIL, "; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR")
+        return fail("; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR")
     if faults:
-        return Finding(WARN, f"{folder}: {'; '.join(faults)}", "make data asks the network for those")
-    return Finding(OK, f"{folder} holds {', '.join(states)}")
+        return warn(f"{folder}: {'; '.join(faults)}", "make data asks the network for those")
+    return ok(f"{folder} holds {', '.join(states)}")
 
 
 def check_git(root: Path) -> Finding:
     """Whether make update can work."""
     if shutil.which("git") is None:
-        return Finding(WARN, "not installed", "only make update needs it: https://git-scm.com")
-    release = subprocess.run(["git", "--version"], stdout=subprocess.PIPE, text=True).stdout.split()[2]
-    command = ["git", "rev-parse", "--abbrev-ref", "@{upstream}"]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    if not (root / ".git").exists() or done.returncode != 0:
-        return Finding(WARN, f"{release}; this folder follows no remote", "make update says what to do")
-    return Finding(OK, f"{release}; make update follows {done.stdout.strip()}")
+        return warn("not installed", "only make update needs it: https://git-scm.com")
+    git = Git(root)
+    release, upstream = git("--version").split()[2], ("rev-parse", "--abbrev-ref", "@{upstream}")
+    if not (root / ".git").exists() or not git.yes(*upstream):
+        return warn(f"{release}; this folder follows no remote", "make update says what to do")
+    return ok(f"{release}; make update follows {git(*upstream)}")
 
 
 CHECKS = {
@@ -223,7 +223,7 @@ CHECKS = {
     "git": check_git,
 }
 NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
-LACKING = Finding(FAIL, "not installed, see packages")
+LACKING = fail("not installed, see packages")
 
 
 def _applies(marker: str) -> bool:
