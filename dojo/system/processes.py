@@ -11,6 +11,7 @@ import queue
 import signal
 import subprocess
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,6 +57,18 @@ def how_it_ended(status: int) -> str:
     if status < 0:
         return f"crashed Python itself ({signal.Signals(-status).name})"
     return f"ended the process with status {status}"
+
+
+@contextlib.contextmanager
+def on_signals(names: Iterable[str], handler: Callable[[int, Any], object] | signal.Handlers) -> Iterator[None]:
+    """Have a handler for signals, of those names that the system has; afterwards they do what they did before."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def lines_of(stream: IO[str]) -> queue.Queue[str]:
