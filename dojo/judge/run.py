@@ -12,9 +12,11 @@ from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..curriculum.stubs import begun
-from ..sandbox import clean_process as fresh
+from ..sandbox import clean_process
 from ..sandbox.limits import limit, out_of_memory
-from ..sandbox.loader import LoadError, Subject, Workspace
+from ..sandbox.loader import Workspace
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
 from ..spec.bans import enforced
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
@@ -50,6 +52,8 @@ class Judgement:
 
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
+        if any(claim.slow for claim in self.suite.claims):
+            clean_process.prepare()
         self.notify({"steps": self._steps_as_dicts(), "stand_ins": [asdict(one) for one in self.verdict.stand_ins]})
         self.reference = self.workspace.reference(self.kata)
         self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
@@ -74,8 +78,6 @@ class Judgement:
     def run(self, first: int = 0, alone: bool = True) -> Verdict:
         """Judge all steps, from step `first` on, up to the first that fails; unless `alone`, with a second process."""
         started = time.perf_counter()
-        if any(claim.slow for claim in self.suite.claims):
-            fresh.prepare()
         if self.load():
             if not alone:
                 self.partner = Partner([claim for claim in self.suite.claims if not claim.slow][1::2], self.holds)
@@ -143,7 +145,7 @@ class Judgement:
     def _within_limits(self, claim: Claim, check: Callable[..., Outcome]) -> Outcome:
         costly = (lambda: enforced(self.suite.bans, claim.step),)
         with limit(claim.seconds):
-            return check(self.subject, self.reference, (self.workspace.watching,), costly)
+            return check(self.subject, self.reference, (self.workspace.forbid_reading,), costly)
 
     def _note(self, leaks: Iterable[str]) -> None:
         notes = [f"Your code changed a setting for everyone: {leak}. It was put back." for leak in leaks]
