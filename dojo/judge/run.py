@@ -21,8 +21,8 @@ from ..spec.bans import enforced
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, Stop, TimeUp, unwritten_step
-from ..spec.isolation import hide_gpus, settled
-from ..spec.show import quoted, said, sentence, show
+from ..spec.isolation import hide_gpus, isolated
+from ..spec.show import quoted, sentence, show, summary
 from ..spec.suite import Suite, load_suite
 from ..system.files import content_hash
 from .diagnosis import Detective
@@ -59,7 +59,7 @@ class Judgement:
         self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
-            with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
+            with isolated(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
                 self.subject = self.workspace.learner(self.kata, self.path)
         except LoadError as error:
             self._stop("error", str(error), line=error.line)
@@ -70,7 +70,7 @@ class Judgement:
         except SystemExit as error:
             self._stop("error", "Your file ends the program while it is imported (sys.exit?).", error=error)
         except (Exception, Stop) as error:
-            what = "takes more memory than it may." if out_of_memory(error) else f"raises {said(error)}"
+            what = "takes more memory than it may." if out_of_memory(error) else f"raises {summary(error)}"
             self._stop("error", f"Importing your file {what}", error=error)
         self._note(leaks)
         return self.subject is not None
@@ -138,7 +138,7 @@ class Judgement:
         return outcome
 
     def holds(self, claim: Claim) -> bool:
-        """Whether a claim holds and nothing is to be said of it."""
+        """Whether a claim holds and nothing is to be summary of it."""
         outcome = self._within_limits(claim, claim.tried)
         return outcome.kind == "passed" and not outcome.leaks
 
@@ -182,8 +182,8 @@ class Judgement:
         if isinstance(error, Mismatch):
             return sentence(error.problem)
         if self.subject.line_in(error) is not None:
-            return f"Your code raises {said(error)}"
-        return f"Your code could not be used as the contract says: {said(error)}"
+            return f"Your code raises {summary(error)}"
+        return f"Your code could not be used as the contract says: {summary(error)}"
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None

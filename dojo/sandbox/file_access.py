@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ..spec.errors import Refused
@@ -50,7 +51,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _shows_a_line() -> bool:
     """Whether a traceback or a warning opens the file, to quote the line of code that it is about."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__") in ("tokenize", "linecache"):
         frame = frame.f_back
     return frame is not None and frame.f_globals.get("__name__") in ("traceback", "warnings")
