@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from ..spec.isolation import settled
+from ..spec.isolation import isolated
 from .attention import (
     Einsum,
     FusedCausal,
@@ -67,7 +67,7 @@ class Proof:
 
     def prepared(self, one: Implementation, sizes: Sizes, reference: nn.Module) -> nn.Module:
         """An implementation with the weights of the reference, where that is and in its dtype."""
-        with settled(False, []):  # what a learner's code changes for everyone would change everyone's times
+        with isolated(False, []):  # what a learner's code changes for everyone would change everyone's times
             return one.make(sizes, reference).to(self.device, self.dtype)
 
     def demand(self, one: Implementation, sizes: Sizes | None = None) -> None:
@@ -83,7 +83,7 @@ class Proof:
         mine, theirs = count(module), count(reference)
         if mine != theirs:
             raise Refused(f"it has {mine:,} parameters, and the reference has {theirs:,}")
-        with settled(False, []):
+        with isolated(False, []):
             try:
                 self._demand(module, reference, sizes, backward)
                 if not one.square and not one.compiled:

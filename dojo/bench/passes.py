@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from ..spec.isolation import settled
+from ..spec.isolation import isolated
 from . import memory
 from .roofline import WAYS
 from .timing import Race, Racer, Refused
@@ -22,7 +22,7 @@ def agrees(call: Callable[[], Any], want: Any, what: str = "its result", toleran
 
     `tolerance` is that of `check.equal`.
     """
-    with settled(False, []):
+    with isolated(False, []):
         got = call()
     try:
         check.equal(got, want, what, tolerance)

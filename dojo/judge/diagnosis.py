@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..curriculum.catalog import Kata
-from ..sandbox.loader import LoadError, Subject, Workspace
+from ..sandbox.loader import Workspace
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
 from ..spec.check import same
 from ..spec.claims import Claim, Example, Outcome
 from ..spec.errors import Stop

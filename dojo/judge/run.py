@@ -13,15 +13,17 @@ from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..curriculum.stubs import begun
-from ..sandbox import clean_process as fresh
+from ..sandbox import clean_process
 from ..sandbox.limits import limit, out_of_memory
-from ..sandbox.loader import LoadError, Subject, Workspace
+from ..sandbox.loader import Workspace
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
 from ..spec.bans import enforced
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, Stop, TimeUp, unwritten_step
-from ..spec.isolation import hide_gpus, settled
-from ..spec.show import quoted, said, sentence, show
+from ..spec.isolation import hide_gpus, isolated
+from ..spec.show import quoted, sentence, show, summary
 from ..spec.suite import Suite, load_suite
 from ..system.files import content_hash
 from .diagnosis import Detective
@@ -51,12 +53,14 @@ class Judgement:
 
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
+        if any(claim.slow for claim in self.suite.claims):
+            clean_process.prepare()
         self.notify({"steps": self._steps_as_dicts(), "stand_ins": [asdict(one) for one in self.verdict.stand_ins]})
         self.reference = self.workspace.reference(self.kata)
         self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
-            with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
+            with isolated(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
                 self.subject = self.workspace.learner(self.kata, self.path)
         except LoadError as error:
             self._stop("error", str(error), line=error.line)
@@ -67,7 +71,7 @@ class Judgement:
         except SystemExit as error:
             self._stop("error", "Your file ends the program while it is imported (sys.exit?).", error=error)
         except (Exception, Stop) as error:
-            what = "takes more memory than it may." if out_of_memory(error) else f"raises {said(error)}"
+            what = "takes more memory than it may." if out_of_memory(error) else f"raises {summary(error)}"
             self._stop("error", f"Importing your file {what}", error=error)
         self._note(leaks)
         return self.subject is not None
@@ -75,8 +79,6 @@ class Judgement:
     def run(self, first: int = 0, alone: bool = True) -> Verdict:
         """Judge all steps, from step `first` on, up to the first that fails; unless `alone`, with a second process."""
         started = time.perf_counter()
-        if any(claim.slow for claim in self.suite.claims):
-            fresh.prepare()
         if self.load():
             if not alone:
                 self.partner = Partner([claim for claim in self.suite.claims if not claim.slow][1::2], self.holds)
@@ -137,14 +139,14 @@ class Judgement:
         return outcome
 
     def holds(self, claim: Claim) -> bool:
-        """Whether a claim holds and nothing is to be said of it."""
+        """Whether a claim holds and nothing is to be summary of it."""
         outcome = self._within_limits(claim, claim.tried)
         return outcome.kind == "passed" and not outcome.leaks
 
     def _within_limits(self, claim: Claim, check: Callable[..., Outcome]) -> Outcome:
         costly = (lambda: enforced(self.suite.bans, claim.step),)
         with limit(claim.seconds):
-            return check(self.subject, self.reference, (self.workspace.watching,), costly)
+            return check(self.subject, self.reference, (self.workspace.forbid_reading,), costly)
 
     def _note(self, leaks: Iterable[str]) -> None:
         notes = [f"Your code changed a setting for everyone: {leak}. It was put back." for leak in leaks]
@@ -181,8 +183,8 @@ class Judgement:
         if isinstance(error, Mismatch):
             return sentence(error.problem)
         if self.subject.line_in(error) is not None:
-            return f"Your code raises {said(error)}"
-        return f"Your code could not be used as the contract says: {said(error)}"
+            return f"Your code raises {summary(error)}"
+        return f"Your code could not be used as the contract says: {summary(error)}"
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
