@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import runpy
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from dojo.cli.main import app
-from dojo.speedrun import ablation as ablate
 from dojo.speedrun.referee import Outcome
 
 from ..trees import ROOT
 
+ablate = SimpleNamespace(**runpy.run_path(str(ROOT / "solutions" / "speedrun" / "ablate.py")))
 RECORD = b"""class Tricks:
     one: bool = True
     two: bool = True

@@ -20,11 +20,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..bench import machine, results, rounds
-from ..system.console import warn
-from ..system.data_files import DataError
-from .referee import Outcome, Text, judge
-from .rules import RuleBroken
+from dojo.bench import machine, results, rounds
+from dojo.speedrun.referee import Outcome, Text, judge
+from dojo.speedrun.rules import RuleBroken
+from dojo.system.console import warn
+from dojo.system.data_files import DataError
 
 BEGIN = 0.6  # times the steps that the record takes, which are more than most seeds need
 GROWTH = 1.15
