@@ -34,17 +34,21 @@ def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:  # Windows
-        process.kill()
+    end_session(process.pid)
+    process.kill()
     status = process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
     return status
+
+
+def end_session(leader: int | None) -> None:
+    """End a process, by its number, and all of the session that it leads; nothing happens on Windows."""
+    if leader and hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def how_it_ended(status: int) -> str:
