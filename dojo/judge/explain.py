@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +122,8 @@ def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
     run.notify(Event("undiagnosed", verdict=replace(run.verdict, steps=run.all_steps())))
     try:
-        with limit(DIAGNOSING):
+        with limit(DIAGNOSING), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
             diagnosis = Diagnoser(run.kata, run.workspace, run.suite, subject, run.held).diagnose(claim, outcome)
     except TimeUp:
         return

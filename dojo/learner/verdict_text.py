@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from ..judge.verdict import Verdict
+from .advice import after_verdict
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_started": ("·", "yellow"), "not_reached": ("·", "dim")}
 WIDTH = 100  # characters of each
@@ -14,14 +15,12 @@ PRINTED = 12  # lines of the learner's own output that are shown
 
 
 def render(verdict: Verdict, title: str, traceback: bool = False, advice: bool = True) -> Text:
-    """The whole report on one verdict , and what to type next."""
+    """All that a learner is to read of a verdict; with `advice` also what to type next."""
     text = Text()
     for part in _parts(verdict, title, traceback):
         text.append_text(part)
     if advice:
-        text.append("\n")
-        for part in _next(verdict):
-            text.append_text(part)
+        text.append(f"\n{after_verdict(verdict)}")
     text.rstrip()
     return text
 
@@ -33,7 +32,7 @@ def _parts(verdict: Verdict, title: str, traceback: bool) -> Iterator[Text]:
         yield _line(f"Passed, in {verdict.seconds:.2f} s.", "bold green")
     elif verdict.verdict == "not_started":
         yield _line(f"\n{verdict.message}", "bold yellow")
-        yield from _place(verdict)
+        yield from _location(verdict)
     else:
         yield from _trouble(verdict)
     for stand_in in verdict.stand_ins if verdict.claim or verdict.verdict == "passed" else []:
@@ -75,10 +74,10 @@ def _trouble(verdict: Verdict) -> Iterator[Text]:
         yield from _diagnosis(verdict)
     if verdict.where:
         yield Text("\n")
-        yield from _place(verdict)
+        yield from _location(verdict)
 
 
-def _place(verdict: Verdict) -> Iterator[Text]:
+def _location(verdict: Verdict) -> Iterator[Text]:
     if where := verdict.where:
         yield _line(f"{where.file}:{where.line}", "cyan")
         if where.code:
@@ -93,9 +92,9 @@ def _diagnosis(verdict: Verdict) -> Iterator[Text]:
         "includes": "It looks like this, and something else besides:",
     }
     yield _line(f"\n{opening[verdict.relation]}", "bold magenta")
-    for one in verdict.diagnosis:
-        elsewhere = f" (step {one.step})" if one.step != verdict.step else ""
-        yield Text.assemble("  ", (f"{one.name}{elsewhere}. ", "bold"), one.explanation, "\n")
+    for mistake in verdict.diagnosis:
+        elsewhere = f" (step {mistake.step})" if mistake.step != verdict.step else ""
+        yield Text.assemble("  ", (f"{mistake.name}{elsewhere}. ", "bold"), mistake.explanation, "\n")
 
 
 def _output(output: str) -> Iterator[Text]:
@@ -104,16 +103,6 @@ def _output(output: str) -> Iterator[Text]:
     yield _line("\n".join(f"    {line[:WIDTH]}" for line in lines[:PRINTED]), "dim")
     if len(lines) > PRINTED:
         yield _line(f"    … and {len(lines) - PRINTED} lines more", "dim")
-
-
-def _next(verdict: Verdict) -> Iterator[Text]:
-    number = int(verdict.kata.removeprefix("k"))
-    if verdict.verdict == "passed":
-        yield _line(f"Next: make test. To compare: make solution KATA={number}")
-    elif verdict.verdict == "not_started":
-        yield _line(f"Next: write step {verdict.step}, then make test KATA={number}. A nudge: make hint KATA={number}")
-    else:
-        yield _line(f"Next: mend it, then make test KATA={number}. A nudge: make hint KATA={number}")
 
 
 def _line(text: str, style: str = "") -> Text:
