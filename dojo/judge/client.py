@@ -10,7 +10,7 @@ from types import TracebackType
 
 from ..curriculum.catalog import Kata
 from ..system.processes import end, environment
-from .messages import Request, verdict_of_line
+from .messages import Request, line_of, verdict_of
 from .verdict import Verdict
 
 
@@ -40,7 +40,7 @@ class Judge:
         assert requests is not None
         request = Request(str(kata.root), kata.slug, sorted(solved), str(path) if path else None, diagnose)
         with contextlib.suppress(BrokenPipeError):  # `answer` says what became of the process
-            requests.write(request.line())
+            requests.write(line_of(request))
             requests.flush()
 
     def answer(self) -> Verdict:
@@ -54,7 +54,7 @@ class Judge:
             errors = process.stderr.read().strip().splitlines() or ["it said nothing."]
             self.close()
             raise JudgeError(f"The judge could not start or went away: {errors[-1]}")
-        return verdict_of_line(line)
+        return verdict_of(line)
 
     def close(self) -> None:
         """End the server."""

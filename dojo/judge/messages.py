@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from .verdict import Verdict
 
@@ -21,13 +21,6 @@ class Request:
     path: str | None = None  # of the file, where it is not the kata's own
     diagnose: bool = True  # whether to look for the mistake behind what is wrong
 
-    def line(self) -> str:
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def of_line(cls, line: str | bytes) -> Request:
-        return cls(**json.loads(line))
-
 
 @dataclass(frozen=True)
 class Event:
@@ -42,24 +35,23 @@ class Event:
     text: str = ""
     verdict: Verdict | None = None
 
-    def line(self) -> str:
-        verdict = self.verdict and self.verdict.as_dict()
-        return json.dumps({"kind": self.kind, "text": self.text, "verdict": verdict}) + "\n"
 
-    @classmethod
-    def of_line(cls, line: str | bytes) -> Event:
-        """Raises ValueError for a line that is none of a child's."""
-        data: Any = json.loads(line)
-        try:
-            return cls(data["kind"], data["text"], data["verdict"] and Verdict.from_dict(data["verdict"]))
-        except (KeyError, TypeError):
-            raise ValueError(f"not an event: {line!r}") from None
+def line_of(message: Request | Event | Verdict) -> str:
+    return json.dumps(asdict(message)) + "\n"
 
 
-def verdict_line(verdict: Verdict) -> str:
-    """A verdict as the server answers with it."""
-    return json.dumps(verdict.as_dict()) + "\n"
+def request_of(line: str | bytes) -> Request:
+    return Request(**json.loads(line))
 
 
-def verdict_of_line(line: str) -> Verdict:
+def verdict_of(line: str) -> Verdict:
     return Verdict.from_dict(json.loads(line))
+
+
+def event_of(line: bytes) -> Event:
+    """Raises ValueError for a line that is none of a child's."""
+    try:
+        data = json.loads(line)
+        return Event(data["kind"], data["text"], data["verdict"] and Verdict.from_dict(data["verdict"]))
+    except (KeyError, TypeError):
+        raise ValueError(f"not an event: {line!r}") from None

@@ -22,7 +22,7 @@ from ..sandbox.loader import Workspace
 from ..spec.errors import Stop
 from ..spec.isolation import hide_gpus
 from ..spec.torch_internals import load_compiler
-from .messages import Request, verdict_line
+from .messages import Request, line_of, request_of
 from .run import KataRun, judge
 from .supervisor import REQUESTS, supervise
 
@@ -38,8 +38,8 @@ def main() -> None:
     preparations: dict[str, Iterator[None]] = {}
     with open(REQUESTS, "rb", buffering=0, closefd=False) as requests:  # the supervisor must see the next one come
         for line in requests:
-            request = Request.of_line(line)
-            sys.stdout.write(verdict_line(supervise(request) if forks else judge(request)))
+            request = request_of(line)
+            sys.stdout.write(line_of(supervise(request) if forks else judge(request)))
             sys.stdout.flush()
             if forks:
                 preparation = preparations.setdefault(request.slug, prepare(request))

@@ -18,7 +18,7 @@ from typing import NoReturn
 from ..curriculum.catalog import Catalog
 from ..sandbox.limits import bound_resources
 from ..system.processes import PATIENCE, how_it_ended
-from .messages import Event, EventKind, Request
+from .messages import Event, EventKind, Request, event_of, line_of
 from .run import judge
 from .verdict import Verdict
 
@@ -111,7 +111,7 @@ class Child:
         events = []
         for line in self.sent.splitlines():
             with contextlib.suppress(ValueError):  # a line that the learner's code wrote there
-                events.append(Event.of_line(line))
+                events.append(event_of(line))
         return events
 
     def _read(self, pipe: int) -> bool:
@@ -148,7 +148,7 @@ def _be_the_child(request: Request, give_events: int, give_output: int) -> NoRet
     me = os.getpid()
 
     def send(event: Event) -> None:
-        data = event.line().encode()
+        data = line_of(event).encode()
         while data and os.getpid() == me:  # a process forked by the learner's code has no say
             data = data[os.write(give_events, data) :]
 
