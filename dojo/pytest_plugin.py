@@ -90,9 +90,11 @@ def reference() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the claims of each file by step."""
-    place = {item: at for at, item in enumerate(items)}
+    position = {item: at for at, item in enumerate(items)}
     items.sort(
-        key=lambda item: (str(item.path), _claim(item).step, place[item]) if _claim(item) else ("", 0, place[item])
+        key=lambda item: (
+            (str(item.path), _claim(item).step, position[item]) if _claim(item) else ("", 0, position[item])
+        )
     )
 
 
