@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+from .results import Row
 
 NOISY = 0.10  # a ratio whose middle half of rounds spreads over more than this is not to be trusted
 
@@ -39,30 +41,30 @@ def ratio(times: Times, base: Times) -> dict[str, float] | None:
     pairs = list(zip(times.seconds, base.seconds))
     if not pairs:
         return None
-    low, middle, high = quartiles([one / other for one, other in pairs])
+    low, middle, high = quartiles([mine / other for mine, other in pairs])
     return {"ratio": middle, "ratio_low": low, "ratio_high": high}
 
 
-def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[Row]:
     """The rows of a results file for one race; `labels` go into every row, ratios are to the racer called `base`."""
     to = next((times for times in results if times.name == base), None)
-    found = []
+    made = []
     for times in results:
         row: dict[str, Any] = {"name": times.name, **labels}
         if times.failure or not times.seconds:
-            found.append(row | {"failure": times.failure or "was not timed", "kind": times.kind})
-            continue
-        compared = to and ratio(times, to)
-        found.append(row | times.summary() | (compared or {}))
-    return found
+            row |= {"failure": times.failure or "was not timed", "kind": times.kind}
+        else:
+            row |= times.summary() | ((to and ratio(times, to)) or {})
+        made.append(cast(Row, row))
+    return made
 
 
-def spread(row: dict[str, float]) -> float:
+def spread(row: Row) -> float:
     """How far a row's ratio spreads over the middle half of the rounds, as a part of the ratio."""
     return (row["ratio_high"] - row["ratio_low"]) / row["ratio"]
 
 
-def noisy(rows: Sequence[dict[str, float]]) -> float:
+def noisy(rows: Sequence[Row]) -> float:
     """The widest spread of a ratio among rows that have one, where it is over `NOISY`, else 0."""
     widest = max((spread(row) for row in rows if "ratio" in row), default=0.0)
     return widest if widest > NOISY else 0.0

@@ -17,7 +17,10 @@ from typing import Any
 import torch
 
 from ..sandbox.limits import out_of_memory
+from .memory import Memory
+from .results import Row
 from .rounds import Times
+from .rounds import rows as rows_of
 
 TURN = 0.002  # seconds that a turn takes at least: a faster call is repeated within it
 MOST_CALLS = 10_000  # in one turn
@@ -43,7 +46,7 @@ def nothing(*_: Any) -> None:
 class Racer:
     """One way to do the work: `call` is timed. `before`, not timed, readies each call. `prove` raises Refused.
 
-    `figures` are columns more in the table, by name, which `prove` may fill in.
+    `prove` may fill in `figures`, columns more in the table by name, and `memory`, what a call takes.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Racer:
     before: Callable[[], Any] | None = None
     prove: Callable[[], Any] = nothing
     figures: dict[str, float] = field(default_factory=dict)
+    memory: Memory | None = None
 
 
 @dataclass
@@ -69,6 +73,18 @@ class Race:
 
     def __post_init__(self) -> None:
         self.base = self.base or self.racers[0].name
+
+    def run(self, device: str, **options: Any) -> list[Row]:
+        """Race on a device, with the options of `race`; the rows of a results file."""
+        times = race(self.racers, Clock(device), **options)
+        labels = {"race": self.title, "work": self.work, "unit": self.unit, **self.labels}
+        made = rows_of(times, self.base, labels)
+        for row, racer in zip(made, self.racers):
+            if racer.memory is not None:
+                row |= {"peak_bytes": racer.memory.peak, "moved_bytes": racer.memory.moved}
+            if racer.figures and "seconds" in row:
+                row["figures"] = racer.figures
+        return made
 
 
 class Clock:

@@ -15,7 +15,7 @@ from rich.text import Text as Words
 
 from ..bench import machine
 from ..bench import results as files
-from ..bench.pairs import PairError, Program, run_pairs, say_pairs
+from ..bench.pairs import PairError, Program, run_pairs
 from ..bench.rounds import Times
 from ..bench.rounds import rows as timed_rows
 from ..system.console import warn
@@ -141,8 +141,8 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
         console.print(f"pair {number + 1} of {race.pairs}, {program.name}: {line.strip()}", soft_wrap=True)
 
     found = run_pairs(ours, Program(OTHER, race.against, Path.cwd()), race.pairs, on_line)
-    console.print(say_pairs(found, path.name, OTHER), soft_wrap=True)
-    return ours.said, [Times(path.name, found["ours"]), Times(OTHER, found["theirs"])]
+    console.print(found.describe(path.name, OTHER), soft_wrap=True)
+    return ours.results, [Times(path.name, found.ours), Times(OTHER, found.theirs)]
 
 
 def _record(root: Path, results: Outcome, race: Race, found: list[Times], loss: float, console: Console) -> None:
@@ -150,7 +150,7 @@ def _record(root: Path, results: Outcome, race: Race, found: list[Times], loss: 
     rows = timed_rows(found, found[0].name, {"race": f"to {race.target:g}"})
     rows[0]["figures"] = {"loss": loss}
     results |= {"rows": rows, "sizes": {"target": race.target}}
-    path = files.place(root, f"speedrun-{race.target:g}", results)
+    path = files.recorded_path(root, f"speedrun-{race.target:g}", results)
     try:
         files.write(path, results)
     except OSError as error:
