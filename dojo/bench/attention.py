@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ def implementations(
         Implementation("single heads", single_heads(wrapper)),
         Implementation("one QKV product", one_product),
         Implementation("einsum", using(_einsum)),
-        Implementation("sdpa, is_causal", using(_fused_causal)),
+        Implementation("sdpa, is_causal", mixing(partial(scaled_dot_product_attention, is_causal=True))),
         Implementation("sdpa, mask", fused_masked),
         Implementation("nn.MHA", library(weights=False), square=True),
         Implementation("nn.MHA, weights", library(weights=True), square=True),
@@ -87,34 +88,27 @@ def using(function: Callable[[Any, Tensor], Tensor]) -> Make:
     return lambda sizes, reference: Using(copy.deepcopy(reference), function)
 
 
-def heads_of(module: Any, x: Tensor) -> list[Tensor]:
-    """Queries, keys and values of x, each (B, h, T, d)."""
-    layers = module.W_query, module.W_key, module.W_value
-    return [layer(x).unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for layer in layers]
+def mixing(mix: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Make:
+    """A maker of a copy of the reference whose context is `mix(query, key, value)`, all of them (B, h, T, d)."""
 
+    def forward(module: Any, x: Tensor) -> Tensor:
+        layers = module.W_query, module.W_key, module.W_value
+        parts = (layer(x).unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for layer in layers)
+        context = mix(*parts)  # only this is held on to
+        return module.out_proj(context.transpose(1, 2).flatten(2))
 
-def output_of(module: Any, context: Tensor) -> Tensor:
-    """The output, (B, T, h·d), from the context of each head, (B, h, T, d)."""
-    return module.out_proj(context.transpose(1, 2).flatten(2))
-
-
-def _fused_causal(module: Any, x: Tensor) -> Tensor:
-    """PyTorch's kernel, which knows that the mask is causal."""
-    query, key, value = heads_of(module, x)
-    return output_of(module, scaled_dot_product_attention(query, key, value, is_causal=True))
+    return using(forward)
 
 
 def fused_masked(sizes: Sizes, reference: Any) -> nn.Module:
     """PyTorch's kernel, given the mask as a matrix: it cannot skip the half that is hidden."""
+    visible = ~reference.mask
 
-    def forward(module: Any, x: Tensor) -> Tensor:
-        query, key, value = heads_of(module, x)
-        visible = module.visible[: x.shape[1], : x.shape[1]]
-        return output_of(module, scaled_dot_product_attention(query, key, value, attn_mask=visible))
+    def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        tokens = query.shape[2]
+        return scaled_dot_product_attention(query, key, value, attn_mask=visible[:tokens, :tokens])
 
-    module = copy.deepcopy(reference)
-    module.register_buffer("visible", ~reference.mask)
-    return Using(module, forward)
+    return mixing(mix)(sizes, reference)
 
 
 def _einsum(module: Any, x: Tensor) -> Tensor:
@@ -126,23 +120,28 @@ def _einsum(module: Any, x: Tensor) -> Tensor:
     )
     scores = torch.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
     weights = scores.masked_fill_(module.mask[: x.shape[1], : x.shape[1]], -torch.inf).softmax(-1)
-    return module.out_proj(torch.einsum("bhqk,bhkd->bqhd", weights, value).flatten(2))
+    context = torch.einsum("bhqk,bhkd->bqhd", weights, value)
+    return module.out_proj(context.flatten(2))
 
 
 def one_product(sizes: Sizes, reference: Any) -> nn.Module:
     """One matrix product makes queries, keys and values."""
 
     def forward(module: Any, x: Tensor) -> Tensor:
-        parts = module.qkv(x).unflatten(-1, (3, module.num_heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
+        query, key, value = _split(module.qkv(x), module.num_heads)
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(2, 3)
         weights = scores.masked_fill_(module.mask[: x.shape[1], : x.shape[1]], -torch.inf).softmax(-1)
-        return output_of(module, weights @ value)
+        return module.out_proj((weights @ value).transpose(1, 2).flatten(2))
 
     module = _without_projections(reference)
     module.qkv = nn.Linear(sizes.d_in, 3 * sizes.width)
     _stack(reference, module.qkv.weight, module.qkv.bias)
     return Using(module, forward)
+
+
+def _split(qkv: Tensor, heads: int) -> Tensor:
+    """Queries, keys and values, each (B, h, T, d), from (B, T, 3·h·d)."""
+    return qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
 
 
 def single_heads(wrapper: type[nn.Module]) -> Make:

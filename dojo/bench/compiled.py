@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .attention import Make, Sizes, heads_of, output_of, using
+from .attention import Make, Sizes, mixing
 from .timing import Unavailable
 from .workloads import Using
 
@@ -58,11 +58,10 @@ def flex(sizes: Sizes, reference: Any) -> nn.Module:
     def blocks(tokens: int, device: torch.device) -> Any:
         return create_block_mask(causal, None, None, tokens, tokens, device=device)
 
-    def forward(module: Any, x: Tensor) -> Tensor:
-        query, key, value = heads_of(module, x)
-        return output_of(module, attend(query, key, value, block_mask=blocks(x.shape[1], x.device)))
+    def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return attend(query, key, value, block_mask=blocks(query.shape[2], query.device))
 
-    return using(forward)(sizes, reference)
+    return mixing(mix)(sizes, reference)
 
 
 def whole(make: Make) -> Make:

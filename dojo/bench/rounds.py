@@ -22,11 +22,6 @@ class Times:
     failure: str = ""
     kind: str = ""
 
-    def summary(self) -> dict[str, float | int]:
-        """Median and the quartiles beside it, in seconds, and the number of rounds."""
-        low, middle, high = quartiles(self.seconds)
-        return {"seconds": middle, "low": low, "high": high, "rounds": len(self.seconds)}
-
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """The value below which a quarter of the values lie, the median, and that above which a quarter lie."""
@@ -36,27 +31,24 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def ratio(times: Times, base: Times) -> dict[str, float] | None:
+def ratio(times: Times, base: Times) -> dict[str, float]:
     """How many times as long as `base` it takes: the median over the rounds of the ratio within each, and quartiles."""
-    pairs = list(zip(times.seconds, base.seconds))
-    if not pairs:
-        return None
-    low, middle, high = quartiles([mine / other for mine, other in pairs])
-    return {"ratio": middle, "ratio_low": low, "ratio_high": high}
+    ratios = [mine / other for mine, other in zip(times.seconds, base.seconds)]
+    return dict(zip(("ratio_low", "ratio", "ratio_high"), quartiles(ratios))) if ratios else {}
 
 
 def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[Row]:
     """The rows of a results file for one race; `labels` go into every row, ratios are to the racer called `base`."""
-    to = next((times for times in results if times.name == base), None)
-    made = []
-    for times in results:
-        row: dict[str, Any] = {"name": times.name, **labels}
-        if times.failure or not times.seconds:
-            row |= {"failure": times.failure or "was not timed", "kind": times.kind}
-        else:
-            row |= times.summary() | ((to and ratio(times, to)) or {})
-        made.append(cast(Row, row))
-    return made
+    to = next((times for times in results if times.name == base), Times(base))
+    return [cast(Row, {"name": times.name, **labels, **_measured(times, to)}) for times in results]
+
+
+def _measured(times: Times, base: Times) -> dict[str, Any]:
+    if times.failure or not times.seconds:
+        return {"failure": times.failure or "was not timed", "kind": times.kind}
+    low, middle, high = quartiles(times.seconds)
+    summary = {"seconds": middle, "low": low, "high": high, "rounds": len(times.seconds)}
+    return summary | ratio(times, base)
 
 
 def spread(row: Row) -> float:

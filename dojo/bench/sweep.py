@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from .timing import explain
 KATA = "k06"
 ROUNDS = 3, 20  # at least and at most
 WARM_UP = 3  # calls, the one that measures memory among them
-GROWTH = 5.0  # times the last race's rounds that those of the next take at most: twice the length, or backward too
+GROWTH = 5.0  # times the last race that the next takes at most: at twice the length, or with backward too
 SHARE = 0.1  # of the time left, for one race that could go on and on
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
 TOO_LATE = "compiling may take a minute, which is not left"
@@ -40,25 +42,33 @@ class Sweep:
     def __init__(self, job: Job, send: Send):
         self.job, self.send = job, send
         self.ends = time.monotonic() + job.seconds
-        self.rows: list[Row] = job.rows
-        self.closed: dict[tuple[str, str], str] = {}  # series, a dtype and passes, that no longer fit; why
+        self.seconds: dict[tuple[str, str, int], float] = defaultdict(float)  # of a round, by dtype, passes and length
+        self.failed: set[tuple[str, str, str]] = set()  # dtype, passes and name of what failed: it will at more tokens
+        self.closed: dict[tuple[str, str], str] = {}  # dtype and passes that no longer fit; why
         self.proven: dict[str, list[Implementation]] = {}  # by dtype
         self.late: set[str] = set()  # what is not compiled any more
+        self._note(job.rows)
 
     def run(self) -> None:
         """Race every configuration that fits, and say what does not."""
-        self.facts = self.job.facts or self._measure_machine()
+        job, finished = self.job, set(self.seconds)
+        self.facts = job.facts or self._measure_machine()
         self.send({"facts": self.facts})
         self._load()
-        finished = {(row["dtype"], row["pass"], row["T"]) for row in self.rows}
-        for tokens in self.job.lengths:
-            for dtype in [dtype for dtype in self.job.dtypes if dtype in self.facts["limits"]]:
-                for passes in self.job.passes:
-                    configuration = Configuration(dtype, passes, self._sizes(tokens))
-                    if (dtype, passes, tokens) not in finished and self._fits(configuration):
-                        self._race(configuration)
+        dtypes = [dtype for dtype in job.dtypes if dtype in self.facts["limits"]]
+        for tokens, dtype, passes in itertools.product(job.lengths, dtypes, job.passes):
+            sizes = Sizes(job.batch, job.heads, job.width, job.width, tokens)
+            configuration = Configuration(dtype, passes, sizes)
+            if (dtype, passes, tokens) not in finished and self._fits(configuration):
+                self._race(configuration)
         for (dtype, passes), why in self.closed.items():
             self.send({"left_out": f"{dtype}, {WAYS[passes]}, {why}"})
+
+    def _note(self, rows: list[Row]) -> None:
+        for row in rows:
+            self.seconds[row["dtype"], row["pass"], row["T"]] += row.get("seconds", 0.0)
+            if "failure" in row:
+                self.failed.add((row["dtype"], row["pass"], row["name"]))
 
     def _measure_machine(self) -> Facts:
         job, limits = self.job, {"copy": machine.copy_rate(self.job.device)}
@@ -90,9 +100,6 @@ class Sweep:
         reason, kind = explain(error)
         self.send({"refused": {"name": name, "reason": reason, "kind": kind}})
 
-    def _sizes(self, tokens: int) -> Sizes:
-        return Sizes(self.job.batch, self.job.heads, self.job.width, self.job.width, tokens)
-
     @property
     def left(self) -> float:
         """Seconds that are left."""
@@ -115,26 +122,16 @@ class Sweep:
 
     def _cost(self, configuration: Configuration) -> tuple[float, str]:
         """Seconds that a race takes at most, and on what that is based if not on a race before."""
-        dtype, tokens, basis = configuration.dtype, configuration.sizes.tokens, ""
-        forward = [row for row in self._series(dtype, "forward") if row["T"] == tokens]
-        last = _total(self._last_rows(configuration)) or _total(forward)
+        dtype, passes, tokens = configuration.dtype, configuration.passes, configuration.sizes.tokens
+        last, basis = self.seconds.get((dtype, passes, tokens // 2)) or self.seconds.get((dtype, "forward", tokens)), ""
         if not last:
             last = len(self.implementations) * self._products(configuration)
-            rate = self.facts["limits"][dtype] / 1e9
-            basis = f", going by a matrix product ({rate:.3g} GFLOP/s)"
+            basis = f", going by a matrix product ({self.facts['limits'][dtype] / 1e9:.3g} GFLOP/s)"
         return GROWTH * last * (ROUNDS[0] + WARM_UP), basis
 
     def _products(self, configuration: Configuration) -> float:
         """Seconds that the matrix products of a call take at least."""
         return configuration.flop / self.facts["limits"][configuration.dtype]
-
-    def _series(self, dtype: str, passes: str) -> list[Row]:
-        return [row for row in self.rows if (row["dtype"], row["pass"]) == (dtype, passes)]
-
-    def _last_rows(self, configuration: Configuration) -> list[Row]:
-        """The rows of the longest race so far in a configuration's series."""
-        series = self._series(configuration.dtype, configuration.passes)
-        return [row for row in series if row["T"] == max(row["T"] for row in series)]
 
     def _prove(self, configuration: Configuration) -> list[Implementation]:
         """What has proved itself in a dtype; what is compiled, at the sizes of the first race."""
@@ -156,17 +153,17 @@ class Sweep:
 
     def _choose(self, configuration: Configuration) -> list[Implementation]:
         """What takes part in a race: not what failed at fewer tokens, lacks something here, or has no time left."""
-        failed = {row["name"] for row in self._last_rows(configuration) if "failure" in row}
+        dtype, passes = configuration.dtype, configuration.passes
         chosen = []
-        for implementation in self.proven[configuration.dtype]:
+        for implementation in self.proven[dtype]:
             name = implementation.name
-            if why := implementation.missing(self.job.device, configuration.passes):
-                self.send({"left_out": f"{name}, {WAYS[configuration.passes]}: {why}"})
+            if why := implementation.missing(self.job.device, passes):
+                self.send({"left_out": f"{name}, {WAYS[passes]}: {why}"})
             elif implementation.compiled and self.left < COMPILING:
                 if name not in self.late:  # what is not left in one race is not left in those that follow
                     self.send({"left_out": f"{name}, from {configuration.title} on: {TOO_LATE}"})
                 self.late.add(name)
-            elif name not in failed:
+            elif (dtype, passes, name) not in self.failed:
                 chosen.append(implementation)
         return chosen
 
@@ -190,13 +187,8 @@ class Sweep:
 
         seconds = max(SHARE * self.left, self._cost(configuration)[0])
         rows = attention.run(self.job.device, seconds=seconds, rounds=ROUNDS, limit=limit, notify=notify)
-        self.rows += rows
+        self._note(rows)
         self.send({"rows": rows})
-
-
-def _total(rows: list[Row]) -> float:
-    """Seconds of one round."""
-    return sum(row["seconds"] for row in rows if "seconds" in row)
 
 
 def _duration(seconds: float) -> str:

@@ -29,13 +29,19 @@ MOST_CALLS = 10_000  # in one turn
 class Refused(Exception):
     """A racer that may not be timed; the message says why."""
 
-
-class Unavailable(Exception):
-    """A racer that cannot run on this machine; the message says why. It is shown as left out, not as wrong."""
+    kind = "refused"
 
 
 class TooSlow(Refused):
     """A racer whose one call takes longer than is granted here."""
+
+    kind = "slow"
+
+
+class Unavailable(Exception):
+    """A racer that cannot run on this machine; the message says why. It is shown as left out, not as wrong."""
+
+    kind = "unavailable"
 
 
 def nothing(*_: Any) -> None:
@@ -95,36 +101,34 @@ class Clock:
 
     def seconds(self, call: Callable[[], Any], times: int = 1) -> float:
         """How long `call` takes, called `times` times in a row: seconds a call."""
+        self.wait()
         if self.device.type == "cuda":
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            self.wait()
             begin.record()
-            for _ in range(times):
-                call()
+            _repeat(call, times)
             end.record()
             end.synchronize()
-            return begin.elapsed_time(end) / 1000 / times
-        self.wait()
+            return float(begin.elapsed_time(end)) / 1000 / times
         started = time.perf_counter()
-        for _ in range(times):
-            call()
+        _repeat(call, times)
         self.wait()
         return (time.perf_counter() - started) / times
 
     def wait(self) -> None:
-        """Wait until the device has done all it was told to do."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
+        """Wait until the device has done all it was given to do."""
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).synchronize()
 
     def forget(self) -> None:
         """Give cached memory back, so that one racer's running out of memory does not take the next one down."""
         gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).empty_cache()
+
+
+def _repeat(call: Callable[[], Any], times: int) -> None:
+    for _ in range(times):
+        call()
 
 
 def race(
@@ -155,7 +159,8 @@ def race(
             first = done % len(racers)
             for racer in racers[first:] + racers[:first]:
                 notify(racer.name)
-                _turn(racer, clock, results[racer.name])
+                times = results[racer.name]
+                _guarded(lambda: times.seconds.append(_prepared(racer, clock, times.calls)), times, clock)
             racers = [racer for racer in racers if not results[racer.name].failure]
             done += 1
     finally:
@@ -182,10 +187,6 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
     return _guarded(warm_up, times, clock)
 
 
-def _turn(racer: Racer, clock: Clock, times: Times) -> None:
-    _guarded(lambda: times.seconds.append(_prepared(racer, clock, times.calls)), times, clock)
-
-
 def _prepared(racer: Racer, clock: Clock, calls: int) -> float:
     if racer.before is not None:
         racer.before()
@@ -207,12 +208,8 @@ def _guarded(step: Callable[[], Any], times: Times, clock: Clock) -> bool:
 def explain(error: BaseException) -> tuple[str, str]:
     """What went wrong, in one line, and of what kind: slow, refused, unavailable, memory or raised."""
     text = str(error).strip().split("\n")[0]
-    if isinstance(error, TooSlow):
-        return text, "slow"
-    if isinstance(error, Refused):
-        return text, "refused"
-    if isinstance(error, Unavailable):
-        return text, "unavailable"
+    if isinstance(error, (Refused, Unavailable)):
+        return text, error.kind
     if isinstance(error, torch.OutOfMemoryError) or out_of_memory(error):
         return "out of memory", "memory"
     return f"raises {type(error).__name__}: {text}" if text else f"raises {type(error).__name__}", "raised"
