@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any, TypedDict, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, TimeElapsedColumn
 
 from ..system.console import progress_bar
-from ..system.processes import PATIENCE, end, environment, lines_of, start
+from ..system.processes import PATIENCE, end, environment, how_it_ended, lines_of, start
 from .results import Facts, Refusal, Results, Row
 from .rounds import noisy
 
@@ -106,7 +106,7 @@ def run(job: Job, results: Results, console: Console) -> list[str]:
 def add(results: Results, event: Event) -> None:
     """Add what an event brings to the results."""
     if "facts" in event:
-        results.update(event["facts"])  # type: ignore[typeddict-item]
+        results.update(cast(Results, event["facts"]))
         results["machine"].setdefault("load_after", None)
     results["rows"] += event.get("rows", [])
     # A worker that goes on where another was ended sends some things again.
@@ -148,7 +148,7 @@ def _follow_worker(job: Job, on_event: Send) -> tuple[str, str]:
             except queue.Empty:
                 return turn, f"did not come to an end within {limit * PATIENCE:.0f} s"
             if not line:
-                return turn, _how_it_ended(process.wait(), errors)
+                return turn, how_it_ended(process.wait()) + _last_line(errors)
             event: Event = json.loads(line)
             if "trouble" in event:
                 raise BenchError(event["trouble"], event["exit"])
@@ -175,11 +175,9 @@ def _worker(job: Job, errors: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
         end(process)
 
 
-def _how_it_ended(status: int, errors: IO[bytes]) -> str:
-    if status == -9:
-        return "was ended by the system, for want of memory as it seems"
+def _last_line(errors: IO[bytes]) -> str:
+    """The last line that a worker has printed, in brackets, or nothing."""
     errors.seek(0)
-    text = errors.read().decode(errors="replace")
-    lines = [line for line in text.strip().splitlines() if not line.startswith("USDT:")]  # torch's profiler says that
-    last = f" ({lines[-1]})" if lines else ""
-    return f"ended the process, {'signal' if status < 0 else 'status'} {abs(status)}{last}"
+    lines = errors.read().decode(errors="replace").strip().splitlines()
+    lines = [line for line in lines if not line.startswith("USDT:")]  # torch's profiler prints that
+    return f" ({lines[-1]})" if lines else ""

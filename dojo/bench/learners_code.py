@@ -22,7 +22,7 @@ class LearnersCode:
     left_out: str = ""
 
 
-def learners_code(school: School, kata: Kata) -> LearnersCode:
+def judge_learners_code(school: School, kata: Kata) -> LearnersCode:
     """Judge a learner's kata, unless its file as it stands has passed already."""
     solved = school.progress.solved(school.catalog)
     if kata.slug in solved:

@@ -10,7 +10,6 @@ import functools
 import json
 import os
 import queue
-import shlex
 import statistics
 import subprocess
 import time
@@ -68,9 +67,6 @@ class Program:
         self.clock.append(time.monotonic() - started)
         self.results.append(_object(last))
 
-    def __str__(self) -> str:
-        return self.command if isinstance(self.command, str) else shlex.join(self.command)
-
 
 @dataclass(frozen=True)
 class Pairs:
@@ -105,7 +101,7 @@ def run_pairs(
             program.run(functools.partial(on_line, program, number))
     on_the_clock = ours.seconds is None or theirs.seconds is None
     mine, other = (program.clock if on_the_clock else program.seconds or [] for program in (ours, theirs))
-    low, _, high = quartiles([one / two for one, two in zip(mine, other)])
+    low, _, high = quartiles([left / right for left, right in zip(mine, other)])
     return Pairs(mine, other, statistics.median(mine) / statistics.median(other), low, high, on_the_clock)
 
 

@@ -34,7 +34,7 @@ ATTENTION = "k06"  # the kata whose code races where none is named
 @click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too, to be shown beside others.")
 def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick: bool, record: bool) -> None:
     """Race implementations of attention, yours among them; or what there is to race of one kata."""
-    from ..bench.learners_code import learners_code
+    from ..bench.learners_code import judge_learners_code
 
     school = School()
     asked = school.find(kata) if kata else None
@@ -49,7 +49,7 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     cores = os.cpu_count() or 1
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
         warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
-    learners = learners_code(school, asked or school.catalog.find(ATTENTION))
+    learners = judge_learners_code(school, asked or school.catalog.find(ATTENTION))
     if learners.refused:
         warn(f"refused: yours: {learners.refused['reason']}")
     job = replace(job, solved=sorted(learners.solved), yours=learners.takes_part)

@@ -268,7 +268,7 @@ def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
     found = []
     jobs.follow(job(seconds=30), found.append)
     refused = {event["refused"]["name"]: event["refused"]["reason"] for event in found if "refused" in event}
-    assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process, status 3"}
+    assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process with status 3"}
     assert [row["name"] for event in found for row in event.get("rows", [])] == ["good"]
 
 
@@ -276,7 +276,7 @@ def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
     ("script", "said", "exit"),
     [
         ('print(\'{"trouble": "no such device", "exit": 2}\')', "no such device", 2),
-        ("raise SystemExit('torch is ill')", "ended the process, status 1 (torch is ill)", 1),
+        ("raise SystemExit('torch is ill')", "ended the process with status 1 (torch is ill)", 1),
     ],
 )
 def test_a_worker_that_cannot_work_is_a_line(monkeypatch, script, said, exit):
@@ -314,7 +314,7 @@ def part_in(clone, judge, monkeypatch, change):
     monkeypatch.setattr(learners_code, "Judge", lambda root: nullcontext(judge))
     if change:
         clone.save("5", change(clone.solution("5")))
-    return learners_code.learners_code(School(), clone.kata("5"))
+    return learners_code.judge_learners_code(School(), clone.kata("5"))
 
 
 def test_a_kata_without_races_says_so(clone):
