@@ -18,8 +18,11 @@ from rich.text import Text
 from .curriculum import stubs
 from .curriculum.catalog import Kata, UnknownKata, find_root
 from .judge.client import Judge, JudgeError
-from .learner.session import School
+from .judge.verdict import Verdict
+from .learner.advice import after_verdict
+from .learner.session import Session
 from .learner.verdict_text import render
+from .system.files import write_whole
 
 try:
     from IPython.core.error import UsageError
@@ -29,7 +32,7 @@ try:
 except ImportError as error:
     raise ImportError("%%kata is for notebooks and needs IPython: pip install ipykernel") from error
 
-WIDTH = 100  # characters of a line of a report
+WIDTH = 100  # characters of a line of a verdict
 
 
 class KataFailed(Exception):
@@ -39,8 +42,8 @@ class KataFailed(Exception):
         return [f"KataFailed: {self}"]  # the frames would all be the machinery's
 
 
-class Report:
-    """A report as a notebook shows it: HTML where it can, else plain text."""
+class ShownVerdict:
+    """A verdict as a notebook shows it: HTML where it can, else plain text."""
 
     def __init__(self, text: Text):
         self.text = text
@@ -56,7 +59,7 @@ class Report:
 
 @magics_class
 class KataMagics(Magics):
-    """Holds the judge, whose process stays warm from cell to cell."""
+    """Holds the judge, whose process is kept from cell to cell."""
 
     def __init__(self, shell: Any):
         super().__init__(shell)
@@ -81,24 +84,24 @@ class KataMagics(Magics):
         passes, and later katas build on that file.
         """
         arguments = parse_argstring(self.kata, line)
-        school = School()  # anew for each cell: progress is also made outside of the notebook
+        session = Session()  # anew for each cell: progress is also made outside of the notebook
         try:
-            kata = school.catalog.find(arguments.kata)
+            kata = session.catalog.find(arguments.kata)
         except UnknownKata as error:
             raise UsageError(str(error)) from None
-        saved, note = save(school, kata, cell) if arguments.save else (False, "")
-        verdict = self.verdict(school, kata, None if saved else cell)
-        verdict["notes"] += [note] if note else []
+        saved, note = save(session, kata, cell) if arguments.save else (False, "")
+        verdict = self.verdict(session, kata, None if saved else cell)
+        verdict.notes += [note] if note else []
         text = render(verdict, kata.title, arguments.traceback, advice=False)
-        display(Report(text.append(f"\n\n{_advice(verdict, kata, saved)}")))
+        display(ShownVerdict(text.append(f"\n\n{_advice(verdict, kata, saved)}")))
         if saved:
-            school.note(kata, verdict)
-        if arguments.strict and verdict["verdict"] != "passed":
-            raise KataFailed(f"{kata.code} did not pass. {verdict['message']}")
+            session.note(kata, verdict)
+        if arguments.strict and verdict.verdict != "passed":
+            raise KataFailed(f"{kata.code} did not pass. {verdict.message}")
 
-    def verdict(self, school: School, kata: Kata, cell: str | None) -> dict[str, Any]:
+    def verdict(self, session: Session, kata: Kata, cell: str | None) -> Verdict:
         """The verdict on a cell's text, or on the kata's file where that is None. Raises KataFailed."""
-        solved = school.progress.solved(school.catalog)
+        solved = session.progress.solved(session.catalog)
         with tempfile.TemporaryDirectory() as folder:
             path = None
             if cell is not None:
@@ -112,32 +115,28 @@ class KataMagics(Magics):
             except KeyboardInterrupt:
                 self.judge.close()  # it may yet answer this request, and the next cell is not to read that answer
                 raise
-        if path and verdict["where"]:
-            verdict["where"]["file"] = "cell"
+        if path and verdict.where:
+            verdict.where.file = "cell"
         return verdict
 
 
-def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
+def save(session: Session, kata: Kata, cell: str) -> tuple[bool, str]:
     """Write a cell into the kata's file, after a backup: whether it stands there now, and what to say about it."""
-    file, kept = school.near(kata.file), ""
+    file, kept = session.relative(kata.file), ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(cell, "cell", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False, f"The cell is not saved, since Python cannot read it; {file} is as it was."
-    new = kata.file.with_name(f".{kata.file.name}.new")
     try:
         if kata.file.exists():
             if kata.file.read_bytes() == cell.encode():
                 return True, ""
-            kept = f" What stood there is kept as {school.near(stubs.back_up(kata))}."
-        new.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(cell.encode())
-        new.replace(kata.file)  # whole, or not at all where the disk is full
+            kept = f" What stood there is kept as {session.relative(stubs.back_up(kata))}."
+        kata.file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kata.file, cell)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
         return False, f"The cell could not be saved ({error}); {file} is as it was."
     with contextlib.suppress(OSError, NotImplementedError):  # it passes for that of any save of this second and length
         Path(importlib.util.cache_from_source(str(kata.file))).unlink()
@@ -146,13 +145,11 @@ def save(school: School, kata: Kata, cell: str) -> tuple[bool, str]:
     return True, f"Saved as {file}.{kept}"
 
 
-def _advice(verdict: dict[str, Any], kata: Kata, saved: bool) -> str:
-    if verdict["verdict"] == "passed":
-        keep = "" if saved else f"Next: keep it with %%kata {kata.name} --save. "
-        return f"{keep}To compare: make solution KATA={kata.number}"
-    todo = f"write step {verdict['step']}" if verdict["verdict"] == "not_started" else "mend it"
-    step = f" STEP={verdict['step']}" if verdict["step"] else ""
-    return f"Next: {todo}, then run the cell again. A nudge: make hint KATA={kata.number}{step}"
+def _advice(verdict: Verdict, kata: Kata, saved: bool) -> str:
+    """The line below a verdict, in a notebook's words."""
+    passed = "" if saved else f"Next: keep it with %%kata {kata.name} --save. "
+    hint = f" STEP={verdict.step}" if verdict.step else ""
+    return after_verdict(verdict, passed, again="run the cell again", hint=hint)
 
 
 def load(shell: Any) -> None:

@@ -8,7 +8,7 @@ where tests are collected, and not by a process that only hands them out to othe
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -22,14 +22,14 @@ from .learner.verdict_text import render
 if TYPE_CHECKING:
     from .sandbox.loader import Workspace
 
-KEY = pytest.StashKey[dict[str, "Session"]]()
+KEY = pytest.StashKey[dict[str, "KataTests"]]()
 
 
 class NotPassed(Exception):
     """A claim that does not hold; the message is the report."""
 
 
-class Session:
+class KataTests:
     """One kata being judged, claim by claim."""
 
     def __init__(self, kata: Kata, workspace: Workspace):
@@ -63,7 +63,7 @@ class Session:
         raise NotPassed(self.report())
 
     def report(self) -> str:
-        return render(self.judgement.verdict.as_dict(), self.kata.title).plain
+        return render(self.judgement.verdict, self.kata.title).plain
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -101,20 +101,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Check a claim by the judgement of its kata."""
     if _claim(pyfuncitem) is None:
         return None
-    sessions = pyfuncitem.config.stash[KEY]
+    katas = pyfuncitem.config.stash[KEY]
     name = pyfuncitem.path.stem
-    if name not in sessions:
+    if name not in katas:
         from .sandbox.loader import Workspace
 
         catalog = Catalog(find_root())
         solved = Progress.load(catalog.root).solved(catalog)
-        sessions[name] = Session(catalog.by_slug(name.removeprefix("test_")), Workspace(catalog, solved))
-    sessions[name].run(pyfuncitem.originalname)
+        katas[name] = KataTests(catalog.by_slug(name.removeprefix("test_")), Workspace(catalog, solved))
+    katas[name].run(pyfuncitem.originalname)
     return True
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the report in the place of a traceback."""
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, NotPassed):

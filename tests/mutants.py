@@ -75,7 +75,7 @@ def survivors(kata: Kata, texts: dict[Mutant, str], judges: SimpleQueue[Judge]) 
             path.write_text(text, encoding="utf-8")
             judge = judges.get()
             try:
-                return judge.verdict(kata, path=path, diagnose=False)["verdict"] == "passed"
+                return judge.verdict(kata, path=path, diagnose=False).verdict == "passed"
             finally:
                 judges.put(judge)
 

@@ -35,13 +35,13 @@ def judge_learners_code(school: School, kata: Kata) -> LearnersCode:
             verdict = judge.verdict(kata, solved)
     except JudgeError as error:
         return LearnersCode(solved, refused=_refusal(str(error), "error"))
-    if verdict["verdict"] == "passed":
+    if verdict.verdict == "passed":
         return LearnersCode(solved | {kata.slug}, True)
-    if verdict["verdict"] == "not_started":
-        return LearnersCode(solved, left_out=f"yours: {kata.code} is not finished. {verdict['message']}")
-    looks = ", or ".join(mistake["name"] for mistake in verdict["diagnosis"])
-    reason = verdict["message"] + (f" It looks like this: {looks}." if looks else "")
-    return LearnersCode(solved, refused=_refusal(f"{kata.code} does not pass. {reason}", verdict["verdict"]))
+    if verdict.verdict == "not_started":
+        return LearnersCode(solved, left_out=f"yours: {kata.code} is not finished. {verdict.message}")
+    looks = ", or ".join(mistake.name for mistake in verdict.diagnosis)
+    reason = verdict.message + (f" It looks like this: {looks}." if looks else "")
+    return LearnersCode(solved, refused=_refusal(f"{kata.code} does not pass. {reason}", verdict.verdict))
 
 
 def _refusal(reason: str, kind: str) -> Refusal:

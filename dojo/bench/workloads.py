@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from ..spec.isolation import settled
+from ..spec.isolation import isolated
 from . import memory
 from .roofline import WAYS
 from .timing import Race, Racer, Refused
@@ -23,7 +23,7 @@ Function = Callable[[Tensor], Tensor]
 @contextlib.contextmanager
 def proving() -> Iterator[None]:
     """Refuse what a check finds wrong. What the code under proof sets for the whole process is set back."""
-    with settled(False, []):
+    with isolated(False, []):
         try:
             yield
         except check.Mismatch as error:

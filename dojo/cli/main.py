@@ -2,240 +2,88 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
-from ..curriculum import stubs
-from ..curriculum.catalog import Kata, find_root
-from ..judge.client import Judge, JudgeError
-from ..learner.session import School, board, hint_text
-from ..system.console import console, warn
-from . import bench as measuring
-from . import figures as gallery
-from . import speedrun as racing
-from . import upkeep
+# The file of each verb, and its help in the list of verbs: a file is imported when one of its verbs is called.
+VERBS = {
+    "start": (
+        "learn",
+        "Show the board, judge the first kata that is not solved, and say what to do next; in a terminal, watch it.",
+    ),
+    "watch": ("learn", "Judge on every save; hints, the board and all else are a key away."),
+    "test": ("learn", "Judge a kata; without a name, all but optional ones in order, to the first that is not solved."),
+    "hint": ("learn", "Show the next hint for the step you are at; each call shows one more."),
+    "solution": ("learn", "Print the reference solution."),
+    "reset": ("learn", "Write the stub anew; the file that stood there is kept as a backup."),
+    "stubs": (
+        "authors",
+        "For authors: write the stubs that are missing or out of date; files with work in them are left alone.",
+    ),
+    "check": ("authors", "Prove what the repository promises, and count it. Extra arguments go to pytest."),
+    "data": ("gpt", "Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."),
+    "train": ("gpt", "Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."),
+    "sample": ("gpt", "Let the trained GPT continue a text."),
+    "progress": ("upkeep", "Show the record in words, or carry it to another machine. It does not hold your code."),
+    "update": ("upkeep", "Bring the newest version of the katas into this clone; what you wrote stays as it is."),
+    "doctor": ("upkeep", "Look this machine over, and say what to mend."),
+    "bench": ("bench", "Race implementations of attention, yours among them; or what there is to race of one kata."),
+    "bench-train": (
+        "bench",
+        "Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do.",
+    ),
+    "attention": ("figures", "Draw what every layer and head of the trained GPT looks at in a text."),
+    "pictures": ("figures", "Draw the pictures of the lessons and the loss curves of your runs, as PNG and SVG."),
+    "report": (
+        "figures",
+        "Write one page to open in a browser: progress, loss curves, samples, attention maps, benchmarks.",
+    ),
+    "speedrun": (
+        "speedrun",
+        "Judge a submission to the speedrun, else the record: train to a validation loss as fast as two threads can.",
+    ),
+    "ablate": (
+        "speedrun",
+        "Take the record's tricks away, one at a time, and measure how much longer it then takes to the target.",
+    ),
+}
 
 
-@click.group(invoke_without_command=True, help=__doc__, context_settings={"max_content_width": 100})
+class Verbs(click.Group):
+    """Verbs of which no more than the help is there until they are called."""
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that the arguments call, imported, and what is left of them."""
+        name, verb, rest = super().resolve_command(context, arguments)
+        if name is not None:
+            verbs = vars(import_module(f"{__package__}.{VERBS[name][0]}")).values()
+            verb = next(verb for verb in verbs if isinstance(verb, click.Command) and verb.name == name)
+        return name, verb, rest
+
+
+@click.group(
+    cls=Verbs,
+    commands={name: click.Command(name, help=text) for name, (_, text) in VERBS.items()},
+    invoke_without_command=True,
+    help=__doc__,
+    context_settings={"max_content_width": 100},
+)
 @click.pass_context
 def app(context: click.Context) -> None:
+    """Run a verb; without one, show the board."""
     if context.invoked_subcommand is None:
-        console.print(board(School()))
+        from ..learner.board import board
+        from ..learner.session import Session
+        from ..system.console import console
 
-
-@app.command()
-def start() -> None:
-    """Show the board, judge the first kata that is not solved, and say what to do next; in a terminal, watch it."""
-    school = School()
-    kata = school.next
-    if kata is not None and _terminal():
-        raise SystemExit(_watch(school, kata))
-    console.print(board(school))
-    if kata is None:
-        return
-    console.print()
-    _judge_all(school, [kata])
-    console.print(
-        f"\nRead the lesson:  {school.near(kata.lesson)}\nWrite your code:  {school.near(kata.file)}\n"
-        f"Then be judged:   make test KATA={kata.number}, or each time you save: make watch"
-    )
-
-
-@app.command()
-@click.argument("kata", default="")
-def watch(kata: str) -> None:
-    """Judge on every save; hints, the board and all else are a key away."""
-    school = School()
-    raise SystemExit(_watch(school, school.find(kata) if kata else None))
-
-
-@app.command()
-@click.argument("kata", default="")
-@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
-@click.option("--traceback", is_flag=True, help="Show the whole traceback.")
-def test(kata: str, as_json: bool, traceback: bool) -> None:
-    """Judge a kata; without a name, all but optional ones in order, to the first that is not solved."""
-    school = School()
-    katas = [school.find(kata)] if kata else school.catalog.required
-    passed = _judge_all(school, katas, as_json, traceback)
-    if not kata and passed and not as_json:
-        console.print("\nEvery kata is solved. Train the GPT that you built: make train", style="bold green")
-    raise SystemExit(0 if passed else 1)
-
-
-@app.command()
-@click.argument("kata", default="")
-@click.option("--step", default=0, help="Of which step; else where you stand.")
-def hint(kata: str, step: int) -> None:
-    """Show the next hint for the step you are at; each call shows one more."""
-    school = School()
-    wanted = school.wanted(kata)
-    if step and step not in wanted.steps:
-        warn(f"{wanted.code} has no step {step}: it has {', '.join(map(str, wanted.steps))}.")
-        raise SystemExit(2)
-    step, hints, left = school.hint(wanted, step)
-    if not hints:
-        warn(f"There are no hints for step {step} of {wanted.code}. The lesson: {school.near(wanted.lesson)}")
-        raise SystemExit(2)
-    more = f"{left} more: make hint" if left else "That was the last. make solution"
-    console.print(hint_text(wanted, step, hints, f"{more} KATA={wanted.number}"))
-
-
-@app.command()
-@click.argument("kata")
-def solution(kata: str) -> None:
-    """Print the reference solution."""
-    school = School()
-    wanted = school.find(kata)
-    if school.progress.status(wanted) != "solved":
-        warn(f"{wanted.code} is not solved yet; a hint may be enough: make hint KATA={wanted.number}")
-    print(stubs.plain(wanted), end="")  # the console would break long lines
-
-
-@app.command()
-@click.argument("kata")
-def reset(kata: str) -> None:
-    """Write the stub anew; the file that stood there is kept as a backup."""
-    school = School()
-    wanted = school.find(kata)
-    missing = not wanted.file.exists()
-    try:
-        kept = school.reset(wanted)
-    except OSError as error:
-        warn(f"Your file could not be kept, so nothing was changed: {error}.")
-        raise SystemExit(1) from None
-    if kept:
-        console.print(f"Your file is kept as {school.near(kept)}")
-    console.print(f"{school.near(wanted.file)} is the {'stub again' if kept or missing else 'untouched stub already'}.")
-
-
-@app.command("stubs")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
-def make_stubs(check: bool) -> None:
-    """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
-    school = School()
-    stale = [kata for kata in school.catalog.katas if stubs.outdated(kata)]
-    for kata in stale:
-        if not check:
-            stubs.write(kata)
-        console.print(
-            f"{kata.file.relative_to(school.root).as_posix()} {'is out of date: make stubs' if check else 'written'}"
-        )
-    if not stale:
-        console.print("Every stub is as its solution makes it.")
-    raise SystemExit(1 if check and stale else 0)
-
-
-@app.command(context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1)
-def check(arguments: tuple[str, ...]) -> None:
-    """Prove what the repository promises, and count it. Extra arguments go to pytest."""
-    root = find_root()
-    # The proof has processes of its own: those in which all other tests ran have grown slow, on the clock of whatever
-    # code they judge next. The other tests mostly wait for processes, so a third worker finds time; the longest first.
-    proof, longest = (
-        "tests/dojo/test_proof.py",
-        ["tests/dojo/learner/test_watch.py", "tests/dojo/judge/test_bad_input.py"],
-    )
-    runs = {
-        "-n 2 --dist loadgroup": [proof],
-        "-n 3 --dist loadfile --no-loadscope-reorder": [*longest, "tests/dojo", f"--ignore={proof}"],
-    }
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # else each of many processes compiles all of it anew
-    statuses = []
-    for parallel, tests in runs.items():
-        command = [sys.executable, "-m", "pytest", "-q", *tests, *(parallel.split() if _has("xdist") else [])]
-        statuses.append(subprocess.run([*command, *arguments], cwd=root, env=environment).returncode)
-    nothing = 5  # pytest's status where the arguments select no test
-    raise SystemExit(max((status for status in statuses if status != nothing), default=nothing))
-
-
-@app.command()
-def data() -> None:
-    """Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."""
-    from . import train as graduation
-
-    raise SystemExit(graduation.fetch(console))
-
-
-@app.command()
-@click.argument("preset", default="verona")
-@click.option("--impl", default="yours", help="`solutions`: the reference's parts alone.")
-@click.option("--resume", is_flag=True, help="Go on where the last run stopped.")
-def train(preset: str, impl: str, resume: bool) -> None:
-    """Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."""
-    from . import train as graduation
-
-    school = School()
-    if preset not in graduation.PRESETS or impl not in ("yours", "solutions"):
-        warn(f"PRESET is one of {', '.join(graduation.PRESETS)}; IMPL is yours or solutions.")
-        raise SystemExit(2)
-    solved = frozenset() if impl == "solutions" else school.progress.solved(school.catalog)
-    raise SystemExit(graduation.train(school.catalog, solved, preset, resume, console))
-
-
-@app.command()
-@click.option("--prompt", default="", help="What the text begins with.")
-@click.option("--preset", default="", help="Of which run; else the latest.")
-@click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write.")
-@click.option("--seed", type=int, help="The same seed writes the same text.")
-@click.option("--count", default=1, type=click.IntRange(min=1), help="How many texts, written side by side.")
-def sample(prompt: str, preset: str, characters: int, seed: int | None, count: int) -> None:
-    """Let the trained GPT continue a text."""
-    from . import train as graduation
-
-    school = School()
-    solved = school.progress.solved(school.catalog)
-    raise SystemExit(graduation.sample(school.catalog, solved, prompt, preset, characters, seed, count, console))
-
-
-VERBS = [upkeep.progress, upkeep.update, upkeep.doctor, measuring.bench, measuring.bench_train]
-VERBS += [gallery.attention, gallery.pictures, gallery.report, racing.speedrun, racing.ablate]
-for verb in VERBS:
-    app.add_command(verb)
-
-
-def _judge_all(school: School, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:
-    """Judge katas in order up to the first that does not pass."""
-    from ..learner.verdict_text import render
-
-    with Judge(school.root) as judge:
-        for kata in katas:
-            try:
-                verdict = judge.verdict(kata, school.progress.solved(school.catalog))
-            except JudgeError as error:
-                warn(str(error))
-                raise SystemExit(1) from None
-            school.note(kata, verdict)
-            if as_json:
-                print(json.dumps(verdict, ensure_ascii=False))
-            else:
-                console.print(render(verdict, kata.title, traceback))
-            if verdict["verdict"] != "passed":
-                return False
-    return True
-
-
-def _terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _watch(school: School, kata: Kata | None) -> int:
-    from ..learner.watch import watch as loop
-
-    return loop(school, kata, _terminal())
-
-
-def _has(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None
+        console.print(board(Session()))
 
 
 def main() -> Any:

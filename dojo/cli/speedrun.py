@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 @click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
 def ablate(target: float, seeds: int, only: str) -> None:
     """Take the record's tricks away, one at a time, and measure how much longer it then takes to the target."""
-    from ..speedrun import ablation
-
     school = School()
-    raise SystemExit(ablation.run(school.root, school.root / RECORD, console, target, seeds, only))
+    ablation = runpy.run_path(str(school.root / RECORD.parent / "ablate.py"))
+    raise SystemExit(ablation["run"](school.root, school.root / RECORD, console, target, seeds, only))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
+Hint = tuple[str, str]  # how much it says, such as "A question", and its text
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
 
 
@@ -28,7 +29,7 @@ class Kata:
 
     @property
     def number(self) -> int:
-        return int(SLUG.fullmatch(self.slug).group(1))
+        return int(self.slug[1:].split("_", 1)[0])
 
     @property
     def code(self) -> str:
@@ -38,7 +39,7 @@ class Kata:
     @property
     def name(self) -> str:
         """The name of its module: causal_attention."""
-        return SLUG.fullmatch(self.slug).group(2)
+        return self.slug.split("_", 1)[1]
 
     @property
     def file(self) -> Path:
@@ -78,8 +79,8 @@ class Kata:
     @property
     def title(self) -> str:
         """From the lesson's first heading, "# k05 · Causal attention"."""
-        found = re.search(r"^# k\d+ · (.+)$", self.text, re.MULTILINE)
-        return found.group(1).strip() if found else self.name.replace("_", " ").capitalize()
+        heading = re.search(r"^# k\d+ · (.+)$", self.text, re.MULTILINE)
+        return heading.group(1).strip() if heading else self.name.replace("_", " ").capitalize()
 
     @property
     def optional(self) -> bool:
@@ -94,22 +95,22 @@ class Kata:
     @property
     def steps(self) -> dict[int, str]:
         """The titles of the steps, by number, from the lesson's headings "### Step 1 · The mask"."""
-        found = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
-        return {int(number): title.strip() for number, title in found}
+        headings = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
+        return {int(number): title.strip() for number, title in headings}
 
-    def hints(self, step: int) -> list[tuple[str, str]]:
-        """The hints for a step, gentlest first, as (kind, text)."""
+    def hints(self, step: int) -> list[Hint]:
+        """The hints for a step, gentlest first."""
         return HINT.findall(section(section(self.text, "## Hints") + "\n", f"### Step {step}"))
 
     @property
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
         tree = ast.parse(self.solution.read_bytes())
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
-                found.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
-        return found
+                names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
+        return names
 
 
 class Catalog:
@@ -118,8 +119,8 @@ class Catalog:
     def __init__(self, root: Path):
         self.root = root
         folders = (root / "solutions").glob("k*_*")
-        found = [Kata(root, path.name) for path in folders if SLUG.fullmatch(path.name)]
-        self.katas = sorted((kata for kata in found if kata.solution.is_file()), key=lambda kata: kata.number)
+        katas = [Kata(root, path.name) for path in folders if SLUG.fullmatch(path.name)]
+        self.katas = sorted((kata for kata in katas if kata.solution.is_file()), key=lambda kata: kata.number)
 
     @property
     def required(self) -> list[Kata]:
@@ -144,9 +145,10 @@ class Catalog:
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
         words = {word: kata for kata in self.katas for word in kata.name.split("_")}
         names = words | names
-        near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-        hint = f" Did you mean {names[near[0]].name} (KATA={names[near[0]].number})?" if near else " `make` lists them."
-        raise UnknownKata(f'There is no kata "{text}".{hint}')
+        nearest = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+        meant = [names[name] for name in nearest]
+        advice = f"Did you mean {meant[0].name} (KATA={meant[0].number})?" if meant else "`make` lists them."
+        raise UnknownKata(f'There is no kata "{text}". {advice}')
 
     def by_slug(self, slug: str) -> Kata:
         return next(kata for kata in self.katas if kata.slug == slug)
@@ -156,8 +158,8 @@ def section(text: str, heading: str) -> str:
     """What stands under a Markdown heading, up to the next heading of its level or above."""
     level = len(heading) - len(heading.lstrip("#"))
     pattern = rf"^{re.escape(heading)}(?: ·[^\n]*)?[ \t]*\n(.*?)(?=^#{{1,{level}}} |\Z)"
-    found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
-    return found.group(1).strip() if found else ""
+    part = re.search(pattern, text, re.DOTALL | re.MULTILINE)
+    return part.group(1).strip() if part else ""
 
 
 def find_root() -> Path:

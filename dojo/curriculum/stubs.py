@@ -53,7 +53,7 @@ def make_stub(solution: str, source: str = "the solution", solved: int = 0) -> s
 
 def steps(solution: str) -> list[int]:
     """The steps that the markers of a solution name, in order and once each."""
-    return sorted({int(found.group(2)) for line in solution.splitlines() if (found := OPEN.match(line))})
+    return sorted({int(marker.group(2)) for line in solution.splitlines() if (marker := OPEN.match(line))})
 
 
 def stub_of(kata: Kata) -> str:

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..system.processes import end, environment
+from .verdict import Verdict
 
 
 class JudgeError(RuntimeError):
@@ -27,8 +27,8 @@ class Judge:
 
     def verdict(
         self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
-    ) -> dict[str, Any]:
-        """Judge the file of a kata, or the one at `path`: the dictionary of `Verdict`. Raises JudgeError."""
+    ) -> Verdict:
+        """Judge the file of a kata, or the one at `path`. Raises JudgeError."""
         self.ask(kata, solved, path, diagnose)
         return self.answer()
 
@@ -48,7 +48,7 @@ class Judge:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Verdict:
         """Wait for the answer to the earliest question that has none. Raises JudgeError."""
         process = self._process
         if process is None:
@@ -58,7 +58,7 @@ class Judge:
             said = process.stderr.read().strip().splitlines()
             self.close()
             raise JudgeError("The judge could not start or went away: " + (said[-1] if said else "it said nothing."))
-        return json.loads(answer)
+        return Verdict.from_dict(json.loads(answer))
 
     def close(self) -> None:
         """End the warm process."""

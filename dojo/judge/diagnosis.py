@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..curriculum.catalog import Kata
-from ..sandbox.loader import LoadError, Subject, Workspace
+from ..sandbox.loader import Workspace
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
 from ..spec.check import same
 from ..spec.claims import Claim, Example, Outcome
 from ..spec.errors import Stop
 from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
 from .coverage import Reach
+from .verdict import Relation
 
 RICHER = 6  # examples of the failing claim, beside the smallest that fails
 OTHER = 1  # which example of each other claim: the first is the simplest, and too much alike for many mistakes
@@ -36,14 +39,10 @@ UNFIT: Evidence = ("unfit",)  # two changes that do not go together
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a wrong answer looks like. `relation` tells how the mistakes belong together.
-
-    "one": it is this; "both": these two at once; "either": one of these, which no example tells apart;
-    "includes": this one, and another that stayed unnamed.
-    """
+    """What a wrong answer looks like: the mistakes, and how they belong together (see `Verdict`)."""
 
     mistakes: tuple[Mistake, ...] = ()
-    relation: str = "one"
+    relation: Relation = "one"
 
 
 @dataclass

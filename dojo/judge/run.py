@@ -5,28 +5,33 @@ from __future__ import annotations
 import re
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..curriculum.stubs import begun
-from ..sandbox import clean_process as fresh
+from ..sandbox import clean_process
 from ..sandbox.limits import limit, out_of_memory
-from ..sandbox.loader import LoadError, Subject, Workspace
+from ..sandbox.loader import Workspace
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
 from ..spec.bans import enforced
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, Stop, TimeUp, unwritten_step
-from ..spec.isolation import hide_gpus, settled
-from ..spec.show import quoted, said, sentence, show
+from ..spec.isolation import hide_gpus, isolated
+from ..spec.show import quoted, sentence, show, summary
 from ..spec.suite import Suite, load_suite
 from ..system.files import content_hash
 from .diagnosis import Detective
 from .partner import Partner
-from .verdict import Verdict
+from .verdict import ClaimResult, Location, NamedMistake, StandIn, Status, StepResult, Verdict, VerdictKind
 
 LOADING = 5.0  # seconds of processor time that importing a learner's file may take
+STATUS: dict[str, Status] = {"passed": "passed", "not_started": "not_started"}  # of a claim, by its outcome
 Notify = Callable[[dict[str, Any]], None]  # is told fields of the verdict as soon as they are known
 
 
@@ -44,16 +49,18 @@ class Judgement:
         self.held: set[int] = set()  # steps that are known to hold
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
-        self.verdict.stand_ins = [{"kata": slug.split("_")[0], "names": names} for slug, names in stand_ins.items()]
+        self.verdict.stand_ins = [StandIn(slug.split("_")[0], names) for slug, names in stand_ins.items()]
 
     def load(self) -> bool:
         """Import the learner's file; False, with the verdict filled in, when that fails."""
-        self.notify({"steps": self._all_steps(), "stand_ins": self.verdict.stand_ins})
+        if any(claim.slow for claim in self.suite.claims):
+            clean_process.prepare()
+        self.notify({"steps": self._steps_as_dicts(), "stand_ins": [asdict(one) for one in self.verdict.stand_ins]})
         self.reference = self.workspace.reference(self.kata)
         self.verdict.fingerprint = content_hash(self.path)  # before it is read: what is saved later was not judged
         leaks: list[str] = []
         try:
-            with settled(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
+            with isolated(False, leaks), limit(LOADING), enforced(self.suite.bans, 0):
                 self.subject = self.workspace.learner(self.kata, self.path)
         except LoadError as error:
             self._stop("error", str(error), line=error.line)
@@ -64,7 +71,7 @@ class Judgement:
         except SystemExit as error:
             self._stop("error", "Your file ends the program while it is imported (sys.exit?).", error=error)
         except (Exception, Stop) as error:
-            what = "takes more memory than it may." if out_of_memory(error) else f"raises {said(error)}"
+            what = "takes more memory than it may." if out_of_memory(error) else f"raises {summary(error)}"
             self._stop("error", f"Importing your file {what}", error=error)
         self._note(leaks)
         return self.subject is not None
@@ -72,8 +79,6 @@ class Judgement:
     def run(self, first: int = 0, alone: bool = True) -> Verdict:
         """Judge all steps, from step `first` on, up to the first that fails; unless `alone`, with a second process."""
         started = time.perf_counter()
-        if any(claim.slow for claim in self.suite.claims):
-            fresh.prepare()
         if self.load():
             if not alone:
                 self.partner = Partner([claim for claim in self.suite.claims if not claim.slow][1::2], self.holds)
@@ -81,7 +86,7 @@ class Judgement:
                 if step < first:
                     self.held.add(step)
                     continue
-                self.notify({"steps": self._all_steps()})
+                self.notify({"steps": self._steps_as_dicts()})
                 outcomes = self.run_step(step, claims)
                 if self.verdict.verdict != "passed":
                     break
@@ -99,7 +104,7 @@ class Judgement:
 
     def run_step(self, step: int, claims: list[Claim]) -> list[tuple[Claim, Outcome]]:
         """Check every claim of a step."""
-        entry: dict[str, Any] = {"step": step, "title": self.kata.steps.get(step, ""), "properties": []}
+        entry = StepResult(step, self.kata.steps.get(step, ""), [])
         self.verdict.steps.append(entry)
         found: dict[str, tuple[Claim, Outcome]] = {}
         seconds: dict[str, float] = {}
@@ -112,12 +117,11 @@ class Judgement:
                 break
         outcomes = [found[claim.name] for claim in claims if claim.name in found]
         for claim, outcome in outcomes:
-            status = {"passed": "passed", "not_started": "not_started"}.get(outcome.kind, "failed")
-            entry["properties"].append(_property(claim, status, seconds[claim.name]))
-        states = [part["status"] for part in entry["properties"]]
-        entry["status"] = next((state for state in ("failed", "not_started") if state in states), "passed")
-        entry["seconds"] = round(sum(part["seconds"] for part in entry["properties"]), 4)
-        if entry["status"] == "passed":
+            entry.properties.append(_result(claim, STATUS.get(outcome.kind, "failed"), seconds[claim.name]))
+        states = {result.status for result in entry.properties}
+        entry.status = "failed" if "failed" in states else "not_started" if "not_started" in states else "passed"
+        entry.seconds = round(sum(result.seconds for result in entry.properties), 4)
+        if entry.status == "passed":
             self.held.add(step)
         return outcomes
 
@@ -135,14 +139,14 @@ class Judgement:
         return outcome
 
     def holds(self, claim: Claim) -> bool:
-        """Whether a claim holds and nothing is to be said of it."""
+        """Whether a claim holds and nothing is to be summary of it."""
         outcome = self._within_limits(claim, claim.tried)
         return outcome.kind == "passed" and not outcome.leaks
 
     def _within_limits(self, claim: Claim, check: Callable[..., Outcome]) -> Outcome:
         costly = (lambda: enforced(self.suite.bans, claim.step),)
         with limit(claim.seconds):
-            return check(self.subject, self.reference, (self.workspace.watching,), costly)
+            return check(self.subject, self.reference, (self.workspace.forbid_reading,), costly)
 
     def _note(self, leaks: Iterable[str]) -> None:
         notes = [f"Your code changed a setting for everyone: {leak}. It was put back." for leak in leaks]
@@ -179,27 +183,27 @@ class Judgement:
         if isinstance(error, Mismatch):
             return sentence(error.problem)
         if self.subject.line_in(error) is not None:
-            return f"Your code raises {said(error)}"
-        return f"Your code could not be used as the contract says: {said(error)}"
+            return f"Your code raises {summary(error)}"
+        return f"Your code could not be used as the contract says: {summary(error)}"
 
     def _diagnose(self, claim: Claim, outcome: Outcome) -> None:
         assert self.subject is not None
-        self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._all_steps()}})
+        self.notify({"undiagnosed": self.verdict.as_dict() | {"steps": self._steps_as_dicts()}})
         try:
-            with limit(10.0):
+            with limit(10.0), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
                 detective = Detective(self.kata, self.workspace, self.suite, self.subject, self.held)
                 found = detective.diagnose(claim, outcome)
         except TimeUp:
             return
         self.verdict.relation = found.relation if found.mistakes else ""
         self.verdict.diagnosis = [
-            {"name": one.name, "explanation": one.explanation, "step": self.suite.step_of(one)}
-            for one in found.mistakes
+            NamedMistake(mistake.name, mistake.explanation, self.suite.step_of(mistake)) for mistake in found.mistakes
         ]
 
     def _stop(
         self,
-        verdict: str,
+        verdict: VerdictKind,
         message: str,
         *,
         claim: Claim | None = None,
@@ -216,7 +220,7 @@ class Judgement:
         if line is None and claim is not None and self.subject is not None and not isinstance(error, Missing):
             line = self._definition(error)
         if line is not None:
-            self.verdict.where = {"file": self._file(), "line": line, "code": quoted(self.path, line)}
+            self.verdict.where = Location(self._file(), line, quoted(self.path, line))
 
     def _line(self, error: BaseException) -> int | None:
         frames = traceback.extract_tb(error.__traceback__)
@@ -235,15 +239,17 @@ class Judgement:
         inside = self.path.is_relative_to(self.kata.root)
         return self.path.relative_to(self.kata.root).as_posix() if inside else str(self.path)
 
-    def _all_steps(self) -> list[dict[str, Any]]:
+    def _all_steps(self) -> list[StepResult]:
         """The steps that were judged, and the others as not reached."""
-        found = {entry["step"]: entry for entry in self.verdict.steps}
+        judged = {entry.step: entry for entry in self.verdict.steps}
         for step, claims in self.suite.steps.items():
-            parts = [_property(claim, "not_reached") for claim in claims]
-            entry = {"step": step, "title": self.kata.steps.get(step, ""), "properties": parts}
-            found.setdefault(step, entry | {"status": "not_reached", "seconds": 0.0})
-        return list(found.values())
+            results = [_result(claim, "not_reached") for claim in claims]
+            judged.setdefault(step, StepResult(step, self.kata.steps.get(step, ""), results))
+        return list(judged.values())
+
+    def _steps_as_dicts(self) -> list[dict[str, Any]]:
+        return [asdict(step) for step in self._all_steps()]
 
 
-def _property(claim: Claim, status: str, seconds: float = 0.0) -> dict[str, Any]:
-    return {"name": claim.name, "claim": claim.sentence, "status": status, "seconds": round(seconds, 4)}
+def _result(claim: Claim, status: Status, seconds: float = 0.0) -> ClaimResult:
+    return ClaimResult(claim.name, claim.sentence, status, round(seconds, 4))

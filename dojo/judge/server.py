@@ -221,12 +221,12 @@ def _events(told: bytes) -> list[dict[str, Any]]:
 def _without_verdict(request: dict[str, Any], told: dict[str, Any], trouble: str) -> dict[str, Any]:
     kata = Catalog(Path(request["root"])).by_slug(request["slug"])
     known = {name: told[name] for name in ("step", "claim", "property", "steps", "stand_ins") if name in told}
-    verdict = Verdict(kata.code, "error", message=trouble, **known)
+    verdict = Verdict.from_dict(Verdict(kata.code, "error", message=trouble).as_dict() | known)
     if verdict.step is None:
         verdict.message += " It happened while the file was imported."
     for entry in verdict.steps:
-        if entry["step"] == verdict.step:
-            entry["status"] = "failed"
+        if entry.step == verdict.step:
+            entry.status = "failed"
     return verdict.as_dict()
 
 

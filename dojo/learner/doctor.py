@@ -13,14 +13,20 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final, Literal, NamedTuple
 
 from ..curriculum.catalog import find_root
+from ..system.git import Git
 
-OK, WARN, FAIL = "ok", "warn", "FAIL"
-COLOURS = {OK: 32, WARN: 33, FAIL: 31}
+Level = Literal["ok", "warn", "FAIL"]
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "FAIL"
+COLOURS: dict[Level, int] = {OK: 32, WARN: 33, FAIL: 31}
 PROBE_SECONDS = 120  # a first import of torch from a slow disk takes long
 # File systems on which saves made elsewhere are not announced.
 SILENT = ("9p", "cifs", "drvfs", "fuse.", "nfs", "osxfs", "prl_fs", "smb", "vboxsf", "virtiofs")
@@ -35,7 +41,17 @@ except Exception as error:
 print(json.dumps([torch.__version__, name, torch.get_num_threads(), trouble]))
 """
 MATPLOTLIB = "import matplotlib, matplotlib.backends.backend_agg; print(matplotlib.get_backend())"
-Line = tuple[str, str, str]  # ok, warn or FAIL; what was found; what to do
+
+
+class Finding(NamedTuple):
+    """What a check has to say."""
+
+    level: Level
+    text: str
+    advice: str = ""  # what to do about it
+
+
+ok, warn, fail = (partial(Finding, level) for level in COLOURS)
 
 
 def main() -> int:
@@ -45,32 +61,33 @@ def main() -> int:
     counts = dict.fromkeys(COLOURS, 0)
     for name, check in CHECKS.items():
         try:
-            level, found, todo = check(root) if find_spec(NEEDS.get(name, "sys")) else LACKING
+            level, text, advice = check(root) if find_spec(NEEDS.get(name, "sys")) else LACKING
         except Exception as error:  # a doctor that falls ill helps nobody
-            level, found, todo = WARN, f"could not be looked at: {type(error).__name__}: {error}", ""
+            level, text, advice = WARN, f"could not be looked at: {type(error).__name__}: {error}", ""
         counts[level] += 1
         word = f"\033[{COLOURS[level]}m{level:<4}\033[0m" if coloured else f"{level:<4}"
-        print(f"{word}  {name:<13}  {found}", flush=True)
-        if todo:
-            print(f"{'':21}-> {todo}")
+        print(f"{word}  {name:<13}  {text}", flush=True)
+        if advice:
+            print(f"{'':21}-> {advice}")
     print(f"\n{counts[OK]} in order, {counts[WARN]} to know of, {counts[FAIL]} to mend.")
     return 1 if counts[FAIL] else 0
 
 
-def check_python(root: Path) -> Line:
+def check_python(root: Path) -> Finding:
     """Which it is, and whether it can make the environment."""
-    found = f"{platform.python_version()}, {sys.executable}"
+    text = f"{platform.python_version()}, {sys.executable}"
     if sys.maxsize < 2**32:
-        return FAIL, f"{found}, 32 bits", "torch needs a Python of 64 bits: https://www.python.org/downloads"
+        return fail(f"{text}, 32 bits", "torch needs a Python of 64 bits: https://www.python.org/downloads")
     if not find_spec("torch") and not find_spec("ensurepip"):
-        return FAIL, f"{found}, without ensurepip", "install what makes environments: apt install python3-venv"
-    return OK, found, ""
+        return fail(f"{text}, without ensurepip", "install what makes environments: apt install python3-venv")
+    return ok(text)
 
 
-def check_packages(root: Path) -> Line:
+def check_packages(root: Path) -> Finding:
     """What pyproject.toml asks for, in the versions of constraints.txt."""
-    asked = re.search(r"^dependencies = \[(.*?)^\]", (root / "pyproject.toml").read_text("utf-8"), re.DOTALL | re.M)
-    names = [name for name, marker in re.findall(r'"([\w.-]+)[^";]*;?([^"]*)"', asked.group(1)) if _applies(marker)]
+    project = (root / "pyproject.toml").read_text("utf-8")
+    asked = "".join(re.findall(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)[:1])
+    names = [name for name, marker in re.findall(r'"([\w.-]+)[^";]*;?([^"]*)"', asked) if _applies(marker)]
     pins = re.findall(r"^([\w.-]+)==([\w.]+) *;?(.*)$", (root / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     pinned = {name.lower(): wanted for name, wanted, marker in pins if _applies(marker)}
     missing, others = [], []
@@ -85,117 +102,112 @@ def check_packages(root: Path) -> Line:
     if sys.prefix == sys.base_prefix:  # not in an environment of its own
         install = "make start; without make: python3 -m venv .venv, and in it pip install -c constraints.txt -e ."
     if missing:
-        return FAIL, f"not here: {', '.join(missing)}", install
+        return fail(f"not here: {', '.join(missing)}", install)
     if others:
-        return WARN, ", ".join(others), f"it may well do; if not: {install}"
-    return OK, "all there, in the versions that this is tested with", ""
+        return warn(", ".join(others), f"it may well do; if not: {install}")
+    return ok("all there, in the versions that this is tested with")
 
 
-def check_torch(root: Path) -> Line:
+def check_torch(root: Path) -> Finding:
     """Whether torch can be imported and computes, and on what."""
     done = _probe(TORCH)
     if done.returncode != 0:
-        return FAIL, f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start"
+        return fail(f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
     release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
-    found = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
-    if trouble:
-        return WARN, f"{found}: {trouble}", "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
-    return OK, found, ""
+    text = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
+    advice = "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
+    return warn(f"{text}: {trouble}", advice) if trouble else ok(text)
 
 
-def check_matplotlib(root: Path) -> Line:
+def check_matplotlib(root: Path) -> Finding:
     """Whether pictures can be drawn."""
     done = _probe(MATPLOTLIB)
     if done.returncode != 0:
-        return (
-            FAIL,
-            f"cannot be drawn: {_last(done)}",
-            "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start",
-        )
-    return OK, f"matplotlib, backend {done.stdout.strip()}", ""
+        advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start"
+        return fail(f"cannot be drawn: {_last(done)}", advice)
+    return ok(f"matplotlib, backend {done.stdout.strip()}")
 
 
-def check_terminal(root: Path) -> Line:
+def check_terminal(root: Path) -> Finding:
     """Whether it is one, its size, its colours and its characters."""
     columns, lines = shutil.get_terminal_size()
     if not sys.stdout.isatty():
-        return WARN, "none here, so output is plain and keys are not read", "run it in a terminal, without a pipe"
+        return warn("none here, so output is plain and keys are not read", "run it in a terminal, without a pipe")
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM", "dumb") == "dumb"
-    found = f"{columns}x{lines}, {'no colour' if plain else 'colour'}, {locale.getpreferredencoding(False)}"
+    text = f"{columns}x{lines}, {'no colour' if plain else 'colour'}, {locale.getpreferredencoding(False)}"
     chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "C")
     if os.name == "posix" and not re.search(r"utf-?8", chosen, re.IGNORECASE):
-        return WARN, f"{found}, locale {chosen}", "where marks show as question marks: export LC_ALL=C.UTF-8"
+        return warn(f"{text}, locale {chosen}", "where marks show as question marks: export LC_ALL=C.UTF-8")
     if columns < 60 or lines < 15:
-        return WARN, found, "60 columns and 15 lines show a verdict without breaking its lines"
-    return OK, found, ""
+        return warn(text, "60 columns and 15 lines show a verdict without breaking its lines")
+    return ok(text)
 
 
-def check_watching(root: Path) -> Line:
+def check_watching(root: Path) -> Finding:
     """Whether saves will be noticed."""
     kind = _file_system(root)
     where = "WSL, " if "microsoft" in platform.release().lower() else ""
     where += "container, " if any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))) else ""
-    found = f"{where}{kind or platform.system()}"
+    text = f"{where}{kind or platform.system()}"
     if kind.startswith(SILENT):
-        return WARN, f"{found}: saves may go unnoticed", "poll: export WATCHFILES_FORCE_POLLING=1"
-    return OK, found, ""
+        return warn(f"{text}: saves may go unnoticed", "poll: export WATCHFILES_FORCE_POLLING=1")
+    return ok(text)
 
 
-def check_disk(root: Path) -> Line:
+def check_disk(root: Path) -> Finding:
     """Room, and whether the folder can be written."""
     free = shutil.disk_usage(root).free / 1e9
-    found, needed = f"{free:.1f} GB free", 0.5 if find_spec("torch") else 6.0
+    text, needed = f"{free:.1f} GB free", 0.5 if find_spec("torch") else 6.0
     if not os.access(root, os.W_OK):
-        return FAIL, f"{root} cannot be written", "clone the repository to a folder of your own"
+        return fail(f"{root} cannot be written", "clone the repository to a folder of your own")
     if free < 0.1:
-        return FAIL, found, "nothing can be saved: make room"
+        return fail(text, "nothing can be saved: make room")
     if free < needed:
         what = "checkpoints of make train" if needed < 1 else "torch and the rest"
-        return WARN, found, f"make room: {what} may need {needed:g} GB"
-    return OK, found, ""
+        return warn(text, f"make room: {what} may need {needed:g} GB")
+    return ok(text)
 
 
-def check_data(root: Path) -> Line:
+def check_data(root: Path) -> Finding:
     """The embedded corpus, and the texts and tokenizer files of make data."""
     for name in ("verona.toml", "small_ranks.tiktoken", "sources.toml"):
         if not (root / "data" / name).is_file():
-            return FAIL, f"data/{name} is missing", f"git checkout -- data/{name}"
+            return fail(f"data/{name} is missing", f"git checkout -- data/{name}")
     states = _states(root, root / "data" / "downloads")
     damaged = [f"{name} is damaged: {fault}" for name, fault in states.items() if fault not in ("", "missing")]
     missing = [name for name, fault in states.items() if fault == "missing"]
     if damaged:
-        return FAIL, "; ".join(damaged), "make data"
+        return fail("; ".join(damaged), "make data")
     if missing:
-        return WARN, f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens"
-    return OK, ", ".join(states), ""
+        return warn(f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens")
+    return ok(", ".join(states))
 
 
-def check_mirror(root: Path) -> Line:
+def check_mirror(root: Path) -> Finding:
     """The folder from which make data takes files before it asks the network."""
     folder = os.environ.get("DOJO_MIRROR")
     if not folder:
-        return OK, "not set: make data asks the network", ""
+        return ok("not set: make data asks the network")
     if not os.path.isdir(folder):
-        return FAIL, f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR"
+        return fail(f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR")
     states = _states(root, Path(folder))
     faults = [f"{name}: {fault}" for name, fault in states.items() if fault]
     if any(fault not in ("", "missing") for fault in states.values()):
-        return FAIL, "; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR"
+        return fail("; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR")
     if faults:
-        return WARN, f"{folder}: {'; '.join(faults)}", "make data asks the network for those"
-    return OK, f"{folder} holds {', '.join(states)}", ""
+        return warn(f"{folder}: {'; '.join(faults)}", "make data asks the network for those")
+    return ok(f"{folder} holds {', '.join(states)}")
 
 
-def check_git(root: Path) -> Line:
+def check_git(root: Path) -> Finding:
     """Whether make update can work."""
     if shutil.which("git") is None:
-        return WARN, "not installed", "only make update needs it: https://git-scm.com"
-    release = subprocess.run(["git", "--version"], stdout=subprocess.PIPE, text=True).stdout.split()[2]
-    command = ["git", "rev-parse", "--abbrev-ref", "@{upstream}"]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    if not (root / ".git").exists() or done.returncode != 0:
-        return WARN, f"{release}; this folder follows no remote", "make update says what to do"
-    return OK, f"{release}; make update follows {done.stdout.strip()}", ""
+        return warn("not installed", "only make update needs it: https://git-scm.com")
+    git = Git(root)
+    release, upstream = git("--version").split()[2], ("rev-parse", "--abbrev-ref", "@{upstream}")
+    if not (root / ".git").exists() or not git.yes(*upstream):
+        return warn(f"{release}; this folder follows no remote", "make update says what to do")
+    return ok(f"{release}; make update follows {git(*upstream)}")
 
 
 CHECKS = {
@@ -211,19 +223,19 @@ CHECKS = {
     "git": check_git,
 }
 NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
-LACKING = (FAIL, "not installed, see packages", "")
+LACKING = fail("not installed, see packages")
 
 
 def _applies(marker: str) -> bool:
     """Whether a requirement is meant for this Python: the only markers here are of the kind python_version < '3.11'."""
-    found = re.search(r"python_version\s*(<|>=)\s*'3\.(\d+)'", marker)
-    return found is None or (sys.version_info[1] < int(found.group(2))) == (found.group(1) == "<")
+    bound = re.search(r"python_version\s*(<|>=)\s*'3\.(\d+)'", marker)
+    return bound is None or (sys.version_info[1] < int(bound.group(2))) == (bound.group(1) == "<")
 
 
 def _probe(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
-    command, pipes = [sys.executable, "-c", code], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.run(command, **pipes, text=True, errors="replace", timeout=PROBE_SECONDS)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS)
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:
@@ -245,5 +257,7 @@ def _states(root: Path, folder: Path) -> dict[str, str]:
     from ..system import data_files
 
     known = data_files.sources(root / "data" / "sources.toml")
-    files = {name: folder / name for name in known}
-    return {n: (known[n].fault(f.read_bytes()) or "") if f.is_file() else "missing" for n, f in files.items()}
+    return {
+        name: (source.fault((folder / name).read_bytes()) or "") if (folder / name).is_file() else "missing"
+        for name, source in known.items()
+    }

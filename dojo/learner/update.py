@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 import re
 import signal
 import subprocess
@@ -15,11 +16,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import __version__
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
-from ..system.git import Git, UpdateError, said
+from ..system.git import Git, UpdateError, reason
+from ..system.processes import on_signals
 
 COSMETIC = re.compile(r"^\s*# Step \d+: about \d+ lines?\.\n|\n*^# Stub [0-9a-f]{8}\b.*\n", re.MULTILINE)
+
+
+@dataclass
+class Work:
+    """What a learner wrote in the file of a kata."""
+
+    kata: Kata
+    content: bytes
+    backup: Path
+    contract: str = ""  # how the stub changed since, as a diff
 
 
 @dataclass
@@ -29,12 +42,12 @@ class Update:
     old: str  # the commit before
     new: str  # the commit of the newer version
     commits: int
-    kept: dict[Kata, Path]  # what the learner wrote, and its backup
-    contracts: dict[Kata, str] = field(default_factory=dict)  # of those: how the stub changed, as a diff
-    renewed: list[Kata] = field(default_factory=list)
+    work: list[Work]
+    renewed: list[Kata] = field(default_factory=list)  # stubs in which nobody had written
     added: list[Kata] = field(default_factory=list)
     gone: list[Kata] = field(default_factory=list)
     packages: bool = False  # whether other packages are needed
+    news: str = ""  # the entries of CHANGELOG.md since the version of this program
 
 
 def update(root: Path) -> Update | None:
@@ -45,7 +58,7 @@ def update(root: Path) -> Update | None:
     fetched = git.run("fetch", "--quiet", remote)
     if fetched.returncode != 0:
         where = git.run("remote", "get-url", remote).stdout.decode().strip()
-        raise UpdateError(f"{remote} ({where}) cannot be reached: {said(fetched)} Try again with a network.")
+        raise UpdateError(f"{remote} ({where}) cannot be reached: {reason(fetched)} Try again with a network.")
     old, new = git("rev-parse", "HEAD"), git("rev-parse", upstream)
     base = _base(git, upstream)
     if base == new:
@@ -53,15 +66,15 @@ def update(root: Path) -> Update | None:
     katas = Catalog(root).katas
     mine = [kata for kata in katas if kata.file.is_file() and not stubs.untouched(stubs.read(kata.file) or "")]
     try:
-        written = {kata: kata.file.read_bytes() for kata in mine}
-        kept = {kata: stubs.back_up(kata) for kata in written}
+        work = [Work(kata, kata.file.read_bytes(), stubs.back_up(kata)) for kata in mine]
     except OSError as error:
         raise UpdateError(f"Your files could not be kept, so nothing was changed: {error}.") from None
-    with _uninterrupted(), _out_of_the_way(git, katas, written, old, new):
+    # Ctrl-C and a closed terminal do nothing until the clone is whole again; git inherits that.
+    with on_signals(("SIGINT", "SIGTERM", "SIGHUP"), signal.SIG_IGN), _out_of_the_way(git, katas, work, old, new):
         _merge(git, base, old, new, katas)
-    found = Update(old, new, len(git.lines("rev-list", f"{base}..{new}")), kept)
-    _compare(git, found, base, katas)
-    return found
+    brought = Update(old, new, len(git.lines("rev-list", f"{base}..{new}")), work)
+    _compare(git, brought, base, katas)
+    return brought
 
 
 def _upstream(git: Git) -> str:
@@ -102,19 +115,7 @@ def _base(git: Git, upstream: str) -> str:
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C and a closed terminal do nothing until the clone is whole again; git inherits that."""
-    signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before):
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _out_of_the_way(git: Git, katas: list[Kata], written: dict[Kata, bytes], old: str, new: str) -> Iterator[None]:
+def _out_of_the_way(git: Git, katas: list[Kata], work: list[Work], old: str, new: str) -> Iterator[None]:
     """Let git find the katas' files as they were committed; afterwards put back what was written."""
     paths = [_path(kata) for kata in katas]
     try:
@@ -127,16 +128,16 @@ def _out_of_the_way(git: Git, katas: list[Kata], written: dict[Kata, bytes], old
                 kata.file.unlink(missing_ok=True)
         yield
     finally:
-        for kata, content in written.items():
-            if kata.solution.is_file() and _is_gits(git, kata, old, new):
-                kata.file.parent.mkdir(parents=True, exist_ok=True)
-                kata.file.write_bytes(content)
+        for kept in work:
+            if kept.kata.solution.is_file() and _is_gits(git, kept.kata, old, new):
+                kept.kata.file.parent.mkdir(parents=True, exist_ok=True)
+                kept.kata.file.write_bytes(kept.content)
 
 
 def _is_gits(git: Git, kata: Kata, *commits: str) -> bool:
     """Whether a kata's file is gone, or as it is in one of these commits; if not, the learner saved it meanwhile."""
-    there = kata.file.read_bytes() if kata.file.is_file() else None
-    return there is None or there in [git.content(commit, _path(kata)) for commit in commits]
+    content = kata.file.read_bytes() if kata.file.is_file() else None
+    return content is None or content in [git.content(commit, _path(kata)) for commit in commits]
 
 
 def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
@@ -152,7 +153,7 @@ def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
     try:
         for kata in katas:
             if git.content(old, _path(kata)) != git.content(base, _path(kata)):
-                _settle(git, kata, old, new)
+                _decide(git, kata, old, new)
         if conflicts := git.lines("diff", "--name-only", "--diff-filter=U"):
             raise UpdateError(
                 f"You committed changes to {', '.join(conflicts)} that conflict with the newer version's. Nothing was "
@@ -164,7 +165,7 @@ def _merge(git: Git, base: str, old: str, new: str, katas: list[Kata]) -> None:
         raise
 
 
-def _settle(git: Git, kata: Kata, old: str, new: str) -> None:
+def _decide(git: Git, kata: Kata, old: str, new: str) -> None:
     """Decide a file that was committed on both sides: the learner's, unless it is a stub or the kata is gone."""
     mine = git.content(old, _path(kata))
     if git.content(new, _path(kata)) is None:
@@ -178,26 +179,39 @@ def _refused(done: subprocess.CompletedProcess[bytes]) -> str:
     """Why git would not begin to merge."""
     files = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line[:1].isspace()]
     if not files:
-        return f"git merge failed: {said(done)} Nothing was changed."
+        return f"git merge failed: {reason(done)} Nothing was changed."
     aside = "Nothing was changed here. Put yours aside, update, bring it back: git stash, make update, git stash pop."
     return f"You changed {', '.join(files)}, and the newer version changes it too. {aside}"
 
 
-def _compare(git: Git, found: Update, base: str, katas: list[Kata]) -> None:
-    """Fill in what became of each kata."""
-    there = Catalog(git.root).katas
-    found.added, found.gone = [one for one in there if one not in katas], [one for one in katas if one not in there]
-    found.packages = bool(git.lines("diff", "--name-only", base, found.new, "--", "pyproject.toml", "constraints.txt"))
-    for kata in [kata for kata in katas if kata in there]:
-        before, after = (git.content(commit, _path(kata)) or b"" for commit in (base, found.new))
-        if before != after and kata not in found.kept:
-            found.renewed.append(kata)
-        if before == after or kata not in found.kept:
-            continue
-        texts = [COSMETIC.sub("", text.decode(errors="replace")).splitlines() for text in (before, after)]
-        if diff := list(difflib.unified_diff(*texts, "the old stub", "the new stub", lineterm="")):
-            found.contracts[kata] = "\n".join(diff) + "\n"
-            found.kept[kata].with_suffix(".diff").write_text(found.contracts[kata], encoding="utf-8")
+def _compare(git: Git, brought: Update, base: str, katas: list[Kata]) -> None:
+    """Fill in what became of each kata, and what else is new."""
+    now, written = Catalog(git.root).katas, {kept.kata: kept for kept in brought.work}
+    brought.added = [kata for kata in now if kata not in katas]
+    brought.gone = [kata for kata in katas if kata not in now]
+    needed = git.lines("diff", "--name-only", base, brought.new, "--", "pyproject.toml", "constraints.txt")
+    brought.packages = bool(needed)
+    brought.news = _news((git.content(brought.new, "CHANGELOG.md") or b"").decode(errors="replace"))
+    for kata in [kata for kata in katas if kata in now]:
+        before, after = (git.content(commit, _path(kata)) or b"" for commit in (base, brought.new))
+        if before != after and kata not in written:
+            brought.renewed.append(kata)
+        elif before != after and (contract := _difference(before, after)):
+            written[kata].contract = contract
+            written[kata].backup.with_suffix(".diff").write_text(contract, encoding="utf-8")
+
+
+def _difference(before: bytes, after: bytes) -> str:
+    """How a stub changed, as a diff, its seal and the lengths of its steps aside."""
+    old, new = (COSMETIC.sub("", text.decode(errors="replace")).splitlines() for text in (before, after))
+    return "".join(f"{line}\n" for line in difflib.unified_diff(old, new, "the old stub", "the new stub", lineterm=""))
+
+
+def _news(changelog: str) -> str:
+    """The entries of a change log, newest first, down to that of the version of this program."""
+    entries = re.split(r"^(?=## )", changelog, flags=re.MULTILINE)[1:]
+    newer = itertools.takewhile(lambda entry: not re.match(rf"## {re.escape(__version__)}\b", entry), entries)
+    return "".join(newer).strip()
 
 
 def _path(kata: Kata) -> str:

@@ -3,98 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rich.text import Text
+
+from ..judge.verdict import Verdict
+from .advice import after_verdict
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_started": ("·", "yellow"), "not_reached": ("·", "dim")}
 WIDTH = 100  # characters of each
 PRINTED = 12  # lines of the learner's own output that are shown
 
 
-def render(verdict: dict[str, Any], title: str, traceback: bool = False, advice: bool = True) -> Text:
-    """The whole report on one verdict (the dictionary of `Verdict.as_dict`), and what to type next."""
+def render(verdict: Verdict, title: str, traceback: bool = False, advice: bool = True) -> Text:
+    """All that a learner is to read of a verdict; with `advice` also what to type next."""
     text = Text()
     for part in _parts(verdict, title, traceback):
         text.append_text(part)
     if advice:
-        text.append("\n")
-        for part in _next(verdict):
-            text.append_text(part)
+        text.append(f"\n{after_verdict(verdict)}")
     text.rstrip()
     return text
 
 
-def _parts(verdict: dict[str, Any], title: str, traceback: bool) -> Iterator[Text]:
-    yield _line(f"{verdict['kata']} · {title}", "bold")
+def _parts(verdict: Verdict, title: str, traceback: bool) -> Iterator[Text]:
+    yield _line(f"{verdict.kata} · {title}", "bold")
     yield from _steps(verdict)
-    if verdict["verdict"] == "passed":
-        yield _line(f"Passed, in {verdict['seconds']:.2f} s.", "bold green")
-    elif verdict["verdict"] == "not_started":
-        yield _line(f"\n{verdict['message']}", "bold yellow")
-        yield from _place(verdict)
+    if verdict.verdict == "passed":
+        yield _line(f"Passed, in {verdict.seconds:.2f} s.", "bold green")
+    elif verdict.verdict == "not_started":
+        yield _line(f"\n{verdict.message}", "bold yellow")
+        yield from _location(verdict)
     else:
         yield from _trouble(verdict)
-    for stand_in in verdict["stand_ins"] if verdict["claim"] or verdict["verdict"] == "passed" else []:
-        names = " and ".join(stand_in["names"])
-        yield _line(f"It uses the reference's {names}: {stand_in['kata']} is not solved yet.", "dim")
-    for note in verdict["notes"]:
+    for stand_in in verdict.stand_ins if verdict.claim or verdict.verdict == "passed" else []:
+        names = " and ".join(stand_in.names)
+        yield _line(f"It uses the reference's {names}: {stand_in.kata} is not solved yet.", "dim")
+    for note in verdict.notes:
         yield _line(note, "yellow")
-    if verdict["output"].strip():
-        yield from _output(verdict["output"])
-    if traceback and verdict["traceback"]:
-        yield _line("\n" + verdict["traceback"].rstrip(), "dim")
+    if verdict.output.strip():
+        yield from _output(verdict.output)
+    if traceback and verdict.traceback:
+        yield _line("\n" + verdict.traceback.rstrip(), "dim")
 
 
-def _steps(verdict: dict[str, Any]) -> Iterator[Text]:
-    if all(step["status"] == "not_reached" for step in verdict["steps"]):
+def _steps(verdict: Verdict) -> Iterator[Text]:
+    if all(step.status == "not_reached" for step in verdict.steps):
         return
-    for step in verdict["steps"]:
-        mark, style = MARKS[step["status"]]
-        name = f"step {step['step']}" + (f" · {step['title']}" if step["title"] else "")
+    for step in verdict.steps:
+        mark, style = MARKS[step.status]
+        name = f"step {step.step}" + (f" · {step.title}" if step.title else "")
         yield _line(f"  {mark} {name}", style)
 
 
-def _trouble(verdict: dict[str, Any]) -> Iterator[Text]:
-    if verdict["claim"]:
+def _trouble(verdict: Verdict) -> Iterator[Text]:
+    if verdict.claim:
         yield Text("\n")
-        yield _line(verdict["claim"], "bold")
-    yield _line(f"{verdict['message']}", "red")
-    if verdict["example"]:
+        yield _line(verdict.claim, "bold")
+    yield _line(f"{verdict.message}", "red")
+    if verdict.example:
         yield _line("\nThe smallest example:")
-        for name, value in verdict["example"].items():
+        for name, value in verdict.example.items():
             yield _block("" if name in ("size", "sizes") else f"{name} = ", value)
-    if verdict["expected"]:
+    if verdict.expected:
         yield _line("Expected:")
-        yield _block("", verdict["expected"], "green")
-    if verdict["got"]:
+        yield _block("", verdict.expected, "green")
+    if verdict.got:
         yield _line("Got:")
-        yield _block("", verdict["got"], "red")
-    if verdict["diagnosis"]:
+        yield _block("", verdict.got, "red")
+    if verdict.diagnosis:
         yield from _diagnosis(verdict)
-    if verdict["where"]:
+    if verdict.where:
         yield Text("\n")
-        yield from _place(verdict)
+        yield from _location(verdict)
 
 
-def _place(verdict: dict[str, Any]) -> Iterator[Text]:
-    if where := verdict["where"]:
-        yield _line(f"{where['file']}:{where['line']}", "cyan")
-        if where["code"]:
-            yield _line(f"    {where['code']}")
+def _location(verdict: Verdict) -> Iterator[Text]:
+    if where := verdict.where:
+        yield _line(f"{where.file}:{where.line}", "cyan")
+        if where.code:
+            yield _line(f"    {where.code}")
 
 
-def _diagnosis(verdict: dict[str, Any]) -> Iterator[Text]:
+def _diagnosis(verdict: Verdict) -> Iterator[Text]:
     opening = {
         "one": "It looks like this:",
         "both": "It looks like two things at once:",
         "either": "It looks like one of these, which the examples do not tell apart:",
         "includes": "It looks like this, and something else besides:",
     }
-    yield _line(f"\n{opening[verdict['relation']]}", "bold magenta")
-    for one in verdict["diagnosis"]:
-        elsewhere = f" (step {one['step']})" if one["step"] != verdict["step"] else ""
-        yield Text.assemble("  ", (f"{one['name']}{elsewhere}. ", "bold"), one["explanation"], "\n")
+    yield _line(f"\n{opening[verdict.relation]}", "bold magenta")
+    for mistake in verdict.diagnosis:
+        elsewhere = f" (step {mistake.step})" if mistake.step != verdict.step else ""
+        yield Text.assemble("  ", (f"{mistake.name}{elsewhere}. ", "bold"), mistake.explanation, "\n")
 
 
 def _output(output: str) -> Iterator[Text]:
@@ -103,18 +103,6 @@ def _output(output: str) -> Iterator[Text]:
     yield _line("\n".join(f"    {line[:WIDTH]}" for line in lines[:PRINTED]), "dim")
     if len(lines) > PRINTED:
         yield _line(f"    … and {len(lines) - PRINTED} lines more", "dim")
-
-
-def _next(verdict: dict[str, Any]) -> Iterator[Text]:
-    number = int(verdict["kata"].removeprefix("k"))
-    if verdict["verdict"] == "passed":
-        yield _line(f"Next: make test. To compare: make solution KATA={number}")
-    elif verdict["verdict"] == "not_started":
-        yield _line(
-            f"Next: write step {verdict['step']}, then make test KATA={number}. A nudge: make hint KATA={number}"
-        )
-    else:
-        yield _line(f"Next: mend it, then make test KATA={number}. A nudge: make hint KATA={number}")
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,71 +13,89 @@ from rich.text import Text
 from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge
+from ..judge.verdict import Verdict
 from ..system.console import console, warn
-from .events import Bench, Event, Events, Verdicts, read_keys, terminal, watch_files
-from .screen import keys_text, verdict_text
-from .session import School, board, hint_text
+from . import events
+from .advice import hint_text
+from .board import board
+from .keys import keys_text, read_keys, terminal
+from .session import Session
+from .verdict_text import render
 
 PATIENT = 3  # failures of the same claim, after which a hint is offered
 TRAIN = "Every kata is solved. Press g and the GPT that you built is trained, of your own parts only."
 
 
+class Ending(NamedTuple):
+    """How the loop ended: its exit status (128 and more: the signal), and whether the GPT is to be trained now."""
+
+    status: int
+    train: bool = False
+
+
+def watch(session: Session, kata: Kata | None, interactive: bool) -> Ending:
+    """Judge on every save until the learner leaves."""
+    with Judge(session.root) as judge:
+        return Loop(session, kata or session.suggested or session.catalog.katas[0], judge, interactive).run()
+
+
 class Loop:
     """One kata at a time, its verdict, and what the last key asked for."""
 
-    def __init__(self, school: School, kata: Kata, judge: Judge, interactive: bool):
-        self.school, self.kata, self.interactive = school, kata, interactive
-        self.events: Events = Events()
-        self.verdicts = Verdicts(judge, self.events)
-        self.bench = Bench(school.root, self.events)
-        self.verdict: dict[str, Any] | None = None
+    def __init__(self, session: Session, kata: Kata, judge: Judge, interactive: bool):
+        self.session, self.kata, self.interactive = session, kata, interactive
+        self.events = events.Events()
+        self.verdicts = events.Verdicts(judge, self.events)
+        self.bench = events.Bench(session.root, self.events)
+        self.verdict: Verdict | None = None
         self.traceback = False
         self.running = False
-        self.below: RenderableType | None = board(school)  # what the last key asked for
+        self.below: RenderableType | None = board(session)  # what the last key asked for
         self.asking: Callable[[], None] | None = None  # what happens when y is pressed
         self.offered: set[str] = set()  # the claims at which a hint was offered
-        self.graduating = False
+        self.ending: Ending | None = None
         self.trouble = ""  # what went wrong beside the verdict
-        if interactive:  # elsewhere it is said at once, on standard error
-            school.say = self._keep
+        if interactive:  # elsewhere it is printed at once, on standard error
+            session.warn = self._keep
 
     def _keep(self, trouble: str) -> None:
         self.trouble = trouble
 
-    def run(self) -> int:
-        """Until q, Ctrl-C or a signal; the exit status. 128 and more: the signal."""
-        with terminal(self.events), self._watching():
-            self.judge(self.kata)
+    def run(self) -> Ending:
+        """Until q, Ctrl-C or a signal."""
+        done = threading.Event()
+        with terminal(self.events):
+            _in_background(events.watch_files, self.session.catalog, self.events, done)
+            if self.interactive:
+                _in_background(read_keys, self.events)
             try:
-                return self._follow()
+                self.judge(self.kata)
+                while self.ending is None:
+                    self.handle(self.events.get())
+                return self.ending
             finally:
+                done.set()
                 self.bench.stop()
 
-    def _follow(self) -> int:
-        while True:
-            event = self.events.get()
-            if event.kind == "stop":
-                return 0 if event.value is None else 128 + event.value
-            self.happen(event)
-            if self.graduating:
-                return 0
-
-    def happen(self, event: Event) -> None:
+    def handle(self, event: events.Event) -> None:
         """Let one event change what is shown."""
-        if event.kind == "saved":
-            self.judge(self.school.catalog.by_slug(event.value))
-        elif event.kind == "verdict" and event.run == self.verdicts.run:
-            self.show(event.value)
-        elif event.kind == "trouble" and event.run == self.verdicts.run:
-            self.running = False
-            self.say(f"{event.value} {'Press r' if self.interactive else 'Save'} to try again.", "red")
-        elif event.kind == "raced" and event.run == self.bench.run:
-            self.asking = None  # the question goes from the screen
-            self.put(Text(event.value))
-        elif event.kind == "key":
-            self.press(event.value)
-        elif event.kind == "resized":
-            self.draw()
+        match event:
+            case events.Saved(kata):
+                self.judge(kata)
+            case events.Judged(verdict, self.verdicts.run):
+                self.show(verdict)
+            case events.NotJudged(message, self.verdicts.run):
+                self.running = False
+                self.say(f"{message} {'Press r' if self.interactive else 'Save'} to try again.", "red")
+            case events.Raced(output, self.bench.run):
+                self.asking = None  # the question goes from the screen
+                self.put(Text(output))
+            case events.KeyPressed(key):
+                self.press(key)
+            case events.Signalled(number) if signal.Signals(number).name == "SIGWINCH":
+                self.draw()
+            case events.Signalled(number):
+                self.ending = Ending(128 + number)
 
     def judge(self, kata: Kata) -> None:
         """Ask for a verdict on a kata, which is the current one from now on."""
@@ -85,48 +103,49 @@ class Loop:
             self.kata, self.verdict = kata, None
         self.running, self.asking = True, None
         self.bench.stop()  # it would be measured beside the judge, and of another file
-        self.verdicts.ask(kata, self.school.progress.solved(self.school.catalog))
+        self.verdicts.ask(kata, self.session.progress.solved(self.session.catalog))
         self.draw()
 
-    def show(self, verdict: dict[str, Any]) -> None:
-        """A verdict has come in."""
+    def show(self, verdict: Verdict) -> None:
+        """Note a verdict that has come in, and show it."""
         self.running, self.verdict, self.below, self.trouble = False, verdict, None, ""
-        self.school.note(self.kata, verdict)
-        if verdict["verdict"] == "passed":
+        self.session.note(self.kata, verdict)
+        if verdict.verdict == "passed":
             self.below = self._learned()
         elif self._stuck(verdict):
-            self.offered.add(verdict["property"])
+            self.offered.add(verdict.property)
             self.below = Text("This one is stubborn. A hint may help: press h.", "cyan")
         self.draw()
 
     def _learned(self) -> Text:
-        done = self.school.next is None
         lines = [self.kata.takeaway, "", "s compares with the reference, n goes on."]
-        return Text("\n".join([*lines, *([TRAIN] if done else [])]).strip(), "green")
+        lines += [TRAIN] if self.session.next is None else []
+        return Text("\n".join(lines).strip(), "green")
 
-    def _stuck(self, verdict: dict[str, Any]) -> bool:
-        known = verdict["property"] in self.offered or not self.kata.hints(verdict["step"] or 1)
-        return not known and self.school.progress.tries(self.kata) >= PATIENT
+    def _stuck(self, verdict: Verdict) -> bool:
+        known = verdict.property in self.offered or not self.kata.hints(verdict.step or 1)
+        return not known and self.session.progress.tries(self.kata) >= PATIENT
 
     def press(self, key: str) -> None:
-        """A key was pressed."""
+        """Do what a key asks for."""
         if self.asking is not None:
             then, self.asking, self.below = self.asking, None, None
             return then() if key == "y" else self.draw()
-        actions = {
+        actions: dict[str, Callable[[], None]] = {
             "h": self.hint,
             "n": lambda: self.go(1),
             "p": lambda: self.go(-1),
-            "l": lambda: self.put(board(self.school)),
+            "l": lambda: self.put(board(self.session)),
             "s": self.solution,
             "r": lambda: self.judge(self.kata),
             "b": self.race,
             "x": self.reset,
             "t": self.toggle,
             "g": self.graduate,
-            "q": lambda: self.events.put(Event("stop")),
+            "q": self.leave,
         }
-        return actions.get(key, lambda: None)()
+        action = actions.get(key)
+        return action() if action else None
 
     def put(self, what: RenderableType) -> None:
         """Show something below the verdict."""
@@ -137,14 +156,14 @@ class Loop:
         self.put(Text(text, style)) if self.interactive else warn(text)
 
     def hint(self) -> None:
-        step, hints, left = self.school.hint(self.kata)
-        if not hints:
-            return self.say(f"There are no hints for step {step}. The lesson: {self.school.near(self.kata.lesson)}")
-        more = f"{left} more: h" if left else "That was the last one. s shows the solution."
-        return self.put(hint_text(self.kata, step, hints, more))
+        hints, lesson = self.session.take_hint(self.kata), self.session.relative(self.kata.lesson)
+        if not hints.taken:
+            return self.say(f"There are no hints for step {hints.step}. The lesson: {lesson}")
+        more = f"{hints.left} more: h" if hints.left else "That was the last one. s shows the solution."
+        return self.put(hint_text(self.kata, hints, more))
 
     def go(self, by: int) -> None:
-        katas = self.school.catalog.katas
+        katas = self.session.catalog.katas
         at = katas.index(self.kata) + by
         if 0 <= at < len(katas):
             self.below = None
@@ -154,7 +173,7 @@ class Loop:
 
     def solution(self) -> None:
         shown = Text(stubs.plain(self.kata))
-        if self.school.progress.status(self.kata) == "solved":
+        if self.session.progress.status(self.kata) == "solved":
             self.put(shown)
         else:
             self.ask("It is no shame to look. Show the solution? y or n", lambda: self.put(shown))
@@ -164,21 +183,24 @@ class Loop:
 
     def _reset(self) -> None:
         try:
-            kept = self.school.reset(self.kata)
+            kept = self.session.reset(self.kata)
         except OSError as error:
             return self.say(f"Your file could not be kept, so nothing was changed: {error}.")
-        self.say(f"Your file is kept as {self.school.near(kept)}" if kept else "It is the untouched stub.")
+        self.say(f"Your file is kept as {self.session.relative(kept)}" if kept else "It is the untouched stub.")
         return self.judge(self.kata)
 
     def toggle(self) -> None:
         self.traceback = not self.traceback
         self.draw()
 
+    def leave(self) -> None:
+        self.ending = Ending(0)
+
     def graduate(self) -> None:
-        if self.school.next is None:
-            self.graduating = True
+        if self.session.next is None:
+            self.ending = Ending(0, train=True)
         else:
-            self.say(f"{self.school.next.code} is not solved yet; then your GPT can be trained.")
+            self.say(f"{self.session.next.code} is not solved yet; then your GPT can be trained.")
 
     def race(self) -> None:
         """Race what there is to race of this kata, or end the race that is under way."""
@@ -189,7 +211,7 @@ class Loop:
             return self.say(f"{self.kata.code} has nothing to race.")
         if self.running:
             return self.say("Wait for the verdict; then b begins the race.")
-        solved = self.school.progress.status(self.kata) == "solved"
+        solved = self.session.progress.status(self.kata) == "solved"
         without = "" if solved else f" {self.kata.code} is not solved yet, so your code is not in it."
         self.bench.start(self.kata, console.width)
         return self.say(f"Racing, in up to half a minute.{without} A second b, or a save, ends it.", "cyan")
@@ -211,33 +233,19 @@ class Loop:
         console.print(Group(*parts[:-1]))
 
     def _verdict(self) -> Text:
-        return verdict_text(self.school, self.kata, self.verdict, self.traceback, advice=not self.interactive)
+        """The verdict, and where to read of what is not written yet; without a verdict, the title."""
+        if self.verdict is None:
+            return Text(f"{self.kata.code} · {self.kata.title}", "bold")
+        text = render(self.verdict, self.kata.title, self.traceback, advice=not self.interactive)
+        if self.verdict.verdict == "not_started":
+            text.append(f"\n\nRead the lesson: {self.session.relative(self.kata.lesson)}")
+        return text
 
     def _keys(self) -> Text:
-        return Text(f"Judging {self.school.near(self.kata.file)} …", "dim") if self.running else keys_text(self.kata)
-
-    @contextmanager
-    def _watching(self) -> Iterator[None]:
-        done = threading.Event()
-        threads = [threading.Thread(target=watch_files, args=(self.school.catalog, self.events, done), daemon=True)]
-        if self.interactive:
-            threads.append(threading.Thread(target=read_keys, args=(self.events,), daemon=True))
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            done.set()
+        return (
+            Text(f"Judging {self.session.relative(self.kata.file)} …", "dim") if self.running else keys_text(self.kata)
+        )
 
 
-def watch(school: School, kata: Kata | None, interactive: bool) -> int:
-    """Judge on every save until the learner leaves; the exit status."""
-    with Judge(school.root) as judge:
-        loop = Loop(school, kata or school.suggested or school.catalog.katas[0], judge, interactive)
-        status = loop.run()
-    if loop.graduating:
-        from ..cli import train as graduation  # imports torch
-
-        solved = school.progress.solved(school.catalog)
-        return graduation.train(school.catalog, solved, "verona", False, console)
-    return status
+def _in_background(work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, daemon=True).start()

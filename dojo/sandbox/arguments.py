@@ -18,7 +18,7 @@ from ..spec.check import Mismatch
 LARGE = 10_000  # a list or dict of more entries (the ranks of GPT-2) is not looked at: it would take too long
 
 
-def guard(module: ModuleType) -> None:
+def forbid_mutation(module: ModuleType) -> None:
     """Make every function and method of a module raise Mismatch where it has changed a tensor, list or dict it got.
 
     Only calls from outside are looked at: what the module's own functions do to each other's is their business.
@@ -28,14 +28,14 @@ def guard(module: ModuleType) -> None:
         if getattr(value, "__module__", None) != module.__name__:
             continue
         if isinstance(value, FunctionType):
-            setattr(module, name, _guarded(value, name, inside))
+            setattr(module, name, _watched(value, name, inside))
         elif inspect.isclass(value):
             for method, function in list(vars(value).items()):
                 if isinstance(function, FunctionType) and (method == "__init__" or not method.startswith("__")):
-                    setattr(value, method, _guarded(function, f"{name}.{method}", inside))
+                    setattr(value, method, _watched(function, f"{name}.{method}", inside))
 
 
-def _guarded(function: Callable[..., Any], name: str, inside: list[str]) -> Callable[..., Any]:
+def _watched(function: Callable[..., Any], name: str, inside: list[str]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
         if inside:

@@ -1,84 +1,83 @@
-"""Call a function in a fresh process, where nothing of the code under test is in memory; it is loaded there anew.
+"""Call a function in a process where nothing of the code under test is in memory; it is loaded there anew.
 
-A process that was forked before that code was loaded is as fresh as one that is started, and need not import torch.
+That process is either forked before the code is loaded (`prepare`) or, without that, started.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .loader import Subject
+from ..curriculum.catalog import Catalog
+from ..system.processes import environment
 
-CHILD = """import json, sys
-sys.path[:] = json.loads(sys.argv[2])
-from dojo.sandbox.clean_process import _start
-_start(sys.argv[1])"""
-EARLIER = re.compile(r"^\s*(from\s+(\.|katas\b)|import\s+katas\b)", re.MULTILINE)
+SECONDS = 60  # that a call may take
 
 
 class CleanProcessError(Exception):
-    """What the code raised in the fresh process, or that it gave no answer."""
+    """What the code raised in the clean process, or that it gave no answer."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call to be made: `function(module, *arguments)`, where `code` defines it and what it needs besides torch."""
+
+    root: str
+    slug: str
+    solved: list[str]  # slugs of the katas whose file the module may build on
+    module: str  # its name
+    filename: str
+    source: str  # its text
+    code: str
+    function: str
+    arguments: list[Any]  # what JSON can hold
 
 
 _spare: socket.socket | None = None  # the way to the process that `prepare` keeps
 
 
 def prepare() -> None:
-    """Fork a process for the next `call`. Without it, and where the system cannot fork, that starts Python anew."""
+    """Fork a process for the next `call`, where the system can."""
     global _spare
     if not hasattr(os, "fork"):
         return
     _spare = None  # an earlier one ends when nobody can ask it any more
     _spare, its = socket.socketpair()
-    first = os.fork()
-    if first == 0:
+    child = os.fork()
+    if child == 0:
         if os.fork() == 0:  # a grandchild: nobody has to wait for its end
             _spare.close()
             _serve(its)
         os._exit(0)
-    os.waitpid(first, 0)
+    os.waitpid(child, 0)
     its.close()
 
 
-def call(kata: Subject, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()) -> Any:
-    """What `function(kata, *arguments)` returns in a fresh process. Raises CleanProcessError.
-
-    It is carried over as source: besides `torch` it may use only the functions in `needs`. Arguments are what JSON
-    can hold, the result is tensors and plain values.
-    """
+def call(job: Job) -> Any:
+    """What the function returns in a clean process: tensors and plain values. Raises CleanProcessError."""
     import torch
 
-    loaded = [name for name, module in list(sys.modules.items()) if getattr(module, "__name__", "") == name]
-    job = {"source": kata.source, "filename": kata.filename, "name": kata.module.__name__, "slug": kata.home.slug}
-    job |= {"solved": [n.split(".")[1] for n in loaded if re.fullmatch(r"katas\.\w+\.\w+", n)]}  # not the stand-ins
-    job |= {"root": str(kata.home.root), "call": function.__name__, "arguments": arguments}
-    job |= {"code": "\n\n".join(inspect.getsource(one) for one in (*needs, function))}
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "job.json").write_text(json.dumps(job), encoding="utf-8")
+        Path(folder, "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
         _ask(folder)
         if not Path(folder, "answer.pt").is_file():
-            said = Path(folder, "error.txt")
-            why = said.read_text(encoding="utf-8") if said.is_file() else "it gave no answer"
+            error = Path(folder, "error.txt")
+            why = error.read_text(encoding="utf-8") if error.is_file() else "it gave no answer"
             raise CleanProcessError(f"in a new process: {why}")
         return torch.load(Path(folder, "answer.pt"), weights_only=True)
 
 
 def _ask(folder: str) -> None:
-    """Let a fresh process do the job in `folder`, and wait until it has."""
+    """Let a clean process do the job in `folder`, and wait until it has."""
     global _spare
     if _spare is not None:
         with _spare:
@@ -86,57 +85,36 @@ def _ask(folder: str) -> None:
             _spare.recv(1)  # nothing comes, but it ends
         _spare = None
     else:
-        paths = [str(Path(__file__).resolve().parents[2]), *sys.path]
-        command = [sys.executable, "-c", CHILD, folder, json.dumps(paths)]
-        subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, timeout=60)
+        command = [sys.executable, "-m", __name__, folder]
+        subprocess.run(command, env=environment(OMP_NUM_THREADS="1"), capture_output=True, timeout=SECONDS)
 
 
-def _serve(asked: socket.socket) -> None:
+def _serve(requests: socket.socket) -> None:
     """Be the process that was kept: do one job, then end."""
     try:
-        signal.alarm(60)  # whoever asks may be gone
-        if folder := asked.recv(65536):
+        signal.alarm(SECONDS)  # whoever asks may be gone
+        if folder := requests.recv(65536):
             _answer(folder.decode())
     finally:
         os._exit(0)
 
 
-def _start(folder: str) -> None:
-    """Be a process that was started anew: do the job."""
-    import torch
-
-    torch.set_num_threads(1)
-    # The first optimizer imports torch's compiler, which takes longer than torch, only to tell it to keep out.
-    torch._dynamo = sys.modules["torch._dynamo"] = ModuleType("torch._dynamo")
-    torch._dynamo.disable = lambda function, *_, **__: function
-    torch._dynamo.graph_break = lambda *_, **__: None
-    _answer(folder)
-
-
 def _answer(folder: str) -> None:
     import torch
 
+    from .loader import Workspace
+
     try:
-        job = json.loads(Path(folder, "job.json").read_text(encoding="utf-8"))
+        job = Job(**json.loads(Path(folder, "job.json").read_text(encoding="utf-8")))
+        workspace = Workspace(Catalog(Path(job.root)), frozenset(job.solved))
+        kata = workspace.catalog.by_slug(job.slug)
+        subject = workspace.load_text(kata, job.source, job.filename, job.module)
         space: dict[str, Any] = {"torch": torch}
-        exec(job["code"], space)
-        torch.save(space[job["call"]](_load(job), *job["arguments"]), Path(folder, "answer.pt"))
+        exec(job.code, space)
+        torch.save(space[job.function](subject.module, *job.arguments), Path(folder, "answer.pt"))
     except BaseException as error:
         Path(folder, "error.txt").write_text("".join(traceback.format_exception_only(error)).strip(), encoding="utf-8")
 
 
-def _load(job: dict[str, Any]) -> ModuleType:
-    """The module of the code under test; the machinery is imported only where it builds on earlier katas."""
-    if EARLIER.search(job["source"]):
-        from ..curriculum.catalog import Catalog
-        from .loader import Workspace
-
-        workspace = Workspace(Catalog(Path(job["root"])), frozenset(job["solved"]) - {job["slug"]})
-        kata = workspace.catalog.by_slug(job["slug"])
-        if job["name"].startswith("katas."):
-            return workspace.learner(kata, Path(job["filename"])).module
-        return workspace.variant(kata, job["source"], "fresh").module
-    module = sys.modules[job["name"]] = ModuleType(job["name"])
-    module.__file__ = job["filename"]
-    exec(compile(job["source"], job["filename"], "exec", dont_inherit=True), module.__dict__)
-    return module
+if __name__ == "__main__":
+    _answer(sys.argv[1])

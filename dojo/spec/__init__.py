@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .strategies import Sizes as Sizes
     from .strategies import randomise as randomise
     from .strategies import sizes as sizes
+    from .torch_internals import OperationMode as OperationMode
+    from .torch_internals import tree_leaves as tree_leaves
 
 MODULES = ("byte_pairs", "check")
 NAMES = {
@@ -36,6 +38,7 @@ NAMES = {
     "claims": ("claim",),
     "mistakes": ("mistake", "swap"),
     "strategies": ("Sizes", "randomise", "sizes"),
+    "torch_internals": ("OperationMode", "tree_leaves"),
 }
 
 

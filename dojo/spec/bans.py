@@ -16,9 +16,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from .errors import Refused
+from .torch_internals import OperationMode
 
 SOFTMAX = ("softmax", "log_softmax", "softmin", "special_softmax", "special_log_softmax", "safe_softmax")
 FUSED_ATTENTION = (
@@ -115,9 +115,8 @@ def _look(name: str, names: dict[str, Ban], broken: list[Refused]) -> None:
     if _allowed:
         return
     plain = name.strip("_")
-    found = names.get(plain)
-    if found is not None:
-        broken.append(Refused(found.message(plain)))
+    if plain in names:
+        broken.append(Refused(names[plain].message(plain)))
         raise broken[-1]
 
 
@@ -131,12 +130,7 @@ class _Functions(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Operations(TorchDispatchMode):
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: to keep its compiler off this mode torch would load the compiler, which takes longer than a verdict."""
-        return False
-
+class _Operations(OperationMode):
     def __init__(self, names: dict[str, Ban], broken: list[Refused]):
         super().__init__()
         self.names, self.broken = names, broken

@@ -144,7 +144,10 @@ def instance(got: Any, kind: type | tuple[type, ...], what: str = "the result") 
 
 
 def raises(
-    kinds: type | tuple[type, ...], call: Callable[[], Any], mentions: Iterable[Any] = (), what: str = "the call"
+    kinds: type[Exception] | tuple[type[Exception], ...],
+    call: Callable[[], Any],
+    mentions: Iterable[Any] = (),
+    what: str = "the call",
 ) -> None:
     """Demand that `call` raises one of `kinds`, with each of `mentions` in its message.
 
@@ -216,7 +219,8 @@ def same(one: Any, other: Any) -> bool:
         return one == other or abs(one - other) <= bound or (one != one and other != other)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
-    if type(one).__eq__ is object.__eq__ and one is not None:  # modules, say: no two are equal, so their kind has to do
+    compare: Any = type(one).__eq__
+    if compare is object.__eq__ and one is not None:  # modules, say: no two are equal, so their kind has to do
         return type(one).__qualname__ == type(other).__qualname__
     return type(one) is type(other) and bool(one == other)
 

@@ -6,10 +6,10 @@ import functools
 import inspect
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, settings
 from hypothesis import strategies as st
@@ -18,16 +18,18 @@ from hypothesis.internal.conjecture import providers
 from ..curriculum.catalog import find_root
 from .check import Mismatch
 from .errors import Missing, Refused, Stop, unwritten_step
-from .isolation import settled
+from .isolation import isolated
 from .strategies import in_turn
 
 Mode = Callable[[], AbstractContextManager[Any]]
+OutcomeKind = Literal["passed", "mismatch", "raised", "not_started", "missing", "refused"]
 
 configuration.set_hypothesis_home_dir(find_root() / ".dojo" / "hypothesis")  # not a folder of its own in the tree
 
 # Hypothesis also draws constants that it finds in the source of whatever modules are loaded: with those, a claim's
-# examples would depend on what else the process has imported. A test holds this against new versions.
-providers.HypothesisProvider._local_constants = providers.Constants()
+# examples would depend on what else the process has imported. Tried with hypothesis 6.170.15; it is private, and
+# `test_examples_do_not_depend_on_what_else_is_loaded` fails when it moves.
+providers.HypothesisProvider._local_constants = providers.Constants()  # type: ignore
 
 # The same code gets the same verdict: examples follow from the claim. The nightly run sets DOJO_RANDOM=1.
 SETTINGS = settings(
@@ -60,7 +62,7 @@ class Example(dict[str, Any]):
 class Outcome:
     """What came of checking a claim: the kind, the error if any, the example, and settings left changed."""
 
-    kind: str  # passed, mismatch, raised, not_started, missing or refused
+    kind: OutcomeKind
     error: BaseException | None = None
     example: Example = field(default_factory=Example)
     leaks: tuple[str, ...] = ()
@@ -135,8 +137,10 @@ class Claim:
         """Check on one example."""
         arguments = {"kata": kata, "reference": reference, **example}
         leaks: list[str] = []
+        kind: OutcomeKind = "passed"
+        failure: BaseException | None = None
         try:
-            with settled(self.double, leaks), ExitStack() as stack:
+            with isolated(self.double, leaks), ExitStack() as stack:
                 for mode in modes:
                     stack.enter_context(mode())
                 self.law(**{name: arguments[name] for name in self.wanted})
@@ -150,20 +154,18 @@ class Claim:
         except (Exception, SystemExit) as error:
             kind = "not_started" if unwritten_step(error, getattr(kata, "filename", None)) else "raised"
             failure = error
-        else:
-            kind, failure = "passed", None
         return Outcome(kind, failure, example, tuple(leaks))
 
     @functools.cached_property
     def drawn(self) -> tuple[Example, ...]:
         """The examples this claim is checked on, the simplest first; always the same ones, and every choice in them."""
-        found: list[Example] = []
-        self._over((Phase.generate,), found.append, self.strategies)
-        rows = in_turn([found, *self.choices.values()], self.examples)
+        generated: list[Example] = []
+        self._over((Phase.generate,), generated.append, self.strategies)
+        rows = in_turn([generated, *self.choices.values()], self.examples)
         return tuple(Example(drawn | dict(zip(self.choices, chosen))) for drawn, *chosen in rows)
 
     def _over(
-        self, phases: Sequence[Phase], visit: Callable[[Example], None], strategies: dict[str, st.SearchStrategy[Any]]
+        self, phases: Collection[Phase], visit: Callable[[Example], None], strategies: dict[str, st.SearchStrategy[Any]]
     ) -> None:
         def body(**example: Any) -> None:  # what is drawn follows from the text of this function
             visit(Example(example))
@@ -197,7 +199,7 @@ def claim(
         sentence = " ".join((law.__doc__ or "").split())
         wanted = tuple(inspect.signature(law).parameters)
         drawn = {name: value for name, value in values.items() if isinstance(value, st.SearchStrategy)}
-        choices = {name: value for name, value in values.items() if name not in drawn}
+        choices = {name: value for name, value in values.items() if not isinstance(value, st.SearchStrategy)}
         if short := [name for name, value in choices.items() if len(value) > examples]:
             raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
         made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, examples, double, seconds, slow, costly)

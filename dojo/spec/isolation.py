@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+# Global settings, each with how it is read and written.
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "the default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "gradient mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "the number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "the working directory": (os.getcwd, os.chdir),
+}
 
 
 def hide_gpus() -> None:
@@ -21,7 +29,7 @@ def hide_gpus() -> None:
 
 
 @contextmanager
-def settled(double: bool, leaks: list[str]) -> Iterator[None]:
+def isolated(double: bool, leaks: list[str]) -> Iterator[None]:
     """Run with known global settings and seeds, put all of them back, and name in `leaks` what was left changed."""
     generators = torch.get_rng_state(), random.getstate()
     before = _settings()
@@ -42,16 +50,10 @@ def settled(double: bool, leaks: list[str]) -> Iterator[None]:
 
 
 def _settings() -> dict[str, Any]:
-    return {
-        "the default dtype": torch.get_default_dtype(),
-        "gradient mode": torch.is_grad_enabled(),
-        "the number of threads": torch.get_num_threads(),
-        "the working directory": os.getcwd(),
-    }
+    return {name: read() for name, (read, _) in SETTINGS.items()}
 
 
 def _restore(values: dict[str, Any]) -> None:
-    restore = (torch.set_default_dtype, torch.set_grad_enabled, torch.set_num_threads, os.chdir)
-    for (name, value), put_back in zip(_settings().items(), restore):
-        if value != values[name]:
-            put_back(values[name])
+    for name, (read, write) in SETTINGS.items():
+        if read() != values[name]:
+            write(values[name])

@@ -86,7 +86,7 @@ def sentence(problem: str) -> str:
     return opening + problem[1:] + ("" if problem.endswith(("?", ".")) else ".")
 
 
-def said(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """An error in a line: its type, the first line of its message, and what may be missing."""
     if isinstance(error, EOFError) and "reading a line" in str(error):
         return "EOFError: your code waits for input, and here is nobody to type it."

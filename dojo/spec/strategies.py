@@ -41,10 +41,10 @@ class Sizes:
     strided: bool = field(default=False)  # tensors are views with other strides, as a transpose gives
 
     def __getattr__(self, name: str) -> int:
-        try:
-            return self.__dict__["dims"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+        dims: dict[str, int] = self.__dict__.get("dims", {})
+        if name not in dims:
+            raise AttributeError(name)
+        return dims[name]
 
     def __repr__(self) -> str:
         text = ", ".join(f"{name}={size}" for name, size in self.dims.items())
@@ -79,7 +79,7 @@ class Sizes:
 
 
 @st.composite
-def sizes(draw: st.DrawFn, names: str, strided: bool = True, **ranges: tuple[int, int]) -> Sizes:
+def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[int, int]) -> Sizes:
     """Sizes for the dimensions in `names`, pairwise distinct, each from its range in `ranges` or `RANGES`."""
     dims: dict[str, int] = {}
     for name in names.split():

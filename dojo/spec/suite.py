@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..curriculum.catalog import Kata
 from .bans import Ban
 from .claims import Claim
 from .mistakes import Mistake
+from .torch_internals import load_compiler
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Suite:
     @property
     def steps(self) -> dict[int, list[Claim]]:
         """The claims of each step, in order."""
-        found: dict[int, list[Claim]] = {}
+        steps: dict[int, list[Claim]] = {}
         for claim in self.claims:
-            found.setdefault(claim.step, []).append(claim)
-        return found
+            steps.setdefault(claim.step, []).append(claim)
+        return steps
 
     def claim(self, name: str) -> Claim:
         """The claim of that name. Raises LookupError."""
@@ -51,7 +51,7 @@ def load_suite(kata: Kata) -> Suite:
 @functools.lru_cache(maxsize=64)
 def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
     if "torch.optim" in kata.tests.read_text(encoding="utf-8"):
-        importlib.import_module("torch._dynamo")  # the first optimizer does, for seconds that are not the learner's
+        load_compiler()
     tests = _load(kata.tests, f"_dojo_tests_{kata.slug}")
     claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
     mistakes: tuple[Mistake, ...] = ()

@@ -1,22 +1,35 @@
-"""The leaderboard of the speedrun: a file of this clone, `.dojo/speedrun.json`, and its table. No torch here.
-
-It holds a list of entries. Each has `name` and `hash` (SHA-256) of the submission's file, `target`, `seeds`, `seconds`
-and `losses` of each seed, `context_length`, `parameters`, `machine` (as in a results file), `date`.
-"""
+"""The leaderboard of the speedrun: a file of this clone, `.dojo/speedrun.json`, and its table. No torch here."""
 
 from __future__ import annotations
 
 import json
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from rich.table import Table
 
+from ..bench.results import Machine
 from ..system.files import locked, write_whole
 
 VERSION = 1
-Entry = dict[str, Any]
+
+
+class Entry(TypedDict):
+    """What a submission took on a machine. What is not in `NEEDED` may be missing in a file."""
+
+    name: str  # of the submission's file
+    hash: str  # SHA-256 of it
+    target: float  # nats a character
+    seeds: list[int]
+    seconds: list[float]  # of each seed
+    losses: list[float]
+    context_length: int
+    parameters: int | None
+    machine: Machine
+    date: str  # UTC, ISO 8601
+
+
 NEEDED = {"name": str, "hash": str, "target": float, "seconds": list, "losses": list, "machine": dict, "date": str}
 
 
@@ -29,7 +42,7 @@ def read(path: Path) -> list[Entry]:
     """The entries, none where there is no file. Raises OSError, and ValueError where the file is damaged or newer."""
     try:
         content = json.loads(path.read_bytes())
-        entries = content["entries"]
+        entries: list[Entry] = content["entries"]
         if content["version"] != VERSION or not all(map(_sound, entries)):
             raise ValueError
     except FileNotFoundError:
@@ -43,7 +56,7 @@ def enter(path: Path, entry: Entry) -> list[Entry]:
     """Add an entry, in place of one of the same file, target and machine; all entries. Raises as `read`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
-        entries = [one for one in read(path) if _key(one) != _key(entry)] + [entry]
+        entries = [other for other in read(path) if _key(other) != _key(entry)] + [entry]
         write_whole(path, json.dumps({"version": VERSION, "entries": entries}, indent=1, ensure_ascii=False) + "\n")
     return entries
 
@@ -53,26 +66,26 @@ def table(entries: list[Entry], target: float) -> Table:
     shown = Table(title=f"To validation loss {target:g}", title_justify="left")
     for name in ("", "submission", "seconds", "each seed", "losses", "context", "parameters", "machine", "date"):
         shown.add_column(name, justify="right" if name in ("", "seconds", "context", "parameters") else "left")
-    there = sorted((one for one in entries if one["target"] == target), key=middle)
-    for place, one in enumerate(there, start=1):
-        machine = one["machine"]
+    ranked = sorted((entry for entry in entries if entry["target"] == target), key=median)
+    for rank, entry in enumerate(ranked, start=1):
+        machine = entry["machine"]
         shown.add_row(
-            str(place),
-            f"{one['name']} {one['hash'][:7]}",
-            f"{middle(one):.2f}",
-            " ".join(f"{seconds:.2f}" for seconds in one["seconds"]),
-            " ".join(f"{loss:.3f}" for loss in one["losses"]),
-            str(one.get("context_length", "")),
-            f"{one['parameters']:,}" if one.get("parameters") else "",
+            str(rank),
+            f"{entry['name']} {entry['hash'][:7]}",
+            f"{median(entry):.2f}",
+            " ".join(f"{seconds:.2f}" for seconds in entry["seconds"]),
+            " ".join(f"{loss:.3f}" for loss in entry["losses"]),
+            str(entry.get("context_length", "")),
+            f"{entry['parameters']:,}" if entry.get("parameters") else "",
             f"{machine.get('device_name') or machine.get('cpu', '')}, load {machine.get('load', '?')}",
-            one["date"][:10],
+            entry["date"][:10],
         )
     return shown
 
 
-def middle(entry: Entry) -> float:
-    """The time that counts: the median over the seeds."""
-    return statistics.median(entry["seconds"])
+def median(entry: Entry) -> float:
+    """The seconds that count: the median over the seeds."""
+    return float(statistics.median(entry["seconds"]))
 
 
 def _key(entry: Entry) -> tuple[Any, ...]:

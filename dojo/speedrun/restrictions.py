@@ -11,30 +11,30 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .rules import THREADS
 
-Report = Callable[[str, str], None]  # tells the referee which rule was broken, and how; does not return
+Report = Callable[[str, str], NoReturn]  # tells the referee which rule was broken, and how, and ends the process
 
 PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.startfile")
 CONNECTIONS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 LIBRARIES = ("ctypes.dlopen",)
 CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
 LINKS = ("os.link", "os.symlink")
+SYSTEM = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/sys", "/etc", "/dev/urandom", "/usr")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class Fence:
+class Restrictions:
     """Refuses what leads out of `folder`; what lies in `hidden` is not to be read even where Python's packages are."""
 
     def __init__(self, folder: Path, hidden: list[Path], report: Report):
         self.folder, self.hidden, self.report = folder.resolve(), [path.resolve() for path in hidden], report
-        self.readable = [self.folder, *_packages(), *map(Path, _system())]
-        self.busy = False
+        self.readable = [self.folder, *_readable(), Path(f"/proc/{os.getpid()}")]
 
-    def close(self) -> None:
-        """From now on the fence stands; it cannot be taken down again."""
+    def apply(self) -> None:
+        """Restrict this process from now on; there is no way back."""
         _bound_torch(self.report)
         sys.addaudithook(self._look)
 
@@ -55,7 +55,7 @@ class Fence:
             self.report("train split", f"it opens a connection ({event})")
 
     def _open(self, path: Any, mode: str | None, flags: int) -> None:
-        if self.busy or not isinstance(path, (str, bytes, os.PathLike)):  # a number is of a file that is open
+        if not isinstance(path, (str, bytes, os.PathLike)):  # a number is of a file that is open
             return
         name = os.fsdecode(path)
         if name == os.devnull:
@@ -67,27 +67,17 @@ class Fence:
             self.report("train split", f"it opens {name}")
 
     def _within(self, path: Any, folders: list[Path]) -> bool:
-        self.busy = True  # to resolve a path opens nothing, but a system may do so to its own ends
-        try:
-            real = Path(os.path.realpath(os.fsdecode(path)))
-        finally:
-            self.busy = False
+        real = Path(os.path.realpath(os.fsdecode(path)))  # which opens nothing
         return any(real.is_relative_to(folder) for folder in folders)
 
 
-def _packages() -> list[Path]:
-    """Where Python and its packages lie: torch opens files of its own when parts of it are first used."""
+def _readable() -> list[Path]:
+    """Where Python and its packages lie, of which parts are first read when used; what tells of the machine."""
     import torch
 
-    found = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
-    found.add(str(Path(torch.__file__).parent.parent))
-    return [Path(path).resolve() for path in found]
-
-
-def _system() -> list[str]:
-    """What a library asks about the machine and the clock."""
-    mine = f"/proc/{os.getpid()}"
-    return [mine, "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/sys", "/etc", "/dev/urandom", "/usr"]
+    packages = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
+    packages.add(str(Path(torch.__file__).parent.parent))
+    return [*(Path(path).resolve() for path in packages), *map(Path, SYSTEM)]
 
 
 def _bound_torch(report: Report) -> None:
@@ -96,7 +86,7 @@ def _bound_torch(report: Report) -> None:
 
     set_threads = torch.set_num_threads
 
-    def from_file(filename: Any, *_: Any, **__: Any) -> None:
+    def from_file(filename: Any, *_: Any, **__: Any) -> NoReturn:
         report("train split", f"it opens {filename}")
 
     def set_num_threads(count: int) -> None:
@@ -104,7 +94,6 @@ def _bound_torch(report: Report) -> None:
             report("two threads", f"it asks for {count} threads")
         set_threads(count)
 
-    torch.from_file = from_file
-    for storage in (torch.UntypedStorage, torch.TypedStorage):
-        storage.from_file = from_file
-    torch.set_num_threads = set_num_threads
+    for holder in (torch, torch.UntypedStorage, torch.TypedStorage):
+        setattr(holder, "from_file", from_file)  # noqa: B010 - a plain assignment is of another type
+    setattr(torch, "set_num_threads", set_num_threads)  # noqa: B010

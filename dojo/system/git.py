@@ -36,7 +36,7 @@ class Git:
         """What a command prints. Raises UpdateError with git's own words where it fails."""
         done = self.run(*words)
         if done.returncode != 0:
-            raise UpdateError(f"git {words[0]} failed: {said(done)}")
+            raise UpdateError(f"git {words[0]} failed: {reason(done)}")
         return done.stdout.decode(errors="replace").strip()
 
     def lines(self, *words: str) -> list[str]:
@@ -53,7 +53,7 @@ class Git:
         return done.stdout if done.returncode == 0 else None
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def reason(done: subprocess.CompletedProcess[bytes]) -> str:
     """The line in which git says what is wrong."""
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()] or ["no word of why"]
     telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines

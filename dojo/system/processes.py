@@ -11,6 +11,7 @@ import queue
 import signal
 import subprocess
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,17 +52,21 @@ def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:  # Windows
-        process.kill()
+    end_session(process.pid)
+    process.kill()
     status = process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
     return status
+
+
+def end_session(leader: int | None) -> None:
+    """End a process, by its number, and all of the session that it leads; nothing happens on Windows."""
+    if leader and hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def how_it_ended(status: int) -> str:
@@ -74,6 +79,18 @@ def how_it_ended(status: int) -> str:
     if status < 0:
         return f"crashed Python itself ({signal.Signals(-status).name})"
     return f"ended the process with status {status}"
+
+
+@contextlib.contextmanager
+def on_signals(names: Iterable[str], handler: Callable[[int, Any], object] | signal.Handlers) -> Iterator[None]:
+    """Have a handler for signals, of those names that the system has; afterwards they do what they did before."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def lines_of(stream: IO[str] | None) -> queue.Queue[str]:

@@ -14,11 +14,12 @@ from unittest import mock
 
 from click.testing import CliRunner, Result
 
-from dojo.cli import main as cli
+from dojo.cli import learn
+from dojo.cli.main import app
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog, Kata
 from dojo.judge.client import Judge
-from dojo.learner.session import console
+from dojo.system.console import console
 
 from .trees import copy_tree
 
@@ -55,8 +56,8 @@ class Clone:
         """What `dojo WORDS` does, in this process: `exit_code`, `stdout`, `stderr`."""
         environment = {"DOJO_ROOT": str(self.root)}
         wide = mock.patch.object(console, "_width", 200)
-        with wide, mock.patch.object(cli, "Judge", lambda root: nullcontext(self.judge)):
-            result = CliRunner().invoke(cli.app, list(words), env=environment, prog_name="dojo")
+        with wide, mock.patch.object(learn, "Judge", lambda root: nullcontext(self.judge)):
+            result = CliRunner().invoke(app, list(words), env=environment, prog_name="dojo")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog
 from dojo.judge.client import Judge
+from dojo.judge.verdict import Verdict
 
 from .trees import ROOT
 
@@ -48,9 +48,9 @@ class Learner:
         self.judge = judge
         self.file = folder / "causal_attention.py"
 
-    def saves(self, content: str | bytes) -> dict[str, Any]:
+    def saves(self, content: str | bytes) -> Verdict:
         self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return self.asks()
 
-    def asks(self) -> dict[str, Any]:
+    def asks(self) -> Verdict:
         return self.judge.verdict(K05, path=self.file)

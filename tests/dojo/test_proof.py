@@ -113,10 +113,10 @@ def test_mistake_is_caught_and_named(kata, mistake: Mistake, tmp_path, record_pr
     path.write_text(text + MINE * AS_A_LEARNER, encoding="utf-8")
     verdict = judge(kata, path) if AS_A_LEARNER else judge_by(mistake.caught_by, kata, path)
     assert verdict.verdict != "passed"
-    failing = [part["name"] for step in verdict.steps for part in step["properties"] if part["status"] == "failed"]
+    failing = [part.name for step in verdict.steps for part in step.properties if part.status == "failed"]
     assert mistake.caught_by in (failing or [verdict.property])
     record_property("proved", "mistakes caught")
-    names = [one["name"] for one in verdict.diagnosis]
+    names = [one.name for one in verdict.diagnosis]
     assert not names or mistake.name in names, f"named {names} instead, at {verdict.property}"
     how = {0: "mistakes not named", 1: "mistakes named alone"}.get(len(names), "mistakes named among others")
     record_property("proved", how)
@@ -127,7 +127,7 @@ def test_mistake_in_a_text_of_its_own_is_not_named_otherwise(kata, mistake: Mist
     """It answers anew whatever the mistake of the bank answers, as a learner's code does; but time may run out."""
     path = tmp_path / f"{kata.name}.py"
     path.write_text(mistake.apply(kata.solution.read_text(encoding="utf-8")) + MINE, encoding="utf-8")
-    names = [one["name"] for one in judge_by(mistake.caught_by, kata, path).diagnosis]
+    names = [one.name for one in judge_by(mistake.caught_by, kata, path).diagnosis]
     assert not names or mistake.name in names, f"named {names} instead"
     record_property("proved", "named in a text of their own" if names else "not named in a text of their own")
 
@@ -144,7 +144,7 @@ def test_two_mistakes_at_once_are_caught_and_one_is_named(kata, tmp_path, record
         path.write_text(text, encoding="utf-8")
         verdict = judge(kata, path, min(load_suite(kata).step_of(mistake) for mistake in pair))
         assert verdict.verdict != "passed", [mistake.name for mistake in pair]
-        named = {one["name"] for one in verdict.diagnosis} & {mistake.name for mistake in pair}
+        named = {one.name for one in verdict.diagnosis} & {mistake.name for mistake in pair}
         record_property("proved", "pairs named" if named else "pairs not named")
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from dojo.curriculum import stubs
+from dojo.judge.verdict import Verdict
 from dojo.learner.verdict_text import render
 
 from .learners import FILL
@@ -18,7 +19,9 @@ def wrong(clone):
     """pytest where k04 is not started and step 2 of k05 fails in two ways, and the report of `make test` on it."""
     clone.renew()
     clone.save("5", clone.solution("5").replace(FILL, TWO_WRONGS))
-    return clone.process("-m", "pytest", *TESTS), render(clone.json("5")[1], "Causal attention").plain
+    return clone.process("-m", "pytest", *TESTS), render(
+        Verdict.from_dict(clone.json("5")[1]), "Causal attention"
+    ).plain
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,25 @@ def test_readme_says_it_all_in_thirty_lines():
     assert README[: TRANSCRIPT.end()].count("\n") < 30
 
 
+def test_the_first_screen_names_what_sets_up_and_what_judges():
+    assert re.findall(r"^\$ (make \w+)", TRANSCRIPT.group(1), re.MULTILINE)[:3] == [
+        "make start",
+        "make check",
+        "make test",
+    ]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "dojo/README.md", "tests/verdicts/README.md"])
+def test_what_a_page_names_is_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    named = re.findall(r"`((?:dojo|tests|data|notebooks)/[\w./-]+)`", text)
+    folder = (ROOT / page).parent
+    assert linked + named
+    missing = [name for name in linked if not (folder / name).exists()] + [n for n in named if not (ROOT / n).exists()]
+    assert [name for name in missing if not re.search(r"k20_x|kNN", name)] == []
+
+
 def test_start_ends_by_saying_what_to_open_and_what_to_type(tree):
     done = make(tree, "start")
     last = done.stdout.splitlines()[-3:]

@@ -4,10 +4,8 @@ import functools
 
 import torch
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from dojo.spec import check, claim, randomise, sizes
+from dojo.spec import OperationMode, check, claim, randomise, sizes, tree_leaves
 
 BANS = []
 EMBEDDING = "B T D V"
@@ -368,7 +366,7 @@ def demand_gradients(got, tables, ids):
         check.equal(table.grad, want, f"the gradient of {name}", ids=ids)
 
 
-class _Devices(TorchDispatchMode):
+class _Devices(OperationMode):
     """Sees whether tensors of two devices meet, and answers what a check asks about the values of meta tensors."""
 
     def __init__(self, answer):

@@ -1,10 +1,8 @@
 """k16 rotary positions: what must be true of them."""
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from dojo.spec import check, claim, randomise, sizes
+from dojo.spec import OperationMode, check, claim, randomise, sizes, tree_leaves
 
 # A head has n pairs of channels, so d = 2·n.
 PAIRS, HEADS = "n T", "n h B T d_in"
@@ -318,12 +316,8 @@ def gradients(module, size):
     return found
 
 
-class _Devices(TorchDispatchMode):
+class _Devices(OperationMode):
     """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
-
-    @classmethod
-    def _should_skip_dynamo(cls):
-        return False  # as in dojo.spec.bans: else torch would load its compiler
 
     def __init__(self):
         super().__init__()

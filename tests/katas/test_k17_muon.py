@@ -6,9 +6,8 @@ import math
 import torch
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from dojo.spec import Sizes, ban, check, claim, oracle, sizes
+from dojo.spec import OperationMode, Sizes, ban, check, claim, oracle, sizes
 
 DECOMPOSITIONS = (
     *("svd", "linalg_svd", "linalg_svdvals", "svd_lowrank", "pca_lowrank", "lobpcg", "linalg_lobpcg_forward"),
@@ -99,12 +98,8 @@ def muon(kata, *arguments, **options):
     return several(kata.muon_step(*arguments, **options), 2, "muon_step(…)")
 
 
-class Sizing(TorchDispatchMode):
+class Sizing(OperationMode):
     """Keeps the number of entries of the largest tensor that is made while it lasts."""
-
-    @classmethod
-    def _should_skip_dynamo(cls):
-        return False
 
     largest = 0
 

@@ -4,10 +4,8 @@ import weakref
 from contextlib import nullcontext
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from dojo.spec import FUSED_ATTENTION, ban, check, claim, sizes
+from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, sizes, tree_leaves
 
 BANS = [ban(*FUSED_ATTENTION, why="it is what you build here.")]
 INPUTS = "B h T d"
@@ -258,12 +256,8 @@ def demand_small(memory, x, block, what):
             raise check.Mismatch(f"{what} {problem}", got, want, alike=tuple(found[-2:]))
 
 
-class Memory(TorchDispatchMode):
+class Memory(OperationMode):
     """Counts, while it lasts, the bytes of what torch makes: the most held at once, and the largest tensor."""
-
-    @classmethod
-    def _should_skip_dynamo(cls):
-        return False  # as in dojo.spec.bans: else torch would load its compiler
 
     def __init__(self):
         super().__init__()

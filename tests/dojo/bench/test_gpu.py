@@ -14,7 +14,6 @@ from dojo.bench.timing import Clock, Racer, race
 from dojo.curriculum.catalog import Catalog
 from dojo.judge.client import Judge
 from dojo.sandbox.loader import Workspace
-from dojo.speedrun.nursery import Nursery
 from dojo.speedrun.referee import judge
 
 from ..speedrun.test_speedrun import GOOD, TARGET, TEXT
@@ -88,10 +87,9 @@ def test_a_submission_trains_and_answers_on_the_gpu():
     source = GOOD.replace("(vocab_size, vocab_size), 0.1)", "(vocab_size, vocab_size), 0.1, device=ids.device)")
     source = source.replace("len(ids) - 1)", "len(ids) - 1, device=ids.device)")
     source = source.replace("self.calls += 1", "assert ids.is_cuda and self.logits.is_cuda")
-    with Nursery() as nursery:
-        here = judge(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
-        there = judge(nursery, source.encode(), "mine.py", TEXT, TARGET, seed=3, device=DEVICE)
-    assert there["loss"] == pytest.approx(here["loss"], 1e-4)
+    here = judge(GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
+    there = judge(source.encode(), "mine.py", TEXT, TARGET, seed=3, device=DEVICE)
+    assert there.loss == pytest.approx(here.loss, 1e-4)
 
 
 def test_a_kata_is_judged_as_if_there_were_no_gpu(tmp_path):
@@ -100,4 +98,4 @@ def test_a_kata_is_judged_as_if_there_were_no_gpu(tmp_path):
     seen.write_text(kata.solution.read_text(encoding="utf-8") + "\nassert not torch.cuda.is_available()\n")
     with Judge(ROOT) as judge:
         for _ in range(2):  # the second time on what was rehearsed in between
-            assert judge.verdict(kata, path=seen)["verdict"] == "passed"
+            assert judge.verdict(kata, path=seen).verdict == "passed"

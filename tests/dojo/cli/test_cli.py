@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 
+import click
 import pytest
 
+from dojo.cli.main import VERBS
 from dojo.curriculum import stubs
 
 from ..trees import ROOT
@@ -114,6 +117,24 @@ def test_board_hint_solution_reset_and_stubs_import_no_torch(fresh):
     )
     done = fresh.process("-c", code)
     assert done.stdout.endswith("loaded set()\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_list_of_verbs_says_what_each_verb_says_of_itself(name):
+    verb = verbs_in(VERBS[name][0])[name]
+    assert VERBS[name][1] == " ".join(verb.help.split("\n\n")[0].split())
+
+
+def test_every_verb_is_in_the_list():
+    modules = {module for module, _ in VERBS.values()}
+    assert set(VERBS) == {name for module in modules for name in verbs_in(module)}
+    files = {path.stem for path in (ROOT / "dojo" / "cli").glob("*.py") if "@click.command" in path.read_text("utf-8")}
+    assert modules == files
+
+
+def verbs_in(module):
+    members = vars(import_module(f"dojo.cli.{module}")).values()
+    return {member.name: member for member in members if isinstance(member, click.Command)}
 
 
 # Start and test.

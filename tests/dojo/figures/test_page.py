@@ -24,6 +24,7 @@ from dojo.gpt import presets
 from dojo.gpt.corpus import Corpus
 from dojo.gpt.presets import Preset
 from dojo.gpt.trained import Trained
+from dojo.judge.verdict import Verdict
 from dojo.learner.session import BLACK_BELT, School
 
 from .. import browser
@@ -111,10 +112,10 @@ def test_the_verb_says_where_the_page_is(school):
 
 def test_progress_shows_what_is_solved_and_the_attempts(school):
     kata = school.find("4")
-    school.progress.note(kata, "failed", 2, failing="test_x")
+    school.progress.note(kata, Verdict(kata.code, "failed", 2, property="test_x"))
     written = tables.progress(school)
     assert "0 of 2 katas solved, 1 attempt" in written and "step 2 of 5, 1 attempt" in written
-    school.progress.note(kata, "passed", None)
+    school.progress.note(kata, Verdict(kata.code))
     assert "1 of 2 katas solved, 2 attempts." in tables.progress(school)
     assert "make test KATA=5" in tables.progress(school) and BLACK_BELT not in tables.progress(school)
 

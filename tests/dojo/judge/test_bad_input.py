@@ -29,11 +29,11 @@ def hasty(tmp_path_factory):
 
 
 def where(verdict) -> tuple[int, str]:
-    return verdict["where"]["line"], verdict["where"]["code"]
+    return verdict.where.line, verdict.where.code
 
 
 def short(verdict) -> tuple[str, str]:
-    return verdict["verdict"], verdict["message"]
+    return verdict.verdict, verdict.message
 
 
 # Nothing is wrong yet.
@@ -41,14 +41,14 @@ def short(verdict) -> tuple[str, str]:
 
 def test_an_untouched_stub_is_not_started(learner):
     verdict = learner.saves(STUB)
-    assert (verdict["verdict"], verdict["step"]) == ("not_started", 1)
-    assert verdict["message"] == "Step 1 is not started." and not verdict["diagnosis"]
+    assert (verdict.verdict, verdict.step) == ("not_started", 1)
+    assert verdict.message == "Step 1 is not started." and not verdict.diagnosis
 
 
 def test_a_stub_with_step_1_done_is_not_started_at_step_2(learner):
     verdict = learner.saves(STEP_1)
-    assert (verdict["verdict"], verdict["step"]) == ("not_started", 2)
-    assert [step["status"] for step in verdict["steps"]] == ["passed", "not_started", "not_reached", "not_reached"]
+    assert (verdict.verdict, verdict.step) == ("not_started", 2)
+    assert [step.status for step in verdict.steps] == ["passed", "not_started", "not_reached", "not_reached"]
 
 
 def test_a_step_of_two_parts_with_one_written_is_not_finished(learner):
@@ -59,7 +59,7 @@ def test_a_step_of_two_parts_with_one_written_is_not_finished(learner):
 
 
 def test_a_wrong_step_1_is_told_before_the_step_that_is_not_started(learner):
-    assert learner.saves(STEP_1.replace("diagonal=1", "diagonal=0"))["step"] == 1
+    assert learner.saves(STEP_1.replace("diagonal=1", "diagonal=0")).step == 1
 
 
 def test_byte_order_mark_and_windows_line_ends_pass(learner):
@@ -111,8 +111,8 @@ def test_a_folder_in_place_of_the_file_cannot_be_read(learner):
     learner.file.mkdir()
     verdict = learner.asks()
     learner.file.rmdir()
-    assert verdict["verdict"] == "error"
-    assert re.fullmatch(r"Your file cannot be read: (Is a directory|Permission denied)\.", verdict["message"])
+    assert verdict.verdict == "error"
+    assert re.fullmatch(r"Your file cannot be read: (Is a directory|Permission denied)\.", verdict.message)
 
 
 def test_a_file_that_is_not_utf8_is_told_with_its_line(learner):
@@ -127,7 +127,7 @@ def test_a_file_that_is_not_utf8_is_told_with_its_line(learner):
 def test_a_misnamed_class_is_suggested(learner):
     verdict = learner.saves(SOLUTION.replace("CausalAttention", "CasualAttention"))
     message = "There is no class `CausalAttention` in your file. There is `CasualAttention`: is it misnamed?"
-    assert short(verdict) == ("error", message) and verdict["step"] == 4
+    assert short(verdict) == ("error", message) and verdict.step == 4
 
 
 def test_a_missing_function_is_named_and_nothing_far_off_is_suggested(learner):
@@ -146,7 +146,7 @@ def test_none_asks_for_the_return(learner):
 def test_a_name_of_python_s_library_that_is_not_imported_is_told_once(learner):
     verdict = learner.saves(swapped("/ key.shape[-1] ** 0.5", "/ math.sqrt(key.shape[-1])"))
     message = "Your code raises NameError: name 'math' is not defined. Is `import math` missing?"
-    assert short(verdict) == ("failed", message) and not verdict["got"]
+    assert short(verdict) == ("failed", message) and not verdict.got
 
 
 def test_a_wrong_type_is_named(learner):
@@ -166,8 +166,8 @@ def test_a_wrong_dtype_is_told_beside_the_right_one(learner):
 
 def test_nan_is_called_by_its_name(learner):
     verdict = learner.saves(swapped(FILL, FILL + " * torch.nan"))
-    assert verdict["verdict"] == "failed" and "holds NaN (not a number)" in verdict["message"]
-    assert "nan" in verdict["got"]
+    assert verdict.verdict == "failed" and "holds NaN (not a number)" in verdict.message
+    assert "nan" in verdict.got
 
 
 # Exceptions.
@@ -176,20 +176,20 @@ def test_nan_is_called_by_its_name(learner):
 def test_an_exception_is_told_with_the_learners_line(learner):
     wrong = "return torch.zeros(tokens, tokens)[tokens + 5]"
     verdict = learner.saves(swapped(MASK, wrong))
-    assert verdict["verdict"] == "failed" and verdict["message"].startswith("Your code raises IndexError: index ")
+    assert verdict.verdict == "failed" and verdict.message.startswith("Your code raises IndexError: index ")
     assert where(verdict) == (line_of(SOLUTION, MASK), wrong)
 
 
 def test_an_exception_at_import_is_told_with_its_line(learner):
     verdict = learner.saves(SOLUTION + "\ncausal_mask(3) @ None\n")
-    assert verdict["verdict"] == "error" and verdict["message"].startswith("Importing your file raises TypeError: ")
+    assert verdict.verdict == "error" and verdict.message.startswith("Importing your file raises TypeError: ")
     assert where(verdict)[1] == "causal_mask(3) @ None"
 
 
 def test_a_module_without_forward_is_wrong_and_not_merely_not_started(learner):
     verdict = learner.saves(swapped("def forward(", "def forwards("))
-    assert (verdict["verdict"], verdict["step"]) == ("failed", 4)
-    assert 'missing the required "forward" function' in verdict["message"]
+    assert (verdict.verdict, verdict.step) == ("failed", 4)
+    assert 'missing the required "forward" function' in verdict.message
 
 
 def test_an_own_not_implemented_error_is_wrong_and_not_merely_not_started(learner):
@@ -201,7 +201,7 @@ def test_an_own_not_implemented_error_is_wrong_and_not_merely_not_started(learne
 def test_an_exception_that_ends_programs_is_no_pass(learner, kind):
     verdict = learner.saves(swapped(MASK, f"raise {kind}"))
     assert short(verdict) == ("error", f"Your code ends the program: it raises {kind}.")
-    assert "dojo" not in verdict["output"]
+    assert "dojo" not in verdict.output
 
 
 # Programs that end too early.
@@ -216,7 +216,7 @@ def test_an_exception_that_ends_programs_is_no_pass(learner, kind):
 )
 def test_ending_the_program_at_import_is_no_pass(learner, call, said):
     verdict = learner.saves(f"{SOLUTION}\n{call}\n")
-    assert verdict["verdict"] == "error" and verdict["message"].endswith(said)
+    assert verdict.verdict == "error" and verdict.message.endswith(said)
 
 
 @pytest.mark.parametrize(
@@ -231,14 +231,14 @@ def test_ending_the_program_at_import_is_no_pass(learner, call, said):
 def test_ending_the_program_in_a_function_is_no_pass(learner, call, said):
     verdict = learner.saves(body("causal_mask", call))
     assert short(verdict) == ("error", said)
-    assert verdict["claim"].startswith("causal_mask is True exactly where")
-    assert [step["status"] for step in verdict["steps"]] == ["failed", *["not_reached"] * 3]
+    assert verdict.claim.startswith("causal_mask is True exactly where")
+    assert [step.status for step in verdict.steps] == ["failed", *["not_reached"] * 3]
 
 
 def test_code_that_dies_while_the_mistake_is_looked_for_is_judged_all_the_same(learner):
     wrong = swapped(MASK, MASK.replace("diagonal=1", "diagonal=0"))
     verdict = learner.saves(body("masked_softmax", "__import__('os')._exit(0)", text=wrong))
-    assert short(verdict) == ("failed", "causal_mask(1) has wrong values.") and not verdict["diagnosis"]
+    assert short(verdict) == ("failed", "causal_mask(1) has wrong values.") and not verdict.diagnosis
 
 
 # Too much of something.
@@ -257,7 +257,7 @@ def test_an_endless_loop_at_import_is_stopped(hasty):
 def test_an_endless_loop_in_a_function_is_stopped(hasty):
     verdict = hasty.saves(body("causal_mask", "while True:", "    tokens += 1"))
     assert short(verdict) == ("error", f"Your code {ENDLESS}")
-    assert verdict["claim"].startswith("causal_mask is True exactly where")
+    assert verdict.claim.startswith("causal_mask is True exactly where")
 
 
 def test_a_loop_that_swallows_every_exception_is_stopped(hasty):
@@ -295,7 +295,7 @@ def test_too_much_memory_at_import_is_told(learner):
 def test_a_flood_of_output_is_stopped_and_cut(learner):
     verdict = learner.saves(body("causal_mask", "while True:", "    print('flood ' * 1000)"))
     assert short(verdict) == ("error", "Your code prints without end: more than 1,000,000 characters.")
-    assert verdict["output"].startswith("flood flood") and len(verdict["output"]) <= 4000
+    assert verdict.output.startswith("flood flood") and len(verdict.output) <= 4000
 
 
 # Output and input.
@@ -304,8 +304,8 @@ def test_a_flood_of_output_is_stopped_and_cut(learner):
 def test_what_the_code_prints_is_shown_cut_to_size(learner):
     text = body("causal_mask", "print('mask ·', tokens)", "print('more')", text=STEP_1) + "\nprint('hello ' * 99)\n"
     verdict = learner.saves(text)
-    assert (verdict["verdict"], verdict["step"]) == ("not_started", 2)
-    assert verdict["output"].splitlines()[:3] == ["hello " * 99, "mask · 1", "more"]
+    assert (verdict.verdict, verdict.step) == ("not_started", 2)
+    assert verdict.output.splitlines()[:3] == ["hello " * 99, "mask · 1", "more"]
     shown = render(verdict, "Causal attention").plain
     assert "Your code printed:\n    hello" in shown and "lines more" in shown
     assert max(map(len, shown.splitlines())) <= 120
@@ -313,12 +313,12 @@ def test_what_the_code_prints_is_shown_cut_to_size(learner):
 
 def test_what_was_printed_before_an_endless_loop_is_shown(hasty):
     loop = ["print('here')", "while True:", "    try: tokens += 1", "    except BaseException: pass"]
-    assert "here" in hasty.saves(body("causal_mask", *loop))["output"]
+    assert "here" in hasty.saves(body("causal_mask", *loop)).output
 
 
 def test_waiting_for_input_is_told(learner):
     verdict = learner.saves(SOLUTION + "\nname = input('Your name? ')\n")
-    assert verdict["verdict"] == "error" and "your code waits for input" in verdict["message"]
+    assert verdict.verdict == "error" and "your code waits for input" in verdict.message
     assert where(verdict)[1] == "name = input('Your name? ')"
 
 
@@ -337,15 +337,15 @@ BANNED = {
 @pytest.mark.parametrize("lines", BANNED.values(), ids=BANNED.keys())
 def test_a_banned_call_is_refused_with_the_reason(learner, lines):
     verdict = learner.saves(body("causal_mask", *lines))
-    assert (verdict["verdict"], verdict["step"]) == ("refused", 1)
-    assert re.fullmatch(r"Your code calls `\w+attention\w*`, which this kata does not allow: .+", verdict["message"])
+    assert (verdict.verdict, verdict.step) == ("refused", 1)
+    assert re.fullmatch(r"Your code calls `\w+attention\w*`, which this kata does not allow: .+", verdict.message)
 
 
 def test_a_subclass_of_a_banned_module_is_refused(learner):
     mine = "\n\nclass Mine(nn.Dropout):\n    def forward(self, x):\n        return super().forward(x) * 1\n"
     verdict = learner.saves(swapped(DROP, "return Mine(rate)(x)") + mine)
-    assert (verdict["verdict"], verdict["step"]) == ("refused", 3)
-    assert verdict["message"].startswith("Your code calls `dropout`, which this kata does not allow")
+    assert (verdict.verdict, verdict.step) == ("refused", 3)
+    assert verdict.message.startswith("Your code calls `dropout`, which this kata does not allow")
 
 
 SLUG = "solutions.k05_causal_attention.causal_attention"
@@ -371,7 +371,7 @@ def test_reading_the_reference_solutions_is_refused(learner, code):
 
 def test_reading_the_reference_solutions_in_a_function_is_refused(learner):
     verdict = learner.saves(swapped(MASK, f"from {SLUG} import causal_mask as solved; return solved(tokens)"))
-    assert short(verdict) == ("refused", READS) and verdict["step"] == 1
+    assert short(verdict) == ("refused", READS) and verdict.step == 1
 
 
 # Settings and processes left behind.
@@ -390,8 +390,8 @@ def test_reading_the_reference_solutions_in_a_function_is_refused(learner):
 def test_a_setting_left_changed_is_put_back_and_named(learner, line, said, place):
     text = body("causal_mask", line, text=STEP_1) if place == "function" else f"{STEP_1}\n{line}\n"
     verdict = learner.saves(text)
-    assert (verdict["verdict"], verdict["step"]) == ("not_started", 2), verdict["message"]
-    assert verdict["notes"] == [f"Your code changed a setting for everyone: {said}. It was put back."]
+    assert (verdict.verdict, verdict.step) == ("not_started", 2), verdict.message
+    assert verdict.notes == [f"Your code changed a setting for everyone: {said}. It was put back."]
 
 
 SLEEP = "__import__('time').sleep(100)"
@@ -411,16 +411,16 @@ SLEEP = "__import__('time').sleep(100)"
 def test_what_is_left_running_does_not_hold_up_the_judge(learner, code):
     started = time.monotonic()
     verdict = learner.saves(f"{STEP_1}\n{code}\n")
-    assert (verdict["verdict"], verdict["step"]) == ("not_started", 2), verdict["message"]
+    assert (verdict.verdict, verdict.step) == ("not_started", 2), verdict.message
     assert time.monotonic() - started < 20
 
 
 def test_the_judge_still_serves_after_all_that(learner):
-    assert learner.saves(STUB)["verdict"] == "not_started"
+    assert learner.saves(STUB).verdict == "not_started"
     verdict = learner.saves(swapped(WEIGHTS, "weights = softmax(scores)"))
-    assert [one["name"] for one in verdict["diagnosis"]] == ["attention without a mask"]
+    assert [one.name for one in verdict.diagnosis] == ["attention without a mask"]
 
 
 def test_forking_for_ever_is_refused(learner):
     verdict = learner.saves("import os\nwhile True:\n    os.fork()\n")
-    assert (verdict["verdict"], verdict["message"]) == ("refused", "Your code starts one process after another.")
+    assert (verdict.verdict, verdict.message) == ("refused", "Your code starts one process after another.")

@@ -26,7 +26,7 @@ def says(judge, tmp_path_factory):
     def verdict(text):
         file.write_text(text, encoding="utf-8")
         found = judge.verdict(K05, path=file)
-        return found["step"], found["relation"], {one["name"]: one["step"] for one in found["diagnosis"]}
+        return found.step, found.relation, {one.name: one.step for one in found.diagnosis}
 
     return verdict
 

@@ -105,3 +105,8 @@ def test_usage_errors_print_no_object(clone):
     for words, said in ((["99"], "There is no kata 99: they go from 1 to 5."), (["5", "--jsno"], "No such option")):
         done = clone.process("-m", "dojo", "test", *words, "--json")
         assert (done.returncode, done.stdout) == (2, "") and said in done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_verdict_goes_to_json_and_back(verdicts, kind):
+    assert Verdict.from_dict(verdicts[kind][1]).as_dict() == verdicts[kind][1]

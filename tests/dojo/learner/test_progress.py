@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from dojo.curriculum.catalog import Kata
+from dojo.judge.verdict import StepResult, Verdict
 from dojo.learner import store as records
 from dojo.learner.progress import Progress
-from dojo.system.files import content_hash
 
 from ..trees import ROOT
 
@@ -26,6 +26,12 @@ def kata(tmp_path):
 def record(tmp_path):
     (tmp_path / ".dojo").mkdir()
     return tmp_path / ".dojo" / "progress.json"
+
+
+def note(progress, kata, verdict, step=None, failing="", steps=(), judged=None):
+    """Note a verdict on a kata: at which step it stopped, the claim that fails, each step's status, the file's hash."""
+    results = [StepResult(at, "", [], status) for at, status in enumerate(steps, 1)]
+    progress.note(kata, Verdict(kata.code, verdict, step, property=failing, steps=results, fingerprint=judged))
 
 
 def test_nothing_is_solved_at_first(kata, tmp_path):
@@ -46,7 +52,7 @@ def test_nothing_is_solved_at_first(kata, tmp_path):
 )
 def test_a_verdict_decides_what_the_board_shows(kata, tmp_path, verdict, step, status, attempts):
     progress = Progress.load(tmp_path)
-    progress.note(kata, verdict, step)
+    note(progress, kata, verdict, step)
     progress.save()
     again = Progress.load(tmp_path)
     assert again.status(kata) == status and again.attempts(kata) == attempts and again.step(kata) == step
@@ -54,10 +60,10 @@ def test_a_verdict_decides_what_the_board_shows(kata, tmp_path, verdict, step, s
 
 def test_a_solved_kata_is_changed_when_its_file_is_and_broken_when_that_fails(kata, tmp_path):
     progress = Progress.load(tmp_path)
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     kata.file.write_text("answer = 43\n")
     assert progress.status(kata) == "changed"
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     assert progress.status(kata) == "broken"
     kata.file.write_text("answer = 44\n")
     assert progress.status(kata) == "changed"
@@ -70,20 +76,20 @@ def test_a_solved_kata_is_changed_when_its_file_is_and_broken_when_that_fails(ka
 def test_a_file_that_passed_and_fails_now_is_broken_for_good(kata, tmp_path):
     """As when the tests became stricter: what the latest verdict said of this very content counts."""
     progress = Progress.load(tmp_path)
-    progress.note(kata, "passed", None)
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "passed", None)
+    note(progress, kata, "failed", 1)
     assert progress.status(kata) == "broken"
     kata.file.write_text("answer = 43\n")
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     kata.file.write_text("answer = 42\n")
     assert progress.status(kata) == "changed"
 
 
 def test_a_stub_brought_back_after_a_pass_is_not_broken(kata, tmp_path):
     progress = Progress.load(tmp_path)
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     kata.file.write_text("raise NotImplementedError('step 1')\n")
-    progress.note(kata, "not_started", 1)
+    note(progress, kata, "not_started", 1)
     assert progress.status(kata) == "changed"
 
 
@@ -92,7 +98,7 @@ def test_tries_counts_different_files_that_fail_the_same_claim_in_a_row(kata, tm
 
     def tries(text, verdict, failing):
         kata.file.write_text(text)
-        progress.note(kata, verdict, 1, failing=failing)
+        note(progress, kata, verdict, 1, failing=failing)
         return progress.tries(kata)
 
     assert tries("stub", "not_started", "test_mask") == 0
@@ -111,7 +117,7 @@ def test_the_status_of_each_step_is_kept_and_one_that_passed_before_is_broken(ka
     progress = Progress.load(tmp_path)
 
     def steps(*statuses):
-        progress.note(kata, "failed", 2, steps=[{"step": at, "status": is_} for at, is_ in enumerate(statuses, 1)])
+        note(progress, kata, "failed", 2, steps=statuses)
         return list(progress.katas[kata.slug]["steps"].values())
 
     assert steps("passed", "failed", "not_reached") == ["passed", "failed", "not_reached"]
@@ -124,26 +130,28 @@ def test_the_status_of_each_step_is_kept_and_one_that_passed_before_is_broken(ka
 
 def test_a_file_that_cannot_be_imported_does_not_lose_the_step(kata, tmp_path):
     progress = Progress.load(tmp_path)
-    progress.note(kata, "failed", 3)
-    progress.note(kata, "error", None)
+    note(progress, kata, "failed", 3)
+    note(progress, kata, "error", None)
     assert progress.step(kata) == 3
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     assert progress.step(kata) is None
 
 
 DAMAGED = {
-    "cut off": '{"version": 1, "katas": {"k01_to',
+    "cut off": '{"version": 2, "katas": {"k01_to',
     "empty": "",
     "not UTF-8": b"\xff\xfe{}",
     "another form": "[1, 2]",
-    "no katas": '{"version": 1}',
+    "no katas": '{"version": 2}',
+    "no version": '{"katas": {}}',
+    "of version 1, which is read no more": '{"version": 1, "katas": {"k01_tokens": {"attempts": 3, "last": "passed"}}}',
     "a time that is none": '{"version": 2, "katas": {"k01_tokens": {"solved_at": "yesterday"}}}',
     "attempts in the old form": '{"version": 2, "katas": {"k01_tokens": {"attempts": 3}}}',
     "steps that are no record": '{"version": 2, "katas": {"k01_tokens": {"steps": [1]}}}',
-    "katas that are no records": '{"katas": {"k01_tokens": 7}}',
-    "attempts that are no number": '{"katas": {"k01_tokens": {"attempts": "many"}}}',
-    "hints that are no record": '{"katas": {"k01_tokens": {"attempts": 1, "hints": [1]}}}',
-    "a step that is no number": '{"katas": {"k01_tokens": {"attempts": 1, "step": "two"}}}',
+    "katas that are no records": '{"version": 2, "katas": {"k01_tokens": 7}}',
+    "attempts that are no number": '{"version": 2, "katas": {"k01_tokens": {"attempts": {"aa": "many"}}}}',
+    "hints that are no record": '{"version": 2, "katas": {"k01_tokens": {"hints": [1]}}}',
+    "a step that is no number": '{"version": 2, "katas": {"k01_tokens": {"step": "two"}}}',
     "far too deep": "[" * 100_000,
 }
 
@@ -159,7 +167,7 @@ def test_a_damaged_record_is_set_aside_and_nothing_else_is_lost(record, kata, tm
     assert aside.read_bytes() == data and not record.exists()
     assert len(said) == 1 and f"set aside as .dojo/{aside.name}" in said[0] and "your code is untouched" in said[0]
     assert kata.file.read_text() == "answer = 42\n"
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     progress.save()
     assert json.loads(record.read_text())["katas"][kata.slug]["last"] == "passed"
 
@@ -171,26 +179,13 @@ def test_records_of_katas_that_are_gone_are_kept(record, tmp_path):
     assert json.loads(record.read_text())["katas"] == {"k99_gone": {"attempts": {"aa": 3}}}
 
 
-def test_a_record_of_version_1_is_understood(record, kata, tmp_path):
-    old = {"attempts": 3, "last": "passed", "step": None, "hints": {"1": 2}, "passed_at": "2025-03-01T12:00:00"}
-    old["passed_with"] = content_hash(kata.file)
-    record.write_text(json.dumps({"version": 1, "katas": {kata.slug: old, "k02_batches": {"attempts": 1, "step": 2}}}))
-    progress = Progress.load(tmp_path)
-    assert progress.status(kata) == "solved" and progress.attempts(kata) == 3
-    progress.note(kata, "passed", None)
-    progress.save()
-    data = json.loads(record.read_text())
-    assert data["version"] == 2 and Progress.load(tmp_path).attempts(kata) == 4
-    assert data["katas"][kata.slug]["hints"] == {"1": 2} and data["katas"]["k02_batches"]["step"] == 2
-
-
 def test_a_record_of_a_newer_version_is_left_alone(record, kata, tmp_path):
     text = '{"version": 3, "katas": {"k01_tokens": "in a way that is not known yet"}}'
     record.write_text(text)
     said = []
     progress = Progress.load(tmp_path, said.append)
     assert len(said) == 1 and "version 3" in said[0] and "make update" in said[0]
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     progress.save()
     assert progress.status(kata) == "solved" and record.read_text() == text
     assert [path.name for path in record.parent.iterdir()] == ["progress.json"]
@@ -199,7 +194,7 @@ def test_a_record_of_a_newer_version_is_left_alone(record, kata, tmp_path):
 def test_a_record_that_became_newer_since_is_left_alone_too(record, kata, tmp_path):
     progress = Progress.load(tmp_path)
     record.write_text('{"version": 3, "katas": {}}')
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     progress.save()
     assert record.read_text() == '{"version": 3, "katas": {}}' and progress.newer
 
@@ -210,14 +205,15 @@ NOTE = """
 import sys
 from pathlib import Path
 from dojo.curriculum.catalog import Kata
+from dojo.judge.verdict import Verdict
 from dojo.learner.progress import Progress
 root, slug = Path(sys.argv[1]), sys.argv[2]
 progress = Progress.load(root)
 print("loaded", flush=True)
 sys.stdin.readline()
 for attempt in range(50):
-    progress.note(Kata(root, slug), "failed", 2)
-    progress.note(Kata(root, "k01_tokens"), "failed", 1)
+    progress.note(Kata(root, slug), Verdict("k02", "failed", 2))
+    progress.note(Kata(root, "k01_tokens"), Verdict("k01", "failed", 1))
     progress.save()
 """
 
@@ -241,12 +237,12 @@ def test_two_processes_at_once_lose_none_of_their_notes(kata, tmp_path):
 
 def test_what_was_not_written_is_written_the_next_time(record, kata, tmp_path, monkeypatch):
     progress = Progress.load(tmp_path)
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
         with pytest.raises(OSError):
             progress.save()
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     progress.save()
     progress.save()
     assert Progress.load(tmp_path).attempts(kata) == 2
@@ -254,10 +250,10 @@ def test_what_was_not_written_is_written_the_next_time(record, kata, tmp_path, m
 
 def test_a_record_damaged_meanwhile_is_set_aside_and_written_anew(record, kata, tmp_path):
     progress = Progress.load(tmp_path)
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     progress.save()
     record.write_text("{half")
-    progress.note(kata, "failed", 1)
+    note(progress, kata, "failed", 1)
     progress.save()
     assert Progress.load(tmp_path).attempts(kata) == 2
     (aside,) = record.parent.glob("progress.damaged-*.json")
@@ -275,7 +271,7 @@ def home_and_work(tmp_path):
         kata.file.parent.mkdir(parents=True)
         kata.file.write_text(name)
         progress = Progress.load(kata.root)
-        progress.note(kata, "failed", 1)
+        note(progress, kata, "failed", 1)
         progress.save()
     return [Kata(tmp_path / name, "k01_tokens") for name in ("home", "work")]
 
@@ -294,7 +290,7 @@ def test_attempts_are_added_once_however_often_they_are_carried(home_and_work):
     assert carry(home, work).attempts(work) == 2
     assert carry(work, home).attempts(home) == 2
     progress = Progress.load(home.root)
-    progress.note(home, "passed", None)
+    note(progress, home, "passed", None)
     progress.save()
     assert carry(home, work).attempts(work) == 3
     assert carry(work, home).attempts(home) == 3
@@ -303,7 +299,7 @@ def test_attempts_are_added_once_however_often_they_are_carried(home_and_work):
 def test_a_kata_is_solved_where_the_file_that_passed_stands(home_and_work):
     home, work = home_and_work
     progress = Progress.load(home.root)
-    progress.note(home, "passed", None)
+    note(progress, home, "passed", None)
     progress.save()
     assert carry(home, work).status(work) != "solved"
     work.file.write_text("home")
@@ -313,7 +309,7 @@ def test_a_kata_is_solved_where_the_file_that_passed_stands(home_and_work):
 def test_files_that_passed_on_either_machine_count(home_and_work):
     for kata in home_and_work:
         progress = Progress.load(kata.root)
-        progress.note(kata, "passed", None)
+        note(progress, kata, "passed", None)
         progress.save()
     home, work = home_and_work
     both = carry(home, work)
@@ -343,11 +339,12 @@ def test_a_record_that_cannot_be_replaced_stays_as_it_was(record, kata, tmp_path
     progress = Progress.load(tmp_path)
     progress.save()
     before = record.read_text()
-    progress.note(kata, "passed", None)
+    note(progress, kata, "passed", None)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         progress.save()
-    assert record.read_text() == before and [path.name for path in record.parent.iterdir()] == ["progress.json"]
+    assert record.read_text() == before
+    assert {path.name for path in record.parent.iterdir()} == {".lock", "progress.json"}
 
 
 def test_a_file_saved_while_it_was_judged_is_not_solved(tmp_path, monkeypatch):
@@ -356,5 +353,5 @@ def test_a_file_saved_while_it_was_judged_is_not_solved(tmp_path, monkeypatch):
     kata.file.parent.mkdir(parents=True)
     kata.file.write_text("saved later")
     progress = Progress.load(tmp_path)
-    progress.note(kata, "passed", None, judged="the hash of what was judged")
+    note(progress, kata, "passed", judged="the hash of what was judged")
     assert progress.status(kata) == "changed"

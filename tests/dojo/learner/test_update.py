@@ -8,9 +8,11 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
+from dojo import __version__
 from dojo.cli import main as cli
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog
+from dojo.judge.verdict import Verdict
 from dojo.learner import update as updates
 from dojo.learner.progress import Progress
 
@@ -190,7 +192,7 @@ def test_a_solved_kata_has_to_pass_again_when_its_contract_changed(authors, lear
     second.file.write_text(WORK)
     progress = Progress.load(learner.root)
     for kata in (first, second):
-        progress.note(kata, "passed", None)
+        progress.note(kata, Verdict(kata.code))
     progress.save()
     authors.push(authors.kata("k01_add", STRICTER))
     learner.update()
@@ -282,6 +284,16 @@ def test_work_in_a_kata_that_is_gone_is_in_the_backups(authors, learner, how):
 def test_it_says_when_other_packages_are_needed(authors, learner):
     authors.push({"constraints.txt": "rich==99\n"})
     assert "It needs other packages. make installs them" in learner.update().stdout
+
+
+def test_it_shows_what_is_new_since_the_version_that_was_there(authors, learner):
+    news = "## 9.1 · 2030-02-01\n\n- A kata more.\n\n## 9.0 · 2030-01-01\n\n- A [kata] less.\n\n"
+    known = f"## {__version__} · 2026-11-30\n\n- The house.\n\n## 0.1.0 · 2026-11-26\n\n- All of it.\n"
+    authors.push({"CHANGELOG.md": f"# Changes\n\n{news}{known}"})
+    assert f"\nWhat is new:\n\n{news.strip()}\n" in learner.update().stdout
+    authors.push({"CHANGELOG.md": f"# Changes\n\n{known}", "README.md": "newer\n"})
+    shown = learner.update()
+    assert shown.exit_code == 0 and "What is new" not in shown.stdout
 
 
 # What stops an update, and leaves everything as it was.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dojo.sandbox.arguments import LARGE, guard
+from dojo.sandbox.arguments import LARGE, forbid_mutation
 from dojo.spec.check import Mismatch
 
 
@@ -17,7 +17,7 @@ def code():
     def make(text):
         module = ModuleType("learned")
         exec(text, module.__dict__)
-        guard(module)
+        forbid_mutation(module)
         return module
 
     return make

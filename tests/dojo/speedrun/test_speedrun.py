@@ -12,9 +12,8 @@ from rich.console import Console
 from dojo.bench import results
 from dojo.cli.main import app
 from dojo.curriculum.catalog import Catalog
-from dojo.speedrun import ablation, leaderboard, rules
+from dojo.speedrun import leaderboard, rules
 from dojo.speedrun import race as speedrun
-from dojo.speedrun.nursery import Nursery
 from dojo.speedrun.referee import Text, judge
 from dojo.speedrun.rules import RuleBroken
 
@@ -54,12 +53,6 @@ def train(ids, vocab_size, seed):
 TARGET = 1.0  # nats; the pairs of characters of GOOD reach it
 FUTURE = "future = torch.nn.functional.one_hot(ids.roll(-1, 1), logits.shape[-1]); return logits + future"
 LOCAL = "Local = type('Local', (Model,), {}); return Local(counts)"
-
-
-@pytest.fixture(scope="module")
-def nursery():
-    with Nursery() as nursery:
-        yield nursery
 
 
 def training(code):
@@ -112,13 +105,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_submission_that_breaks_a_rule_is_refused_by_its_name(nursery, monkeypatch, name):
+def test_a_submission_that_breaks_a_rule_is_refused_by_its_name(monkeypatch, name):
     rule, said, source = BROKEN[name]
     limit = {"time": "TRAINING", "evaluation": "EVALUATION"}.get(rule)
     if limit:
         monkeypatch.setattr(rules, limit, 1.0)
     with pytest.raises(RuleBroken) as refused:
-        judge(nursery, source.encode(), "mine.py", TEXT, TARGET)
+        judge(source.encode(), "mine.py", TEXT, TARGET)
     assert (refused.value.rule, said in str(refused.value)) == (rule, True), str(refused.value)
 
 
@@ -126,58 +119,69 @@ def test_every_rule_refuses_somebody():
     assert {rule for rule, _, _ in BROKEN.values()} == set(rules.RULES)
 
 
-def test_the_line_that_fails_is_named(nursery):
+def test_the_line_that_fails_is_named():
     source = training("1 / 0")
     with pytest.raises(RuleBroken, match=f"line {lines_before(source, '1 / 0')}:"):
-        judge(nursery, source.encode(), "mine.py", TEXT, TARGET)
+        judge(source.encode(), "mine.py", TEXT, TARGET)
 
 
-def test_the_loss_is_that_of_every_token_of_the_validation_split(nursery):
-    found = judge(nursery, GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
-    assert found["said"] == ""
+def test_the_loss_is_that_of_every_token_of_the_validation_split():
+    found = judge(GOOD.encode(), "mine.py", TEXT, TARGET, seed=3)
+    assert found.printed == ""
     module = {}
     exec(GOOD, module)
     logits = module["train"](TEXT.train.long(), TEXT.vocab_size, 3)(TEXT.valid[:-1].long())
-    assert found["loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, TEXT.valid[1:].long()).item(), 1e-5)
-    assert (found["seed"], found["context_length"], found["parameters"]) == (3, 64, TEXT.vocab_size**2)
+    assert found.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, TEXT.valid[1:].long()).item(), 1e-5)
+    assert (found.seed, found.context_length, found.parameters) == (3, 64, TEXT.vocab_size**2)
 
 
-def test_it_is_trained_on_the_train_split_with_the_seed(nursery):
+def test_it_is_trained_on_the_train_split_with_the_seed():
     told = "assert ids.tolist() == [{}] and seed == 5 and vocab_size == {}"
     told = told.format(", ".join(map(str, TEXT.train.tolist())), TEXT.vocab_size)
-    judge(nursery, training(told).encode(), "mine.py", TEXT, TARGET, seed=5)
+    judge(training(told).encode(), "mine.py", TEXT, TARGET, seed=5)
 
 
-def test_a_submission_that_asks_for_the_target_is_told_it(nursery):
+def test_a_submission_that_asks_for_the_target_is_told_it():
     source = training("assert target == 1.5").replace("vocab_size, seed)", "vocab_size, seed, target)")
-    judge(nursery, source.encode(), "mine.py", TEXT, 1.5)
+    judge(source.encode(), "mine.py", TEXT, 1.5)
 
 
-def test_nothing_is_kept_from_one_seed_to_the_next(nursery):
+def test_a_process_begins_with_torch_and_nothing_of_whoever_judges(monkeypatch):
+    monkeypatch.setenv("SECRET", "1")
+    clean = (
+        "import sys",
+        "assert not {'pytest', 'hypothesis', 'click', 'rich', 'dojo.speedrun.referee'} & set(sys.modules)",
+        "assert 'SECRET' not in os.environ and os.getcwd() == os.environ['HOME'] and os.listdir() == []",
+        "assert os.read(0, 1) == b'' and os.getsid(0) == os.getpid()",
+    )
+    judge(training("; ".join(clean)).encode(), "mine.py", TEXT, TARGET)
+
+
+def test_nothing_is_kept_from_one_seed_to_the_next():
     kept = "places = [Path.home() / 'kept', Path('kept'), Path(os.environ['TMPDIR']) / 'also']"
     source = training(
         f"{kept}; assert not any(one.exists() for one in places); [one.write_text('x') for one in places]"
     )
     source = source.replace("return model", "print('learned'); return model")
     for _ in range(2):
-        assert judge(nursery, source.encode(), "mine.py", TEXT, TARGET)["said"] == "learned"
+        assert judge(source.encode(), "mine.py", TEXT, TARGET).printed == "learned"
 
 
-def test_training_put_off_until_the_first_answer_is_on_the_clock(nursery):
+def test_training_put_off_until_the_first_answer_is_on_the_clock():
     late = "import time; time.sleep((self.calls == 1) * 2.0); return logits"
-    assert judge(nursery, answering(late).encode(), "mine.py", TEXT, TARGET)["seconds"] > 1.4
+    assert judge(answering(late).encode(), "mine.py", TEXT, TARGET).seconds > 1.4
 
 
-def test_a_right_submission_enters_the_leaderboard(nursery, tmp_path):
-    said = io.StringIO()
-    console, race = Console(file=said, width=200), speedrun.Race(TARGET)
+def test_a_right_submission_enters_the_leaderboard(tmp_path, monkeypatch):
+    monkeypatch.setattr(Text, "shakespeare", classmethod(lambda cls: TEXT))
+    path, shown = tmp_path / "mine.py", io.StringIO()
+    path.write_text(GOOD)
     for _ in range(2):  # the same file again takes the place of the first
-        outcomes = speedrun.judge_seeds(nursery, GOOD.encode(), "mine.py", TEXT, race)
-        assert speedrun.conclude("mine.py", GOOD.encode(), outcomes, race, {"cpu": "x"}, tmp_path, console) == 0
+        assert speedrun.run(path, tmp_path, Console(file=shown, width=200), speedrun.Race(TARGET)) == 0
     (entry,) = leaderboard.read(tmp_path / ".dojo" / "speedrun.json")
     assert entry["name"] == "mine.py" and len(set(entry["seeds"])) == 3
     assert all(loss <= TARGET for loss in entry["losses"]) and all(seconds > 0 for seconds in entry["seconds"])
-    assert "mine.py" in said.getvalue() and f"{leaderboard.middle(entry):.2f}" in said.getvalue()
+    assert "mine.py" in shown.getvalue() and f"{leaderboard.median(entry):.2f}" in shown.getvalue()
 
 
 def test_a_race_is_recorded_with_the_times_that_are_compared(tmp_path, monkeypatch):
@@ -246,48 +250,6 @@ def test_bad_input_has_plain_words(tmp_path, monkeypatch):
         done = CliRunner().invoke(app, ["speedrun", *arguments])
         assert done.exit_code == 2 and said in " ".join(done.output.split())
     assert all(f"{name}: " in CliRunner().invoke(app, ["speedrun", "--rules"]).output for name in rules.RULES)
-
-
-RECORD = b"""class Tricks:
-    one: bool = True
-    two: bool = True
-SHORT = Recipe(steps=10)
-OTHER = Recipe(steps=7)
-"""
-
-
-def fake(needed):
-    """A judge for whom a step takes a second, and who needs so many steps without a trick."""
-
-    def judge(source, seed):
-        lines = source.decode().splitlines()
-        off, steps = lines[-2], int(lines[-1].removeprefix("SHORT.steps = OTHER.steps = "))
-        needs = next(count for name, count in needed.items() if f"({name})" in off)
-        return {"seconds": float(steps), "loss": 1.0 if steps >= needs else 2.0}
-
-    return judge
-
-
-def test_without_a_trick_the_record_is_trained_until_it_reaches_the_target():
-    needed = {"": 9, "one=False": 14, "two=False": 1000}
-    found = ablation.measure(RECORD, ["one", "two"], 1.5, 2, fake(needed), lambda line: None)
-    assert [(row["name"], row["steps"], row["reached"]) for row in found] == [
-        ("all tricks", 9, True),
-        ("one", 15, True),
-        ("two", 40, False),
-    ]
-    assert [row["ratio"] for row in found[:2]] == [1.0, 15 / 9] and found[0]["rounds"] == 2
-    said = io.StringIO()
-    Console(file=said, width=120).print(ablation.table(found, 1.5))
-    assert "1.67" in said.getvalue() and "over 4.44" in said.getvalue()
-
-
-def test_the_record_names_its_tricks_and_its_steps():
-    source = (ROOT / "solutions" / "speedrun" / "record.py").read_bytes()
-    assert {"muon", "alibi", "look_back"} <= set(ablation.tricks_of(source))
-    assert next(iter(ablation.recipes_of(source))) == "SHORT" and min(ablation.recipes_of(source).values()) > 0
-    with pytest.raises(ValueError, match="does not say"):
-        ablation.recipes_of(b"SHORT = 1")
 
 
 def test_the_record_is_no_kata_and_fits_on_two_hundred_lines():

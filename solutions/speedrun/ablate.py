@@ -9,37 +9,46 @@ more and more of them, each time `GROWTH` times as many, until it reaches the ta
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import statistics
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ..bench import machine, results
-from ..bench.rounds import quartiles
-from ..system.console import warn
-from ..system.data_files import DataError
-from .nursery import Nursery
-from .referee import Text, judge
-from .rules import RuleBroken
+from dojo.bench import machine, results, rounds
+from dojo.speedrun.referee import Outcome, Text, judge
+from dojo.speedrun.rules import RuleBroken
+from dojo.system.console import warn
+from dojo.system.data_files import DataError
 
 BEGIN = 0.6  # times the steps that the record takes, which are more than most seeds need
 GROWTH = 1.15
 MOST = 4.0  # times the steps that the record takes: who needs more does not reach the target
 ALL = "all tricks"
-Row = dict[str, Any]
-Judge = Callable[[bytes, int], Row]  # trains a source with a seed: its `seconds` and `loss`
+Judge = Callable[[bytes, int], Outcome]  # trains a source with a seed
+
+
+@dataclass(frozen=True)
+class Run:
+    """The training that reached the target, or the longest one."""
+
+    steps: int
+    reached: bool
+    seconds: float
+    loss: float
 
 
 def run(root: Path, record: Path, console: Console, target: float, seeds: int, only: str) -> int:
     """Measure, print and keep the table of a record file; the exit status."""
     source = record.read_bytes()
     names = tricks_of(source)
-    wanted = [name.strip() for name in only.split(",") if name.strip()] or names
-    if unknown := sorted(set(wanted) - set(names)):
+    chosen = [name.strip() for name in only.split(",") if name.strip()] or names
+    if unknown := sorted(set(chosen) - set(names)):
         warn(f"There is no trick {', '.join(unknown)}. There are: {', '.join(names)}.")
         return 2
     try:
@@ -47,69 +56,79 @@ def run(root: Path, record: Path, console: Console, target: float, seeds: int, o
     except DataError as error:
         warn(f"{error}\nThe race is on tinyshakespeare: make data")
         return 2
-    found = results.new("ablation", **machine.describe("cpu", root))
-
-    def judged(changed: bytes, seed: int) -> Row:
-        return judge(nursery, changed, record.name, text, math.inf, seed)
-
+    measured = results.new("ablation", **machine.describe("cpu", root))
     try:
-        with Nursery() as nursery:
-            rows = measure(source, wanted, target, seeds, judged, lambda line: console.print(line, soft_wrap=True))
+        rows = measure(
+            source,
+            chosen,
+            target,
+            seeds,
+            lambda changed, seed: judge(changed, record.name, text, math.inf, seed),
+            lambda line: console.print(line, soft_wrap=True),
+        )
     except RuleBroken as error:
         warn(f"{record.name} is refused. Rule “{error.rule}”: {error}.")
         return 1
     console.print(table(rows, target))
     path = root / "runs" / "ablation.json"
     sizes = {"target": target, "seeds": seeds}
-    results.write(path, found | {"rows": rows, "sizes": sizes, "load_after": machine.load()})
+    results.write(path, measured | {"rows": rows, "sizes": sizes, "load_after": machine.load()})
     console.print(f"Results: {path.relative_to(root).as_posix()}")
     return 0
 
 
 def tricks_of(source: bytes) -> list[str]:
     """The switches of the class `Tricks` in a file."""
-    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Tricks"]
-    return [node.target.id for one in classes for node in one.body if isinstance(node, ast.AnnAssign)]
+    fields = [field for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Tricks"
+              for field in node.body]  # fmt: skip
+    return [ast.unparse(field.target) for field in fields if isinstance(field, ast.AnnAssign)]
 
 
 def recipes_of(source: bytes) -> dict[str, int]:
     """How many steps each recipe of a file takes. Raises ValueError where there is none."""
-    found = {}
+    recipes = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Recipe("):
-            steps = next(one.value for one in node.value.keywords if one.arg == "steps")
-            found[ast.unparse(node.targets[0])] = ast.literal_eval(steps)
-    if not found:
+            steps = next(argument.value for argument in node.value.keywords if argument.arg == "steps")
+            recipes[ast.unparse(node.targets[0])] = ast.literal_eval(steps)
+    if not recipes:
         raise ValueError("the record does not say SHORT = Recipe(steps=…)")
-    return found
+    return recipes
 
 
-def measure(source: bytes, names: list[str], target: float, seeds: int, judge: Judge, say: Any) -> list[Row]:
+def measure(
+    source: bytes, names: list[str], target: float, seeds: int, judge: Judge, say: Callable[[str], Any]
+) -> list[dict[str, Any]]:
     """A row for the record, and one for it without each trick; each seed goes round all of them in turn.
 
     `seconds` are those of the run that reached the target, `ratio` is to the record's with the same seed.
     """
-    found: dict[str, list[Row]] = {name: [] for name in [ALL, *names]}
+    runs: dict[str, list[Run]] = {name: [] for name in [ALL, *names]}
     for seed in range(1, seeds + 1):
-        for name in found:
+        for name in runs:
             off = "" if name == ALL else f"{name}=False"
-            one = _to_target(source, off, target, lambda changed, seed=seed: judge(changed, seed))
-            found[name].append(one)
-            missed = "" if one["reached"] else ", not reached"
+            last = _to_target(source, off, target, functools.partial(judge, seed=seed))
+            runs[name].append(last)
+            missed = "" if last.reached else ", not reached"
             without = name if name == ALL else f"without {name}"
-            say(f"seed {seed}, {without}: {one['steps']} steps, {one['seconds']:.2f} s, loss {one['loss']:.4f}{missed}")
-    return [_row(name, found[name], found[ALL], target) for name in found]
+            say(f"seed {seed}, {without}: {last.steps} steps, {last.seconds:.2f} s, loss {last.loss:.4f}{missed}")
+    times = [rounds.Times(name, [each.seconds for each in runs[name]]) for name in runs]
+    rows = rounds.rows(times, ALL, {"race": f"to {target:g}"})
+    for row, those in zip(rows, runs.values()):
+        row["steps"] = statistics.median(each.steps for each in those)
+        row["reached"] = all(each.reached for each in those)
+        row["runs"] = [asdict(each) for each in those]
+    return rows
 
 
-def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Row]) -> Row:
+def _to_target(source: bytes, off: str, target: float, judge: Callable[[bytes], Outcome]) -> Run:
     recipes = recipes_of(source)
     every = " = ".join(f"{name}.steps" for name in recipes)
-    for count in _more_and_more(next(iter(recipes.values()))):
-        outcome = judge(source + f"\nTRICKS = Tricks({off})\n{every} = {count}\n".encode())
-        if outcome["loss"] <= target:
+    for steps in _more_and_more(next(iter(recipes.values()))):
+        outcome = judge(source + f"\nTRICKS = Tricks({off})\n{every} = {steps}\n".encode())
+        if outcome.loss <= target:
             break
-    facts = {name: outcome[name] for name in ("seconds", "loss")}
-    return {"steps": count, "reached": outcome["loss"] <= target, **facts}
+    return Run(steps, outcome.loss <= target, outcome.seconds, outcome.loss)
 
 
 def _more_and_more(steps: int) -> Iterator[int]:
@@ -119,25 +138,15 @@ def _more_and_more(steps: int) -> Iterator[int]:
         steps = math.ceil(steps * GROWTH)
 
 
-def _row(name: str, found: list[Row], base: list[Row], target: float) -> Row:
-    seconds = [one["seconds"] for one in found]
-    low, middle, high = quartiles(seconds)
-    ratio_low, ratio, ratio_high = quartiles([one["seconds"] / other["seconds"] for one, other in zip(found, base)])
-    row = {"name": name, "race": f"to {target:g}", "seconds": middle, "low": low, "high": high, "rounds": len(found)}
-    row |= {"ratio": ratio, "ratio_low": ratio_low, "ratio_high": ratio_high}
-    row |= {"steps": statistics.median(one["steps"] for one in found), "reached": all(one["reached"] for one in found)}
-    return row | {"runs": found}
-
-
-def table(rows: list[Row], target: float) -> Table:
+def table(rows: list[dict[str, Any]], target: float) -> Table:
     """What each trick is worth: without it, how long the target takes."""
     shown = Table(title=f"To validation loss {target:g}: without one trick at a time", title_justify="left")
     shown.add_column("without")
     for name in ("steps", "seconds", "fastest–slowest", "times as long", "ms a step"):
         shown.add_column(name, justify="right")
     for row in rows:
-        times = [one["seconds"] for one in row["runs"]]
-        step = statistics.median(one["seconds"] / one["steps"] for one in row["runs"])
+        times = [each["seconds"] for each in row["runs"]]
+        step = statistics.median(each["seconds"] / each["steps"] for each in row["runs"])
         more = "" if row["reached"] else "over "
         shown.add_row(
             "— (the record)" if row["name"] == ALL else row["name"].replace("_", " "),

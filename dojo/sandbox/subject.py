@@ -1,0 +1,84 @@
+"""The code under test, as a claim's law sees it."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from ..curriculum.catalog import Kata
+from ..spec.errors import Missing
+from .clean_process import Job, call
+
+
+@dataclass
+class Subject:
+    """A module under test, with a plain message for each name that it lacks."""
+
+    module: ModuleType
+    filename: str
+    source: str
+    home: Kata
+    solved: frozenset[str] = frozenset()  # slugs of the katas whose file it may build on
+    called: list[str] = field(default_factory=list)  # names of the contract that the running claim has used
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = getattr(self.__dict__["module"], name)
+        except AttributeError:
+            raise Missing(self._missing(name)) from None
+        self.called.append(name)
+        return value
+
+    def in_clean_process(
+        self, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()
+    ) -> Any:
+        """What `function(kata, *arguments)` returns in a process where this code is loaded anew.
+
+        It is carried over as source: besides `torch` it may use only the functions in `needs`. Arguments are what JSON
+        can hold, the result is tensors and plain values. Raises CleanProcessError with what was raised there.
+        """
+        code = "\n\n".join(inspect.getsource(needed) for needed in (*needs, function))
+        home, solved = self.home, sorted(self.solved - {self.home.slug})
+        module = self.module.__name__, self.filename, self.source
+        return call(Job(str(home.root), home.slug, solved, *module, code, function.__name__, list(arguments)))
+
+    def _missing(self, name: str) -> str:
+        own = [
+            other
+            for other, value in vars(self.module).items()
+            if getattr(value, "__module__", None) == self.module.__name__ and not other.startswith("_")
+        ]
+        if not own:
+            advice = " The file defines nothing at all: is it saved whole?"
+        else:
+            similar = difflib.get_close_matches(name, own, n=1, cutoff=0.6) or [
+                other for other in own if other.lower().replace("_", "") == name.lower().replace("_", "")
+            ]
+            advice = f" There is `{similar[0]}`: is it misnamed?" if similar else ""
+        kind = "class" if name[0].isupper() and not name.isupper() else "function"
+        return f"There is no {kind} `{name}` in your file.{advice}"
+
+    def line_of(self, name: str) -> int | None:
+        """The line where a function or a class is defined in this file."""
+        value = vars(self.module).get(name)
+        code = getattr(inspect.unwrap(value) if inspect.isfunction(value) else value, "__code__", None)
+        if code is not None:
+            return code.co_firstlineno if code.co_filename == self.filename else None
+        definition = re.search(rf"^(class|def) {re.escape(name)}\b", self.source, re.MULTILINE)
+        return self.source.count("\n", 0, definition.start()) + 1 if definition else None
+
+    def line_in(self, error: BaseException) -> int | None:
+        """The deepest line of this file in an error's traceback."""
+        return deepest_line(error, self.filename)
+
+
+def deepest_line(error: BaseException, filename: str) -> int | None:
+    """The deepest line of a file in an error's traceback."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
+    return lines[-1] if lines else None

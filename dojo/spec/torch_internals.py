@@ -1,0 +1,27 @@
+"""The private parts of torch that claims and bans need, in one place. Tried with torch 2.13.0.
+
+`tests/dojo/spec/test_torch_internals.py` fails when they move.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+__all__ = ["OperationMode", "load_compiler", "tree_leaves"]
+
+
+class OperationMode(TorchDispatchMode):
+    """A mode whose `__torch_dispatch__`, which a subclass defines, gets every operation of the dispatcher."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to keep its compiler off this mode torch would load the compiler, which takes longer than a verdict."""
+        return False
+
+
+def load_compiler() -> None:
+    """Import torch's compiler. The first optimizer of a process does, for a second that is not the learner's."""
+    importlib.import_module("torch._dynamo")

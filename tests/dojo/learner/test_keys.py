@@ -1,0 +1,43 @@
+"""Keys come one by one, as a person pressed them."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from dojo.learner import keys
+from dojo.learner.events import Events
+
+
+def pressed():
+    """The keys that `read_keys` puts into the queue."""
+    events = Events()
+    keys.read_keys(events)
+    return [events.get().key for _ in range(events.qsize())]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [([b"hq"], ["h", "q"]), ([b"\x1b[A", b"n"], ["\x1b[A", "n"]), ([b"\xc3\xa0"], ["à"]), ([], [])],
+    ids=["typed ahead", "an arrow", "no ASCII", "nothing"],
+)
+def test_what_is_typed_is_taken_apart_and_an_arrow_is_one_key(monkeypatch, chunks, expected):
+    chunks = iter([*chunks, b""])
+    monkeypatch.setattr("os.read", lambda file, size: next(chunks))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: 0))
+    assert pressed() == expected
+
+
+def test_on_windows_an_arrow_is_one_key_too_and_no_letter(monkeypatch):
+    """Control and an arrow send a small s there, which would show the solution."""
+    typed = iter(["h", "\xe0", "s", "\0", "t", "q"])
+
+    def getwch():
+        try:
+            return next(typed)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(getwch=getwch))
+    monkeypatch.setattr("sys.platform", "win32")
+    assert pressed() == ["h", "\0s", "\0t", "q"]

@@ -1,0 +1,39 @@
+"""What is assumed of the private parts of torch; each program runs in a process of its own."""
+
+import subprocess
+import sys
+
+from ..trees import ROOT
+
+MODE = """
+import sys, torch
+from dojo.spec.torch_internals import OperationMode
+class Names(OperationMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        names.append(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+names = []
+with Names():
+    torch.ones(2).sum()
+assert names == ["ones", "sum"], names
+assert "torch._dynamo" not in sys.modules
+"""
+OPTIMIZER = """
+import sys, torch
+assert "torch._dynamo" not in sys.modules
+torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+assert "torch._dynamo" in sys.modules
+"""
+
+
+def run(program):
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_a_mode_sees_operations_and_does_not_load_the_compiler():
+    run(MODE)
+
+
+def test_the_first_optimizer_loads_the_compiler():
+    """Where it no longer does, `load_compiler` can go."""
+    run(OPTIMIZER)
