@@ -5,14 +5,18 @@ All of them have biases in every projection, as GPT-2 has, so that all have the 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..spec import check
+from .workloads import Using
 
 
 @dataclass(frozen=True)
@@ -26,183 +30,164 @@ class Sizes:
     tokens: int
 
 
-Make = Callable[[Sizes, nn.Module], nn.Module]
+# Makes a module with the weights of a reference, a `MultiHeadAttention` of k06, or raises Unavailable.
+Make = Callable[[Sizes, Any], nn.Module]
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """One way to do it: `make(sizes, reference)` gives a module with the reference's weights, or raises Unavailable.
-
-    `kind` is hand-written (every score in a tensor), fused (one kernel, no matrix of scores) or library.
-    """
+    """One way to do it."""
 
     name: str
-    kind: str
     make: Make
     square: bool = False  # it can have d_in = d_out only
     compiled: bool = False  # its first call takes long, and so does a change of sizes
     no_backward_on: tuple[str, ...] = ()
 
-
-class Projected(nn.Module):
-    """The projections of the reference, by its names; what a subclass does with the heads is `mix`."""
-
-    def __init__(self, sizes: Sizes):
-        super().__init__()
-        self.heads = sizes.heads
-        self.W_query, self.W_key, self.W_value = (nn.Linear(sizes.d_in, sizes.width) for _ in range(3))
-        self.out_proj = nn.Linear(sizes.width, sizes.width)
-        mask = torch.ones(sizes.tokens, sizes.tokens, dtype=torch.bool).tril()
-        self.register_buffer("visible", mask)
-
-    @classmethod
-    def like(cls, sizes: Sizes, reference: nn.Module) -> nn.Module:
-        """One with the reference's weights."""
-        module = cls(sizes)
-        check.copy_parameters(reference, module)
-        return module
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, d_in) to (B, T, width)."""
-        parts = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in self._layers())
-        context = self.mix(*parts, self.visible[: x.shape[1], : x.shape[1]])  # (B, h, T, d)
-        return self.out_proj(context.transpose(1, 2).flatten(2))
-
-    def _layers(self) -> tuple[nn.Linear, ...]:
-        return self.W_query, self.W_key, self.W_value
-
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor) -> Tensor:
-        """The context of each head: queries, keys and values are (B, h, T, d), `visible` is (T, T)."""
-        raise NotImplementedError
+    def missing(self, device: str, passes: str) -> str:
+        """Why it cannot take part on this device, or nothing."""
+        kind = device.split(":")[0]
+        return f"it has no backward pass on {kind.upper()}" if passes == "both" and kind in self.no_backward_on else ""
 
 
-class FusedCausal(Projected):
-    """PyTorch's kernel, told that the mask is causal."""
+def implementations(
+    attention: type[nn.Module], wrapper: type[nn.Module], learners: type[nn.Module] | None = None
+) -> list[Implementation]:
+    """All of them, the reference's first, given k06's two classes and, where it passes, the learner's attention."""
+    from . import compiled
 
-    def mix(self, query, key, value, visible):
-        return scaled_dot_product_attention(query, key, value, is_causal=True)
-
-
-class FusedMasked(Projected):
-    """PyTorch's kernel, given the mask as a matrix: it cannot skip the half that is hidden."""
-
-    def mix(self, query, key, value, visible):
-        return scaled_dot_product_attention(query, key, value, attn_mask=visible)
-
-
-class Einsum(Projected):
-    """Every product as an einsum, from the input on."""
-
-    def forward(self, x):
-        query, key, value = (
-            torch.einsum("btc,hdc->bhtd", x, layer.weight.unflatten(0, (self.heads, -1)))
-            + layer.bias.view(self.heads, 1, -1)
-            for layer in self._layers()
-        )
-        scores = torch.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
-        hidden = ~self.visible[: x.shape[1], : x.shape[1]]
-        weights = scores.masked_fill_(hidden, -torch.inf).softmax(-1)
-        context = torch.einsum("bhqk,bhkd->bqhd", weights, value)
-        return self.out_proj(context.flatten(2))
-
-
-class OneProduct(nn.Module):
-    """One matrix product makes queries, keys and values."""
-
-    def __init__(self, sizes: Sizes):
-        super().__init__()
-        self.heads = sizes.heads
-        self.qkv = nn.Linear(sizes.d_in, 3 * sizes.width)
-        self.out_proj = nn.Linear(sizes.width, sizes.width)
-        self.register_buffer("hidden", torch.ones(sizes.tokens, sizes.tokens, dtype=torch.bool).triu(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, d_in) to (B, T, width)."""
-        tokens = x.shape[1]
-        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
-        scores = query * query.shape[-1] ** -0.5 @ key.transpose(2, 3)
-        weights = scores.masked_fill_(self.hidden[:tokens, :tokens], -torch.inf).softmax(-1)
-        return self.out_proj((weights @ value).transpose(1, 2).flatten(2))
-
-
-def one_product(sizes: Sizes, reference: nn.Module) -> nn.Module:
-    """`OneProduct` with the reference's weights."""
-    module = OneProduct(sizes)
-    with torch.no_grad():
-        _fill(module.qkv.weight, module.qkv.bias, reference)
-    module.out_proj.load_state_dict(reference.out_proj.state_dict())
-    return module
-
-
-class SingleHeads(nn.Module):
-    """The wrapper of k06, one head after the other, with the output projection that it lacks."""
-
-    def __init__(self, wrapper: nn.Module, width: int):
-        super().__init__()
-        self.wrapper, self.out_proj = wrapper, nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, d_in) to (B, T, width)."""
-        return self.out_proj(self.wrapper(x))
-
-
-def single_heads(wrapper: type[nn.Module]) -> Make:
-    """A maker of `SingleHeads` of the wrapper class of k06."""
-
-    def make(sizes: Sizes, reference: nn.Module) -> nn.Module:
-        d = sizes.width // sizes.heads
-        module = SingleHeads(wrapper(sizes.d_in, d, sizes.tokens, 0.0, sizes.heads, True), sizes.width)
-        for number, head in enumerate(module.wrapper.heads):
-            for name in ("W_query", "W_key", "W_value"):
-                source, target = getattr(reference, name), getattr(head, name)
-                rows = slice(number * d, (number + 1) * d)
-                target.load_state_dict({"weight": source.weight[rows], "bias": source.bias[rows]})
-        module.out_proj.load_state_dict(reference.out_proj.state_dict())
-        return module
-
-    return make
-
-
-class Library(nn.Module):
-    """`nn.MultiheadAttention`, which gives the mean of the heads' weights too, if asked."""
-
-    def __init__(self, sizes: Sizes, weights: bool):
-        super().__init__()
-        self.attention = nn.MultiheadAttention(sizes.width, sizes.heads, batch_first=True)
-        self.weights = weights
-        self.register_buffer("hidden", torch.ones(sizes.tokens, sizes.tokens, dtype=torch.bool).triu(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, width) to (B, T, width)."""
-        hidden = self.hidden[: x.shape[1], : x.shape[1]]
-        return self.attention(x, x, x, attn_mask=hidden, is_causal=True, need_weights=self.weights)[0]
-
-
-def library(weights: bool) -> Make:
-    """A maker of `Library`, which hands out its weights or does not."""
-
-    def make(sizes: Sizes, reference: nn.Module) -> nn.Module:
-        module = Library(sizes, weights)
-        with torch.no_grad():
-            _fill(module.attention.in_proj_weight, module.attention.in_proj_bias, reference)
-        module.attention.out_proj.load_state_dict(reference.out_proj.state_dict())
-        return module
-
-    return make
-
-
-def _fill(weight: Tensor, bias: Tensor, reference: nn.Module) -> None:
-    layers = reference.W_query, reference.W_key, reference.W_value
-    weight.copy_(torch.cat([layer.weight for layer in layers]))
-    bias.copy_(torch.cat([layer.bias for layer in layers]))
+    yours = [Implementation("yours", plain(learners))] if learners else []
+    return [
+        Implementation("reference", plain(attention)),
+        *yours,
+        Implementation("single heads", single_heads(wrapper)),
+        Implementation("one QKV product", one_product),
+        Implementation("einsum", using(_einsum)),
+        Implementation("sdpa, is_causal", mixing(partial(scaled_dot_product_attention, is_causal=True))),
+        Implementation("sdpa, mask", fused_masked),
+        Implementation("nn.MHA", library(weights=False), square=True),
+        Implementation("nn.MHA, weights", library(weights=True), square=True),
+        Implementation("FlexAttention", compiled.flex, compiled=True, no_backward_on=("cpu", "mps")),
+        Implementation("torch.compile", compiled.whole(plain(attention)), compiled=True),
+    ]
 
 
 def plain(attention: type[nn.Module]) -> Make:
     """A maker of k06's `MultiHeadAttention`, from the class of the reference or of a learner."""
 
-    def make(sizes: Sizes, reference: nn.Module) -> nn.Module:
+    def make(sizes: Sizes, reference: Any) -> nn.Module:
         module = attention(sizes.d_in, sizes.width, sizes.tokens, 0.0, sizes.heads, True)
         check.copy_parameters(reference, module)
         return module
 
     return make
+
+
+def using(function: Callable[[Any, Tensor], Tensor]) -> Make:
+    """A maker of a copy of the reference whose output is `function(copy, x)`."""
+    return lambda sizes, reference: Using(copy.deepcopy(reference), function)
+
+
+def mixing(mix: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Make:
+    """A maker of a copy of the reference whose context is `mix(query, key, value)`, all of them (B, h, T, d)."""
+
+    def forward(module: Any, x: Tensor) -> Tensor:
+        layers = module.W_query, module.W_key, module.W_value
+        parts = (layer(x).unflatten(-1, (module.num_heads, -1)).transpose(1, 2) for layer in layers)
+        context = mix(*parts)  # only this is held on to
+        return module.out_proj(context.transpose(1, 2).flatten(2))
+
+    return using(forward)
+
+
+def fused_masked(sizes: Sizes, reference: Any) -> nn.Module:
+    """PyTorch's kernel, given the mask as a matrix: it cannot skip the half that is hidden."""
+    visible = ~reference.mask
+
+    def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        tokens = query.shape[2]
+        return scaled_dot_product_attention(query, key, value, attn_mask=visible[:tokens, :tokens])
+
+    return mixing(mix)(sizes, reference)
+
+
+def _einsum(module: Any, x: Tensor) -> Tensor:
+    """Every product as an einsum, from the input on."""
+    query, key, value = (
+        torch.einsum("btc,hdc->bhtd", x, layer.weight.unflatten(0, (module.num_heads, -1)))
+        + layer.bias.view(module.num_heads, 1, -1)
+        for layer in (module.W_query, module.W_key, module.W_value)
+    )
+    scores = torch.einsum("bhqd,bhkd->bhqk", query * query.shape[-1] ** -0.5, key)
+    weights = scores.masked_fill_(module.mask[: x.shape[1], : x.shape[1]], -torch.inf).softmax(-1)
+    context = torch.einsum("bhqk,bhkd->bqhd", weights, value)
+    return module.out_proj(context.flatten(2))
+
+
+def one_product(sizes: Sizes, reference: Any) -> nn.Module:
+    """One matrix product makes queries, keys and values."""
+
+    def forward(module: Any, x: Tensor) -> Tensor:
+        query, key, value = _split(module.qkv(x), module.num_heads)
+        scores = query * query.shape[-1] ** -0.5 @ key.transpose(2, 3)
+        weights = scores.masked_fill_(module.mask[: x.shape[1], : x.shape[1]], -torch.inf).softmax(-1)
+        return module.out_proj((weights @ value).transpose(1, 2).flatten(2))
+
+    module = _without_projections(reference)
+    module.qkv = nn.Linear(sizes.d_in, 3 * sizes.width)
+    _stack(reference, module.qkv.weight, module.qkv.bias)
+    return Using(module, forward)
+
+
+def _split(qkv: Tensor, heads: int) -> Tensor:
+    """Queries, keys and values, each (B, h, T, d), from (B, T, 3·h·d)."""
+    return qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+
+
+def single_heads(wrapper: type[nn.Module]) -> Make:
+    """A maker of k06's wrapper, one head after the other, with the output projection that it lacks."""
+
+    def make(sizes: Sizes, reference: Any) -> nn.Module:
+        d = sizes.width // sizes.heads
+        module = _without_projections(reference)
+        module.wrapper = wrapper(sizes.d_in, d, sizes.tokens, 0.0, sizes.heads, True)
+        for number, head in enumerate(module.wrapper.heads):
+            rows = slice(number * d, (number + 1) * d)
+            for name in ("W_query", "W_key", "W_value"):
+                source = getattr(reference, name)
+                getattr(head, name).load_state_dict({"weight": source.weight[rows], "bias": source.bias[rows]})
+        return Using(module, lambda module, x: module.out_proj(module.wrapper(x)))
+
+    return make
+
+
+def library(weights: bool) -> Make:
+    """A maker of `nn.MultiheadAttention`, which gives the mean of the heads' weights too, if asked."""
+
+    def forward(module: Any, x: Tensor) -> Tensor:
+        mask = module.mask[: x.shape[1], : x.shape[1]]
+        return module(x, x, x, attn_mask=mask, is_causal=True, need_weights=weights)[0]
+
+    def make(sizes: Sizes, reference: Any) -> nn.Module:
+        module = nn.MultiheadAttention(sizes.width, sizes.heads, batch_first=True)
+        _stack(reference, module.in_proj_weight, module.in_proj_bias)
+        module.out_proj.load_state_dict(reference.out_proj.state_dict())
+        module.register_buffer("mask", reference.mask)
+        return Using(module, forward)
+
+    return make
+
+
+def _without_projections(reference: Any) -> Any:
+    """A copy of the reference that lacks the layers that make queries, keys and values."""
+    module = copy.deepcopy(reference)
+    del module.W_query, module.W_key, module.W_value
+    return module
+
+
+@torch.no_grad()
+def _stack(reference: Any, weight: Tensor, bias: Tensor) -> None:
+    """Fill a weight and a bias with those of queries, keys and values, one below the other."""
+    layers = reference.W_query, reference.W_key, reference.W_value
+    weight.copy_(torch.cat([layer.weight for layer in layers]))
+    bias.copy_(torch.cat([layer.bias for layer in layers]))

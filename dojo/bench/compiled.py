@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from .attention import Make, Projected, Sizes
+from .attention import Make, Sizes, mixing
 from .timing import Unavailable
+from .workloads import Using
 
 RECOMPILED = 64  # times: each length, dtype and pass may be one; beyond that torch would go on uncompiled
 
@@ -41,43 +45,32 @@ def causal(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return query >= key
 
 
-class Flex(Projected):
+def flex(sizes: Sizes, reference: Any) -> nn.Module:
     """FlexAttention: the mask is a function, and a kernel is generated for it that skips blocks that are hidden."""
+    require_compiler(str(reference.out_proj.weight.device))
+    try:
+        from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+    except ImportError:
+        raise Unavailable(f"torch {torch.__version__} has no FlexAttention") from None
+    attend = torch.compile(flex_attention, dynamic=False)
 
-    def __init__(self, sizes: Sizes):
-        try:
-            from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-        except ImportError:
-            raise Unavailable(f"torch {torch.__version__} has no FlexAttention") from None
-        super().__init__(sizes)
-        self.block_mask, self.blocks = create_block_mask, {}
-        self.attend = torch.compile(flex_attention, dynamic=False)
+    @functools.cache
+    def blocks(tokens: int, device: torch.device) -> Any:
+        return create_block_mask(causal, None, None, tokens, tokens, device=device)
 
-    def mix(self, query, key, value, visible):
-        where = query.shape[2], query.device
-        if where not in self.blocks:
-            self.blocks[where] = self.block_mask(causal, None, None, where[0], where[0], device=where[1])
-        return self.attend(query, key, value, block_mask=self.blocks[where])
+    def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return attend(query, key, value, block_mask=blocks(query.shape[2], query.device))
 
-
-class Compiled(nn.Module):
-    """A module whose forward is compiled, once for all batch sizes and lengths."""
-
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
-        self.run = torch.compile(module, dynamic=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """What the module gives."""
-        return self.run(x)
+    return mixing(mix)(sizes, reference)
 
 
-def compiled(make: Make) -> Make:
-    """A maker of a compiled module, from a maker of a plain one; it raises Unavailable where no compiler is."""
+def whole(make: Make) -> Make:
+    """A maker of a module that is compiled, once for all batch sizes and lengths, from a maker of a plain one."""
 
-    def checked(sizes: Sizes, reference: nn.Module) -> nn.Module:
+    def made(sizes: Sizes, reference: Any) -> nn.Module:
         require_compiler(str(reference.out_proj.weight.device))
-        return make(sizes, reference)
+        module = make(sizes, reference)
+        run = torch.compile(module, dynamic=True)
+        return Using(module, lambda module, x: run(x))
 
-    return checked
+    return made

@@ -6,12 +6,15 @@ import functools
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import __version__
+from ..system.git import Git, UpdateError
+from .results import Facts
 from .rounds import quartiles
 from .timing import Clock
 
@@ -26,28 +29,20 @@ class UnknownDevice(Exception):
 
 def devices() -> list[str]:
     """The devices of this machine that torch can use, the CPU first."""
-    found = ["cpu"]
-    if torch.cuda.is_available():
-        found.append("cuda")
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    return found
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [kind for kind, usable in there.items() if usable]
 
 
 def find_device(name: str) -> str:
     """The device called `name`. Raises UnknownDevice."""
-    there = devices()
-    if name.split(":")[0] in there and (":" not in name or name in _numbered()):
+    numbered = ["cpu:0", "mps:0", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if name.split(":")[0] in devices() and (":" not in name or name in numbered):
         return name
-    raise UnknownDevice(f'There is no device "{name}" here. There is: {", ".join(there)}.')
+    raise UnknownDevice(f'There is no device "{name}" here. There is: {", ".join(devices())}.')
 
 
-def _numbered() -> list[str]:
-    return ["cpu:0", "mps:0", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-
-
-def describe(device: str, root: Path) -> dict[str, Any]:
-    """What stands in a results file about machine, versions and code. It names no path and no user."""
+def describe(device: str, root: Path) -> Facts:
+    """What stands in a results file about machine, versions and code."""
     return {
         "machine": {
             "cpu": cpu_name(),
@@ -59,8 +54,7 @@ def describe(device: str, root: Path) -> dict[str, Any]:
             "load": load(),
         },
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "dojo": __version__},
-        **commit(root),
-        "devices": devices(),
+        **_commit(root),
     }
 
 
@@ -92,17 +86,14 @@ def load() -> float | None:
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
-def commit(root: Path) -> dict[str, Any]:
+def _commit(root: Path) -> Facts:
     """The commit of the code, and whether files differ from it; empty where that cannot be told."""
+    git = Git(root)
     try:
-        ask = ["git", "-C", str(root)]
-        found = subprocess.run([*ask, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run(
-            [*ask, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
+        commit = git("rev-parse", "--short=10", "HEAD")
+        return {"commit": commit, "changed": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except UpdateError:
         return {"commit": "", "changed": False}
-    return {"commit": found.stdout.strip(), "changed": bool(changed.stdout.strip())}
 
 
 def product_rate(device: str, dtype: torch.dtype, seconds: float = SECONDS) -> float:
@@ -131,7 +122,7 @@ def copy_rate(device: str, seconds: float = SECONDS) -> float:
     return 2 * size / _best(lambda: target.copy_(source), Clock(device), seconds)
 
 
-def _best(call: Any, clock: Clock, seconds: float) -> float:
+def _best(call: Callable[[], Any], clock: Clock, seconds: float) -> float:
     """Seconds of a call that nothing disturbed: the quartile of the fastest of as many as fit in `seconds`."""
     clock.seconds(call)
     taken = [clock.seconds(call)]

@@ -1,25 +1,4 @@
-"""Results files: what was measured, where, when and on which code, as JSON. No torch here.
-
-A file holds one object:
-
-- `format`: the version of this form, a number; `kind`: "attention", "kata", "training", "ablation" or "speedrun";
-- `date`: UTC, ISO 8601; `commit`: of this repository, and `changed`: whether files differed from it;
-- `machine`: `cpu`, `cores`, `threads`, `system`, `device` (cpu, cuda, mps), `device_name`, `load` (one-minute average
-  before, or null) and `load_after`; `versions`: of python, torch and dojo;
-- `limits`: measured here: `copy`, bytes a second (read and written both count), and for each dtype ("float32",
-  "bfloat16") the FLOP/s of a large matrix product;
-- `sizes`: what all rows share, such as `batch`, `heads`, `width`;
-- `rows`: one for each racer in each race. All have `name`, and either `failure` (one line) and its `kind` (refused,
-  unavailable, memory, raised), or the measurement: `seconds` a call (median), `low` and `high` (its quartiles),
-  `rounds`, and `ratio`, `ratio_low`, `ratio_high` to the race's base, taken within rounds. What tells the races apart:
-  `race` (a title), and for attention `dtype`, `pass` ("forward", "both"), `T`. What a call does: `work` in `unit`
-  (tokens, say) and `flop`. `peak_bytes`: the most memory that a call held beyond what stood before it;
-  `moved_bytes`: what it read and wrote at least, see `dojo/bench/memory.py`. `figures`: what else a race of one kata
-  shows of a racer, an object of numbers by name;
-- `refused`: racers that took no part at all, each with `name`, `reason` and `kind`;
-- `left_out`: lines that say what was not measured, and why;
-- `noisy`: the widest relative spread of a ratio over the middle half of rounds where that is too wide, else 0.
-"""
+"""Results files: what was measured, where, when and on which code, as JSON. No torch here."""
 
 from __future__ import annotations
 
@@ -28,12 +7,85 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from ..system.files import timestamp, write_whole
 
 FORMAT = 1
-Results = dict[str, Any]
+
+
+class Machine(TypedDict, total=False):
+    """Where it was measured; a name of the processor or the GPU, but no path and no user."""
+
+    cpu: str
+    cores: int | None
+    threads: int  # of torch
+    system: str
+    device: str  # cpu, cuda or mps
+    device_name: str
+    load: float | None  # one-minute average before
+    load_after: float | None
+
+
+class Facts(TypedDict, total=False):
+    """What is found out before anything is timed."""
+
+    machine: Machine
+    versions: dict[str, str]  # of python, torch and dojo
+    commit: str  # of this repository
+    changed: bool  # whether files differed from it
+    limits: dict[str, float]  # copy: bytes/s, read and written both count; a dtype: FLOP/s of a large matrix product
+    sizes: dict[str, float]  # what all rows share, such as batch, heads, width
+
+
+# What came of one racer in one race: `seconds` and what goes with them, or `failure` and `kind`.
+Row = TypedDict(
+    "Row",
+    {
+        "name": str,
+        "race": str,  # a title, which tells the races apart; for attention dtype, pass and T do so too
+        "dtype": str,
+        "pass": str,  # "forward" or "both"
+        "T": int,
+        "work": float,  # what a call does, in `unit`
+        "unit": str,
+        "flop": int,  # arithmetic that a call's task needs
+        "seconds": float,  # a call: the median over rounds; `low` and `high` are its quartiles
+        "low": float,
+        "high": float,
+        "rounds": int,
+        "ratio": float,  # to the race's base, taken within rounds: median and quartiles
+        "ratio_low": float,
+        "ratio_high": float,
+        "peak_bytes": int,  # the most memory that a call held beyond what stood before it
+        "moved_bytes": int,  # what it read and wrote at least, see dojo/bench/memory.py
+        "figures": dict[str, float],  # what else a race shows of a racer, by name
+        "failure": str,  # one line
+        "kind": str,  # of failure: refused, unavailable, memory, slow or raised
+    },
+    total=False,
+)
+
+
+class Refusal(TypedDict):
+    """A racer that took no part at all."""
+
+    name: str
+    reason: str
+    kind: str
+
+
+class Results(Facts, total=False):
+    """What a file holds."""
+
+    format: int  # the version of this form
+    kind: str  # attention, kata, training, ablation or speedrun
+    date: str  # UTC, ISO 8601
+    rows: list[Row]
+    refused: list[Refusal]
+    left_out: list[str]  # lines that say what was not measured, and why
+    noisy: float  # the widest relative spread of a ratio over the middle half of rounds where that is too wide, else 0
+    pairs: dict[str, Any] | None  # of a training: what came of runs in turn with another program
 
 
 class NewerResults(ValueError):
@@ -43,7 +95,7 @@ class NewerResults(ValueError):
 def new(kind: str, **facts: Any) -> Results:
     """Results of a kind, dated now, without rows yet."""
     empty = {"limits": {}, "sizes": {}, "rows": [], "refused": [], "left_out": [], "noisy": 0.0}
-    return {"format": FORMAT, "kind": kind, "date": timestamp(), **empty, **facts}
+    return cast(Results, {"format": FORMAT, "kind": kind, "date": timestamp(), **empty, **facts})
 
 
 def write(path: Path, results: Results) -> None:
@@ -52,7 +104,7 @@ def write(path: Path, results: Results) -> None:
     write_whole(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
-def place(root: Path, name: str, results: Results) -> Path:
+def recorded_path(root: Path, name: str, results: Results) -> Path:
     """Where results are kept that are to be shown beside those of other machines."""
     machine = results["machine"]
     device, maker = machine["device"].replace(":", ""), re.sub(r"\W+", "-", machine["device_name"].lower()).strip("-")
@@ -75,17 +127,17 @@ def read(path: Path) -> Results:
         raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{path.name} is damaged, or no results file") from None
-    return results
+    return cast(Results, results)
 
 
 def read_all(folder: Path, say: Callable[[str], Any]) -> list[Results]:
     """The results in every file of a folder that can be read, oldest first; `say` is told of each that cannot."""
-    found = []
+    readable = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found.append(read(path))
+            readable.append(read(path))
         except NewerResults as error:
             say(f"{error}: it is left out. A newer version reads it: make update")
         except (OSError, ValueError) as error:
             say(f"{error}: it is left out.")
-    return sorted(found, key=lambda results: results["date"])
+    return sorted(readable, key=lambda results: results["date"])

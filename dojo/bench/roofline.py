@@ -8,14 +8,16 @@ byte) times the bandwidth of a large copy, whichever is lower.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable
 from typing import Any
 
-Row = dict[str, Any]
+from .results import Results, Row
+
 WAYS = {"forward": "forward", "both": "forward + backward"}  # the passes, in words
 
 
-def timed(results: dict[str, Any], **labels: Any) -> list[Row]:
+def timed(results: Results, **labels: Any) -> list[Row]:
     """The rows that have times, and these labels: `timed(results, dtype="float32", T=128)`."""
     rows = [row for row in results["rows"] if "seconds" in row]
     return [row for row in rows if all(row.get(name) == value for name, value in labels.items())]
@@ -31,12 +33,12 @@ def flop_rate(row: Row) -> float | None:
     return row["flop"] / row["seconds"] if row.get("flop") else None
 
 
-def limit(results: dict[str, Any], row: Row) -> float | None:
+def limit(results: Results, row: Row) -> float | None:
     """FLOP/s of a large matrix product on that machine in the row's dtype; None where it was not measured."""
-    return results["limits"].get(row.get("dtype"))
+    return results["limits"].get(row.get("dtype", ""))
 
 
-def share(results: dict[str, Any], row: Row) -> float | None:
+def share(results: Results, row: Row) -> float | None:
     """The FLOP/s of a row as a part of its limit."""
     reached, most = flop_rate(row), limit(results, row)
     return reached / most if reached and most else None
@@ -47,7 +49,7 @@ def intensity(row: Row) -> float | None:
     return row["flop"] / row["moved_bytes"] if row.get("flop") and row.get("moved_bytes") else None
 
 
-def roof(results: dict[str, Any], row: Row) -> float | None:
+def roof(results: Results, row: Row) -> float | None:
     """The FLOP/s that a row could reach at its intensity."""
     most, each, copy = limit(results, row), intensity(row), results["limits"].get("copy")
     return min(most, each * copy) if most and each and copy else None
@@ -56,17 +58,16 @@ def roof(results: dict[str, Any], row: Row) -> float | None:
 def exponent(rows: Iterable[Row]) -> float | None:
     """How time grows with T: the p of T to the power of p that fits best (least squares of the logarithms)."""
     points = [(math.log(row["T"]), math.log(row["seconds"])) for row in rows if "seconds" in row]
-    if len({x for x, _ in points}) < 2:
+    if len({tokens for tokens, _ in points}) < 2:
         return None
-    x_mean, y_mean = (sum(values) / len(points) for values in zip(*points))
-    return sum((x - x_mean) * (y - y_mean) for x, y in points) / sum((x - x_mean) ** 2 for x, _ in points)
+    return statistics.linear_regression(*zip(*points)).slope
 
 
-def series(results: dict[str, Any]) -> list[tuple[str, str]]:
+def series(results: Results) -> list[tuple[str, str]]:
     """The dtypes and passes of attention that have times, in the order in which they were measured."""
     return list(dict.fromkeys((row["dtype"], row["pass"]) for row in timed(results)))
 
 
 def names(rows: Iterable[Row]) -> list[str]:
-    """Who raced, in order."""
+    """The racers, in order."""
     return list(dict.fromkeys(row["name"] for row in rows))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
+
+from .results import Row
 
 NOISY = 0.10  # a ratio whose middle half of rounds spreads over more than this is not to be trusted
 
@@ -20,11 +22,6 @@ class Times:
     failure: str = ""
     kind: str = ""
 
-    def summary(self) -> dict[str, float | int]:
-        """Median and the quartiles beside it, in seconds, and the number of rounds."""
-        low, middle, high = quartiles(self.seconds)
-        return {"seconds": middle, "low": low, "high": high, "rounds": len(self.seconds)}
-
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """The value below which a quarter of the values lie, the median, and that above which a quarter lie."""
@@ -34,35 +31,32 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def ratio(times: Times, base: Times) -> dict[str, float] | None:
+def ratio(times: Times, base: Times) -> dict[str, float]:
     """How many times as long as `base` it takes: the median over the rounds of the ratio within each, and quartiles."""
-    pairs = list(zip(times.seconds, base.seconds))
-    if not pairs:
-        return None
-    low, middle, high = quartiles([one / other for one, other in pairs])
-    return {"ratio": middle, "ratio_low": low, "ratio_high": high}
+    ratios = [mine / other for mine, other in zip(times.seconds, base.seconds)]
+    return dict(zip(("ratio_low", "ratio", "ratio_high"), quartiles(ratios))) if ratios else {}
 
 
-def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(results: Sequence[Times], base: str, labels: dict[str, Any]) -> list[Row]:
     """The rows of a results file for one race; `labels` go into every row, ratios are to the racer called `base`."""
-    to = next((times for times in results if times.name == base), None)
-    found = []
-    for times in results:
-        row: dict[str, Any] = {"name": times.name, **labels}
-        if times.failure or not times.seconds:
-            found.append(row | {"failure": times.failure or "was not timed", "kind": times.kind})
-            continue
-        compared = to and ratio(times, to)
-        found.append(row | times.summary() | (compared or {}))
-    return found
+    to = next((times for times in results if times.name == base), Times(base))
+    return [cast(Row, {"name": times.name, **labels, **_measured(times, to)}) for times in results]
 
 
-def spread(row: dict[str, float]) -> float:
+def _measured(times: Times, base: Times) -> dict[str, Any]:
+    if times.failure or not times.seconds:
+        return {"failure": times.failure or "was not timed", "kind": times.kind}
+    low, middle, high = quartiles(times.seconds)
+    summary = {"seconds": middle, "low": low, "high": high, "rounds": len(times.seconds)}
+    return summary | ratio(times, base)
+
+
+def spread(row: Row) -> float:
     """How far a row's ratio spreads over the middle half of the rounds, as a part of the ratio."""
     return (row["ratio_high"] - row["ratio_low"]) / row["ratio"]
 
 
-def noisy(rows: Sequence[dict[str, float]]) -> float:
+def noisy(rows: Sequence[Row]) -> float:
     """The widest spread of a ratio among rows that have one, where it is over `NOISY`, else 0."""
     widest = max((spread(row) for row in rows if "ratio" in row), default=0.0)
     return widest if widest > NOISY else 0.0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from . import roofline
+from .results import Results, Row
 from .roofline import WAYS
 from .rounds import NOISY, noisy, spread
 
@@ -21,17 +21,16 @@ LEGEND = (
     "hands out. of roof: of the limit, or of FLOP/byte times copying, whichever is lower. peak MB: held in a call, "
     "beyond weights and input."
 )
-Results = dict[str, Any]
 
 
 def wide(console: Console) -> Console:
     """The console, or one wide enough for tables where nothing says how wide it is."""
-    told = console.is_terminal or os.environ.get("COLUMNS")
-    return console if told else Console(width=WIDTH, highlight=False, markup=False)
+    known = console.is_terminal or os.environ.get("COLUMNS")
+    return console if known else Console(width=WIDTH, highlight=False, markup=False)
 
 
 def show(results: Results, console: Console) -> None:
-    """Print what a results file holds: who raced, how fast, how near the limits, and what is missing."""
+    """Print what a results file holds: the racers, how fast, how close to the limits, and what is missing."""
     _heading(results, console)
     if results["kind"] == "attention":
         for dtype, way in roofline.series(results):
@@ -50,8 +49,7 @@ def show(results: Results, console: Console) -> None:
 def _heading(results: Results, console: Console) -> None:
     machine, limits = results["machine"], results["limits"]
     load = "" if machine["load"] is None else f", load {machine['load']} before"
-    after = machine.get("load_after")
-    load += "" if after is None else f" and {after} after"
+    load += "" if machine.get("load_after") is None else f" and {machine['load_after']} after"
     threads = f"{machine['threads']} threads on {machine['cores']} cores"
     console.print(
         f"\n{machine['device_name']} ({machine['device']}), {threads}{load}, torch {results['versions']['torch']}",
@@ -59,32 +57,35 @@ def _heading(results: Results, console: Console) -> None:
     )
     products = [f"{value / 1e9:,.4g} GFLOP/s in {name}" for name, value in limits.items() if name != "copy"]
     if products:
-        console.print(
-            f"Its limits, measured: a matrix product {' and '.join(products)}; copying {_giga(limits['copy'])}B/s"
-        )
+        copying = f"{limits['copy'] / 1e9:,.3g} GB/s"
+        console.print(f"Its limits, measured: a matrix product {' and '.join(products)}; copying {copying}")
 
 
 def _attention(results: Results, dtype: str, way: str, console: Console) -> None:
     rows = [row for row in results["rows"] if (row.get("dtype"), row.get("pass")) == (dtype, way)]
     lengths = sorted({row["T"] for row in rows})
     sizes = ", ".join(f"{name} {value}" for name, value in results["sizes"].items())
-    table = Table()
-    table.add_column("implementation", no_wrap=True)
-    for tokens in lengths:
-        table.add_column(f"T = {tokens}", justify="right")
-    table.add_column("grows as", justify="right")
-    for name in roofline.names(rows):
-        mine = {row["T"]: row for row in rows if row["name"] == name}
-        power = roofline.exponent(mine.values())
-        cells = [_milliseconds(mine[tokens]) if tokens in mine else "" for tokens in lengths]
-        table.add_row(name, *cells, "" if power is None else f"T^{power:.2f}")
     if len(lengths) > 1:
+        table = _table(*(f"T = {tokens}" for tokens in lengths), "grows as", no_wrap=False)
+        for name in roofline.names(rows):
+            mine = {row["T"]: row for row in rows if row["name"] == name}
+            power = roofline.exponent(mine.values())
+            cells = [_milliseconds(mine[tokens]) if tokens in mine else "" for tokens in lengths]
+            table.add_row(name, *cells, "" if power is None else f"T^{power:.2f}")
         console.print(f"\n{dtype}, {WAYS[way]} ({sizes}): milliseconds", style="bold")
         console.print(table)
     _race(results, next(row["race"] for row in rows if row["T"] == lengths[-1]), console)
 
 
-COLUMNS: dict[str, Callable[[Results, dict[str, Any]], str]] = {
+def _table(*columns: str, no_wrap: bool) -> Table:
+    table = Table()
+    table.add_column("implementation", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=no_wrap)
+    return table
+
+
+COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "ms": lambda results, row: _milliseconds(row),
     "middle half": lambda results, row: f"{1000 * row['low']:.3g}–{1000 * row['high']:.3g}",
     "ratio": lambda results, row: _ratio(row),
@@ -102,15 +103,12 @@ def _race(results: Results, title: str, console: Console) -> None:
     rows = [row for row in results["rows"] if row["race"] == title and "seconds" in row]
     if not rows:
         return
-    table = Table()
-    table.add_column("implementation", no_wrap=True)
     columns = {name: [cell(results, row) for row in rows] for name, cell in COLUMNS.items()}
     for name in dict.fromkeys(name for row in rows for name in row.get("figures", {})):
         columns[name] = [_number(row.get("figures", {}).get(name)) for row in rows]
     columns = {name: cells for name, cells in columns.items() if any(cells)}
-    for name in columns:
-        unit = f"{rows[0].get('unit') or 'calls'}/s"
-        table.add_column(unit if name == "rate" else name, justify="right", no_wrap=True)
+    unit = f"{rows[0].get('unit') or 'calls'}/s"
+    table = _table(*(unit if name == "rate" else name for name in columns), no_wrap=True)
     for number, row in enumerate(rows):
         table.add_row(row["name"], *(cells[number] for cells in columns.values()))
     console.print(f"\n{title}", style="bold")
@@ -120,8 +118,7 @@ def _race(results: Results, title: str, console: Console) -> None:
 def _fused(results: Results, console: Console) -> None:
     """Say what fused attention gains, and why."""
     for dtype, way in roofline.series(results):
-        rows = roofline.timed(results, dtype=dtype)
-        rows = [row for row in rows if row["pass"] == way]
+        rows = roofline.timed(results, dtype=dtype, **{"pass": way})
         longest = {row["name"]: row for row in rows if row["T"] == max(row["T"] for row in rows)}
         fused, plain = longest.get("sdpa, is_causal"), longest.get("reference")
         if fused and plain and fused.get("moved_bytes") and plain.get("moved_bytes"):
@@ -135,9 +132,9 @@ def _fused(results: Results, console: Console) -> None:
 
 
 def _failures(results: Results, console: Console) -> None:
-    for one in results["refused"]:
-        word = "not here" if one["kind"] == "unavailable" else "refused"
-        console.print(Text(f"{word}: {one['name']}: {one['reason']}", "yellow" if word == "not here" else "red"))
+    for refusal in results["refused"]:
+        word, style = ("not here", "yellow") if refusal["kind"] == "unavailable" else ("refused", "red")
+        console.print(Text(f"{word}: {refusal['name']}: {refusal['reason']}", style))
     for row in results["rows"]:
         if "failure" in row:
             console.print(Text(f"not timed: {row['name']}, {row['race']}: {row['failure']}", "yellow"))
@@ -155,13 +152,13 @@ def _noise(results: Results, console: Console) -> None:
         )
 
 
-def _milliseconds(row: dict[str, Any]) -> str:
+def _milliseconds(row: Row) -> str:
     if "seconds" not in row:
         return {"memory": "no memory", "slow": "too slow"}.get(row["kind"], "failed")
     return f"{1000 * row['seconds']:.3g}" if row["seconds"] < 1 else f"{1000 * row['seconds']:,.0f}"
 
 
-def _ratio(row: dict[str, Any]) -> str:
+def _ratio(row: Row) -> str:
     return f"{'~' if spread(row) > NOISY else ''}{row['ratio']:.2f}" if "ratio" in row else ""
 
 
@@ -173,10 +170,6 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
 
 
-def _of_roof(results: Results, row: dict[str, Any]) -> str:
+def _of_roof(results: Results, row: Row) -> str:
     top, reached = roofline.roof(results, row), roofline.flop_rate(row)
     return _percent(reached / top) if top and reached else ""
-
-
-def _giga(value: float) -> str:
-    return f"{value / 1e9:,.3g} G"

@@ -17,7 +17,10 @@ from typing import Any
 import torch
 
 from ..sandbox.limits import out_of_memory
+from .memory import Memory
+from .results import Row
 from .rounds import Times
+from .rounds import rows as rows_of
 
 TURN = 0.002  # seconds that a turn takes at least: a faster call is repeated within it
 MOST_CALLS = 10_000  # in one turn
@@ -26,13 +29,19 @@ MOST_CALLS = 10_000  # in one turn
 class Refused(Exception):
     """A racer that may not be timed; the message says why."""
 
-
-class Unavailable(Exception):
-    """A racer that cannot run on this machine; the message says why. It is shown as left out, not as wrong."""
+    kind = "refused"
 
 
 class TooSlow(Refused):
     """A racer whose one call takes longer than is granted here."""
+
+    kind = "slow"
+
+
+class Unavailable(Exception):
+    """A racer that cannot run on this machine; the message says why. It is shown as left out, not as wrong."""
+
+    kind = "unavailable"
 
 
 def nothing(*_: Any) -> None:
@@ -43,7 +52,7 @@ def nothing(*_: Any) -> None:
 class Racer:
     """One way to do the work: `call` is timed. `before`, not timed, readies each call. `prove` raises Refused.
 
-    `figures` are columns more in the table, by name, which `prove` may fill in.
+    `prove` may fill in `figures`, columns more in the table by name, and `memory`, what a call takes.
     """
 
     name: str
@@ -51,6 +60,7 @@ class Racer:
     before: Callable[[], Any] | None = None
     prove: Callable[[], Any] = nothing
     figures: dict[str, float] = field(default_factory=dict)
+    memory: Memory | None = None
 
 
 @dataclass
@@ -70,6 +80,18 @@ class Race:
     def __post_init__(self) -> None:
         self.base = self.base or self.racers[0].name
 
+    def run(self, device: str, **options: Any) -> list[Row]:
+        """Race on a device, with the options of `race`; the rows of a results file."""
+        times = race(self.racers, Clock(device), **options)
+        labels = {"race": self.title, "work": self.work, "unit": self.unit, **self.labels}
+        made = rows_of(times, self.base, labels)
+        for row, racer in zip(made, self.racers):
+            if racer.memory is not None:
+                row |= {"peak_bytes": racer.memory.peak, "moved_bytes": racer.memory.moved}
+            if racer.figures and "seconds" in row:
+                row["figures"] = racer.figures
+        return made
+
 
 class Clock:
     """Times calls on one device: CUDA by its events, MPS and CPU on the wall, with the device's work waited for."""
@@ -79,36 +101,34 @@ class Clock:
 
     def seconds(self, call: Callable[[], Any], times: int = 1) -> float:
         """How long `call` takes, called `times` times in a row: seconds a call."""
+        self.wait()
         if self.device.type == "cuda":
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            self.wait()
             begin.record()
-            for _ in range(times):
-                call()
+            _repeat(call, times)
             end.record()
             end.synchronize()
-            return begin.elapsed_time(end) / 1000 / times
-        self.wait()
+            return float(begin.elapsed_time(end)) / 1000 / times
         started = time.perf_counter()
-        for _ in range(times):
-            call()
+        _repeat(call, times)
         self.wait()
         return (time.perf_counter() - started) / times
 
     def wait(self) -> None:
-        """Wait until the device has done all it was told to do."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
+        """Wait until the device has done all it was given to do."""
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).synchronize()
 
     def forget(self) -> None:
         """Give cached memory back, so that one racer's running out of memory does not take the next one down."""
         gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).empty_cache()
+
+
+def _repeat(call: Callable[[], Any], times: int) -> None:
+    for _ in range(times):
+        call()
 
 
 def race(
@@ -139,7 +159,8 @@ def race(
             first = done % len(racers)
             for racer in racers[first:] + racers[:first]:
                 notify(racer.name)
-                _turn(racer, clock, results[racer.name])
+                times = results[racer.name]
+                _guarded(lambda: times.seconds.append(_prepared(racer, clock, times.calls)), times, clock)
             racers = [racer for racer in racers if not results[racer.name].failure]
             done += 1
     finally:
@@ -166,10 +187,6 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
     return _guarded(warm_up, times, clock)
 
 
-def _turn(racer: Racer, clock: Clock, times: Times) -> None:
-    _guarded(lambda: times.seconds.append(_prepared(racer, clock, times.calls)), times, clock)
-
-
 def _prepared(racer: Racer, clock: Clock, calls: int) -> float:
     if racer.before is not None:
         racer.before()
@@ -191,12 +208,8 @@ def _guarded(step: Callable[[], Any], times: Times, clock: Clock) -> bool:
 def explain(error: BaseException) -> tuple[str, str]:
     """What went wrong, in one line, and of what kind: slow, refused, unavailable, memory or raised."""
     text = str(error).strip().split("\n")[0]
-    if isinstance(error, TooSlow):
-        return text, "slow"
-    if isinstance(error, Refused):
-        return text, "refused"
-    if isinstance(error, Unavailable):
-        return text, "unavailable"
+    if isinstance(error, (Refused, Unavailable)):
+        return text, error.kind
     if isinstance(error, torch.OutOfMemoryError) or out_of_memory(error):
         return "out of memory", "memory"
     return f"raises {type(error).__name__}: {text}" if text else f"raises {type(error).__name__}", "raised"

@@ -1,9 +1,7 @@
-"""Train a preset to a validation loss and say how long that took: the program behind `make bench-train`.
+"""Train a preset to a validation loss and tell how long that took: the program behind `make bench-train`.
 
-`python -m dojo.bench.trainer '{"preset": "shakespeare", …}'` prints a JSON object a line: `step`, `steps` and `loss`
-now and then, and at last `seconds` (of training up to the first evaluation at or below the target; evaluating and
-saving do not count), `reached`, `loss`, `step`, `tokens_per_second`, `flop` (matrix products of a step, those of hidden
-scores too), `flop_rate`.
+`python -m dojo.bench.trainer '{"preset": "shakespeare", …}'`, a `Job`, prints a JSON object a line: `step`, `steps` and
+`loss` now and then, and at last a `Training`.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,8 +19,9 @@ from ..curriculum.catalog import Catalog
 from ..gpt.presets import PRESETS, parts
 from ..gpt.training import Run, TrainingError
 from ..system.data_files import DataError
+from .training import Job, Training
 
-TOLD = 20  # steps between two lines of news
+NEWS = 20  # steps between two lines of news
 
 
 class _Reached(Exception):
@@ -45,45 +43,35 @@ class TimedRun(Run):
 
 def main() -> None:
     """Run the job that the command line holds."""
-    job = json.loads(sys.argv[1])
-    catalog = Catalog(Path(job["root"]))
-    changes = {name: value for name, value in job.items() if name in ("steps", "evaluate_every") and value}
-    preset = dataclasses.replace(PRESETS[job["preset"]], **changes)
+    job = Job(**json.loads(sys.argv[1]))
+    preset = dataclasses.replace(PRESETS[job.preset], evaluate_every=job.evaluate_every)
+    preset = dataclasses.replace(preset, steps=job.steps or preset.steps)
     with tempfile.TemporaryDirectory() as folder:
-        run = TimedRun(preset, Path(folder) / "run", *parts(catalog, frozenset(job["solved"])), say=lambda text: None)
-        run.target = job["target"]
+        built = parts(Catalog(Path(job.root)), frozenset(job.solved))
+        run = TimedRun(preset, Path(folder) / "run", *built, say=lambda text: None)
+        run.target = job.target
         try:
             run.prepare()
             run.begin()
         except (DataError, TrainingError) as error:
             sys.exit(str(error))
-        print(json.dumps(train(run)), flush=True)
+        print(json.dumps(dataclasses.asdict(train(run))), flush=True)
 
 
-def train(run: TimedRun) -> dict[str, Any]:
-    """Train until the target is reached, or to the preset's last step."""
-    flop = flop_of_step(run)
+def train(run: TimedRun) -> Training:
+    """Train until the target is reached, or to the preset's last step. Evaluating and saving are not timed."""
+    flop, preset, reached = flop_of_step(run), run.preset, False
 
-    def tell(run: Run) -> None:
-        if run.step % TOLD == 0:
-            print(json.dumps({"step": run.step, "steps": run.preset.steps, "loss": run.losses[-1]}), flush=True)
+    def print_news(run: Run) -> None:
+        if run.step % NEWS == 0:
+            print(json.dumps({"step": run.step, "steps": preset.steps, "loss": run.losses[-1]}), flush=True)
 
     try:
-        run.train(tell)
-        reached = False
+        run.train(print_news)
     except _Reached:
         reached = True
-    seconds = sum(run.durations)
-    tokens = run.preset.batch_size * run.preset.context_length
-    return {
-        "seconds": seconds,
-        "reached": reached,
-        "loss": run.best,
-        "step": run.step,
-        "tokens_per_second": tokens / run.median_step,
-        "flop": flop,
-        "flop_rate": flop / run.median_step,
-    }
+    rate = preset.batch_size * preset.context_length / run.median_step
+    return Training(sum(run.durations), reached, run.best, run.step, rate, flop, flop / run.median_step)
 
 
 def flop_of_step(run: Run) -> int:
@@ -94,7 +82,7 @@ def flop_of_step(run: Run) -> int:
         logits = run.model(ids)
         run.parts["k11"].cross_entropy(logits, ids).backward()
     run.model.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 if __name__ == "__main__":

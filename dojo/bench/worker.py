@@ -1,8 +1,6 @@
 """The process in which races are run: code that hangs or dies there takes no bench with it.
 
-It reads one job, a JSON object, and writes events, a JSON object a line: `turn` (whose turn begins) with `limit`
-(seconds it may take), `facts`, `rows`, `refused`, `left_out`, `load_after`, `trouble` with `exit`, and `end`.
-`dojo.bench.watchdog` is at the other end.
+It reads one `Job`, a JSON object, and writes events, a JSON object a line. `dojo.bench.jobs` is at the other end.
 """
 
 from __future__ import annotations
@@ -11,19 +9,17 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
 
-Send = Callable[[dict[str, Any]], None]
+from .jobs import Event, Job, Send
 
 
 def main() -> None:
     """Run the job on standard input."""
-    job = json.loads(sys.stdin.readline())
+    job = Job(**json.loads(sys.stdin.readline()))
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a learner's code prints is no event
 
-    def send(event: dict[str, Any]) -> None:
+    def send(event: Event) -> None:
         events.write(json.dumps(event) + "\n")
         events.flush()
 
@@ -36,21 +32,21 @@ def main() -> None:
     send({"end": True})
 
 
-def run(job: dict[str, Any], send: Send) -> None:
+def run(job: Job, send: Send) -> None:
     """Run a job in this process."""
     import torch
 
-    from . import katas, machine
-    from . import sweep as course
+    from . import katas, machine, sweep
 
     try:
-        job["device"] = machine.find_device(job["device"])
+        job.device = machine.find_device(job.device)
     except machine.UnknownDevice as error:
         send({"trouble": str(error), "exit": 2})
         return
-    if job["device"].startswith("cuda"):
-        torch.cuda.set_device(torch.device(job["device"]).index or 0)  # events are of the current device
-    {"attention": course.run, "kata": katas.run}[job["plan"]](job, send)
+    if job.device.startswith("cuda"):
+        torch.cuda.set_device(torch.device(job.device).index or 0)  # events are of the current device
+    send({"devices": machine.devices()})
+    (katas.run if job.slug else sweep.run)(job, send)
     send({"load_after": machine.load()})
 
 

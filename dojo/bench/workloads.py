@@ -1,95 +1,137 @@
-"""The races of attention: what one is about, and racers that are ready to be timed in it."""
+"""Workloads: the timed calls of functions of one tensor, forward or forward and backward, proved and measured first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..spec import check
+from ..spec.isolation import isolated
 from . import memory
-from .attention import Implementation, Sizes
-from .implementations import Proof
 from .roofline import WAYS
-from .timing import Racer
+from .timing import Race, Racer, Refused
+
+Function = Callable[[Tensor], Tensor]
+
+
+@contextlib.contextmanager
+def proving() -> Iterator[None]:
+    """Refuse what a check finds wrong. What the code under proof sets for the whole process is set back."""
+    with isolated(False, []):
+        try:
+            yield
+        except check.Mismatch as error:
+            raise Refused(error.problem) from None
+
+
+def agrees(call: Callable[[], Any], want: Any, what: str = "its result", tolerance: float | None = None) -> None:
+    """Prove that `call` gives what is wanted, a tensor, a number or a list of numbers; raises Refused where not.
+
+    `tolerance` is that of `check.equal`.
+    """
+    with proving():
+        check.equal(call(), want, what, tolerance)
+
+
+class Using(nn.Module):
+    """The weights of a module, used in another way: `function(module, x)` is its output."""
+
+    def __init__(self, module: nn.Module, function: Callable[[Any, Tensor], Tensor]):
+        super().__init__()
+        self.module, self.function = module, function
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the function makes of x."""
+        return self.function(self.module, x)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One race: a dtype, a pass ("forward" or "both", forward and backward) and a number of tokens."""
+class Workload:
+    """A call is `function(x)`; with a `probe`, the gradient of the output, it is forward and backward."""
 
-    dtype: str
-    passes: str
-    tokens: int
-
-    @property
-    def labels(self) -> dict[str, Any]:
-        return {"dtype": self.dtype, "pass": self.passes, "T": self.tokens}
+    x: Tensor
+    probe: Tensor | None = None
 
     @property
-    def words(self) -> str:
-        return f"{self.dtype}, {WAYS[self.passes]}, T = {self.tokens}"
+    def way(self) -> str:
+        """The passes, in words."""
+        return WAYS["forward" if self.probe is None else "both"]
 
+    def call(self, function: Function) -> Callable[[], Any]:
+        """What is timed of a function. A module is put into eval mode, or with a probe into training mode."""
+        if isinstance(function, nn.Module):
+            function.train(self.probe is not None)
+        if self.probe is None:
+            return torch.no_grad()(lambda: function(self.x))
+        x = self.x.detach().clone().requires_grad_()
+        leaves = [x, *parameters(function)]
 
-def flop(sizes: Sizes, passes: str) -> int:
-    """The arithmetic that causal attention needs: four projections, and two products over what a token may see.
+        def forward_and_backward() -> None:
+            for leaf in leaves:
+                leaf.grad = None
+            torch.autograd.backward(function(x), self.probe)
 
-    A multiplication and an addition count as two. The hidden half of the scores does not count: what computes it
-    nevertheless is not credited with it. Backward takes two products for each of forward.
-    """
-    visible = sizes.tokens * (sizes.tokens + 1) // 2
-    projections = 2 * sizes.tokens * (3 * sizes.d_in * sizes.width + sizes.width**2)
-    return sizes.batch * (projections + 2 * 2 * visible * sizes.width) * (3 if passes == "both" else 1)
+        return forward_and_backward
 
+    def outcome(self, function: Function) -> Tensor:
+        """What right functions agree on: the output, or with a probe the gradient of x. Raises Refused without one."""
+        if self.probe is None:
+            with torch.no_grad():
+                return function(self.x)
+        x = self.x.detach().clone().requires_grad_()
+        output = function(x)
+        if not output.requires_grad:
+            raise Refused("no gradient passes through it")
+        return torch.autograd.grad(output, x, self.probe)[0]
 
-class Stable:
-    """Makes the racers of one cell. What they hold is made when they are warmed up and goes with the race."""
-
-    def __init__(self, attention: type[nn.Module], device: str, cell: Cell, sizes: Sizes):
-        self.device, self.cell, self.sizes = device, cell, sizes
-        self.dtype = getattr(torch, cell.dtype)
-        self.proof = Proof(attention, device, self.dtype)
-        generator = torch.Generator().manual_seed(1)
-        shape = (sizes.batch, sizes.tokens)
-        self.x, self.probe = (
-            torch.randn(*shape, width, generator=generator).to(device, self.dtype)
-            for width in (sizes.d_in, sizes.width)
-        )
-        self.reference = self.proof.reference(sizes)
-        self.memory: dict[str, dict[str, int]] = {}
-
-    def racer(self, one: Implementation) -> Racer:
-        """A racer whose module is made when it gets ready, so that making it can fail without harm to the others."""
-        call: Callable[[], Any] | None = None
+    def racer(self, name: str, make: Callable[[], Function]) -> Racer:
+        """A racer whose function is made, and proved, by `make` when it gets ready; then its memory is measured."""
+        racer = Racer(name, lambda: None)
 
         def get_ready() -> None:
-            nonlocal call
-            module = self.proof.prepared(one, self.sizes, self.reference)
-            call = self._call(module)
-            found = memory.measure(call, self.device, [self.x, *module.parameters()])
-            if found is not None:
-                self.memory[one.name] = {"peak_bytes": found.peak, "moved_bytes": found.moved}
+            function = make()
+            racer.call = self.call(function)
+            racer.memory = memory.measure(racer.call, str(self.x.device), [self.x, *parameters(function)])
 
-        return Racer(one.name, lambda: call(), prove=get_ready)
-
-    def _call(self, module: nn.Module) -> Callable[[], Any]:
-        if self.cell.passes == "forward":
-            module.eval()
-            return lambda: _forward(module, self.x)
-        module.train()
-        x = self.x.clone().requires_grad_()
-        leaves = [x, *module.parameters()]
-        return lambda: _both(module, x, self.probe, leaves)
+        racer.prove = get_ready
+        return racer
 
 
-@torch.no_grad()
-def _forward(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    return module(x)
+def parameters(function: Function) -> Iterable[nn.Parameter]:
+    """The parameters of a module; a plain function has none."""
+    return function.parameters() if isinstance(function, nn.Module) else ()
 
 
-def _both(module: nn.Module, x: torch.Tensor, probe: torch.Tensor, leaves: list[torch.Tensor]) -> None:
-    for leaf in leaves:
-        leaf.grad = None
-    module(x).backward(probe)
+def passes(
+    title: str, functions: Mapping[str, Function], x: Tensor, *, work: float, unit: str, backward: bool = True
+) -> Iterator[Race]:
+    """The race of forward and, unless told otherwise, that of forward and backward.
+
+    Functions may be modules. The first is the one that the others are compared with: before they are timed, their
+    output has to be its output, and their gradient of x its gradient. `peak MB` is what a call holds at most beyond
+    x and the weights.
+    """
+    reference = next(iter(functions.values()))
+    output = Workload(x).outcome(reference)
+    yield _race(title, functions, Workload(x), output, "its output", work, unit)
+    if backward:
+        workload = Workload(x, torch.rand_like(output))
+        gradient = workload.outcome(reference)
+        yield _race(title, functions, workload, gradient, "its gradient of the input", work, unit)
+
+
+def _race(
+    title: str, functions: Mapping[str, Function], workload: Workload, want: Tensor, what: str, work: float, unit: str
+) -> Race:
+    def proved(function: Function) -> Function:
+        agrees(lambda: workload.outcome(function), want, what)
+        return function
+
+    racers = [workload.racer(name, partial(proved, function)) for name, function in functions.items()]
+    return Race(f"{title}, {workload.way}", racers, work=work, unit=unit)

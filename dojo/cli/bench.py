@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..bench import results as files
 from ..bench import table
+from ..bench.jobs import BenchError, Job
+from ..bench.jobs import run as run_job
 from ..learner.session import School
 from ..system.console import console, warn
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
-SIZES = {"batch": 8, "heads": 12, "width": 768}
 DTYPES = ("float32", "bfloat16")
 ATTENTION = "k06"  # the kata whose code races where none is named
 
@@ -33,56 +34,52 @@ ATTENTION = "k06"  # the kata whose code races where none is named
 @click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too, to be shown beside others.")
 def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick: bool, record: bool) -> None:
     """Race implementations of attention, yours among them; or what there is to race of one kata."""
-    from ..bench.contest import part_of
+    from ..bench.learners_code import judge_learners_code
 
     school = School()
     asked = school.find(kata) if kata else None
     if asked is not None and not asked.races.is_file():
-        others = ", ".join(one.code for one in school.catalog.katas if one.races.is_file()) or "no kata yet"
+        others = ", ".join(other.code for other in school.catalog.katas if other.races.is_file()) or "no kata yet"
         warn(f"{asked.code} has nothing to race. There is something in {others}; attention: make bench")
         raise SystemExit(2)
-    job: dict[str, Any] = {"seconds": budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)}
-    if asked is not None:
-        job |= {"plan": "kata", "slug": asked.slug}
-    else:
-        lengths = QUICK_LENGTHS if quick else LENGTHS
-        job |= {"plan": "attention", "lengths": lengths, "passes": ("forward", "both"), **SIZES}
-        job |= {"dtypes": (dtype,) if dtype else DTYPES}
+    seconds = budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)
+    job = Job(str(school.root), device or "cpu", seconds, slug=asked.slug if asked else "")
+    if not asked:
+        job = replace(job, lengths=QUICK_LENGTHS if quick else LENGTHS, dtypes=(dtype,) if dtype else DTYPES)
     cores = os.cpu_count() or 1
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
         warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
-    part = part_of(school, asked or next(one for one in school.catalog.katas if one.code == ATTENTION))
-    if part.refused:
-        warn(f"refused: yours: {part.refused['reason']}")
-    devices = _run(school, job, device or "cpu", part, record)
+    learners = judge_learners_code(school, asked or school.catalog.find(ATTENTION))
+    if learners.refused:
+        warn(f"refused: yours: {learners.refused['reason']}")
+    job = replace(job, solved=sorted(learners.solved), yours=learners.takes_part)
+    excluded = [learners.refused] if learners.refused else [], [learners.left_out] if learners.left_out else []
+    devices = _run(school, job, *excluded, record)
     for other in [] if device else [name for name in devices if name != "cpu"]:
-        _run(school, job, other, part, record)
+        _run(school, replace(job, device=other), *excluded, record)
 
 
-def _run(school: School, job: dict[str, Any], device: str, part: Any, record: bool) -> list[str]:
+def _run(school: School, job: Job, refused: list[files.Refusal], left_out: list[str], record: bool) -> list[str]:
     """Run a job on one device, show and keep what came of it; the devices there are. Ends the program on trouble."""
-    from ..bench.contest import Contest
-    from ..bench.watchdog import BenchError
-
-    contest = Contest(job | {"device": device}, school.root, console, part)
+    results = files.new("kata" if job.slug else "attention", refused=[*refused], left_out=[*left_out])
     try:
-        results = contest.run()
+        devices = run_job(job, results, console)
     except (BenchError, KeyboardInterrupt) as error:
-        if contest.results.get("rows"):
-            table.show(contest.results, table.wide(console))
+        if results["rows"]:
+            table.show(results, table.wide(console))
         warn(str(error) or "Stopped. What was measured is not kept.")
         raise SystemExit(getattr(error, "exit", 130)) from None
     table.show(results, table.wide(console))
     if not any("seconds" in row for row in results["rows"]):
         warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
-        return contest.devices
-    name = job.get("slug", "attention")
-    here = school.root / "runs" / "bench" / f"{name}-{device.replace(':', '')}.json"
-    for path in [here, *([files.place(school.root, name, results)] if record else [])]:
+        return devices
+    name = job.slug or "attention"
+    here = school.root / "runs" / "bench" / f"{name}-{job.device.replace(':', '')}.json"
+    for path in [here, *([files.recorded_path(school.root, name, results)] if record else [])]:
         _keep(path, results, school)
-    if job["plan"] == "attention":
+    if not job.slug:
         _draw(school)
-    return contest.devices
+    return devices
 
 
 def _keep(path: Path, results: files.Results, school: School) -> None:
@@ -119,9 +116,9 @@ def _draw(school: School) -> None:
 @click.option("--impl", default="yours", type=click.Choice(["yours", "solutions"]), help="Whose parts.")
 def bench_train(against: str, pairs: int, preset: str, target: float, steps: int, impl: str) -> None:
     """Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do."""
-    from ..bench import training as timed_training
+    from ..bench.training import Job, run
 
     school = School()
     solved = school.progress.solved(school.catalog) if impl == "yours" else frozenset()
-    job = {"root": str(school.root), "preset": preset, "target": target, "steps": steps, "solved": sorted(solved)}
-    raise SystemExit(timed_training.run(job, against, pairs if against else 1, school, console))
+    job = Job(str(school.root), preset, target, steps, sorted(solved))
+    raise SystemExit(run(job, against, pairs if against else 1, console))

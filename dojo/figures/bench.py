@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..bench import roofline
+from ..bench.results import Results, Row
 from ..bench.roofline import WAYS
 
-Results = dict[str, Any]
 PANELS = 4  # side by side at most
 # Okabe and Ito's colours, which the colour-blind can tell apart; the reference and the learner's own are black.
 LOOKS = {
@@ -68,7 +68,7 @@ def _dtypes(results: Results) -> list[str]:
     return list(dict.fromkeys(dtype for dtype, _ in roofline.series(results)))
 
 
-def _grid(panels: list[Any], title: str, label: str, value: Callable[[Results], float | None]) -> Any:
+def _grid(panels: list[Any], title: str, label: str, value: Callable[[Row], float | None]) -> Any:
     """A row for each pass, a column for each panel: a figure of `value` against T, on scales that all share."""
     figure, columns = _figure(panels, rows=2)
     axes = figure.subplots(2, columns, squeeze=False, sharex=True, sharey=True)
@@ -87,7 +87,7 @@ def _grid(panels: list[Any], title: str, label: str, value: Callable[[Results], 
     return figure
 
 
-def _curves(axes: Any, rows: list[Results], way: str, value: Callable[[Results], float | None]) -> None:
+def _curves(axes: Any, rows: list[Row], way: str, value: Callable[[Row], float | None]) -> None:
     rows = [row for row in rows if row["pass"] == way and value(row) is not None]
     for name in roofline.names(rows):
         mine = [row for row in rows if row["name"] == name]
@@ -151,7 +151,7 @@ def _roof(axes: Any, results: Results, dtype: str, right: float) -> None:
     axes.annotate(f"a large copy:\n{moved} GB/s", (knee / 8, most / 8 / 1e9), xytext=(6, -14), **near)
 
 
-def _longest(rows: list[Results]) -> str:
+def _longest(rows: list[Row]) -> str:
     said = []
     for way, mark in (("forward", "filled"), ("both", "hollow")):
         lengths = [row["T"] for row in rows if row["pass"] == way]
@@ -159,7 +159,7 @@ def _longest(rows: list[Results]) -> str:
     return "; ".join(said)
 
 
-def _megabytes(row: Results) -> float | None:
+def _megabytes(row: Row) -> float | None:
     return row["peak_bytes"] / 1e6 if row.get("peak_bytes") else None
 
 

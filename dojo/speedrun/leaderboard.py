@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from rich.table import Table
 
+from ..bench.results import Machine
 from ..system.files import locked, write_whole
 
 VERSION = 1
@@ -25,7 +26,7 @@ class Entry(TypedDict):
     losses: list[float]
     context_length: int
     parameters: int | None
-    machine: dict[str, Any]  # as in a results file
+    machine: Machine
     date: str  # UTC, ISO 8601
 
 

@@ -8,13 +8,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text as Words
 
 from ..bench import machine, results
-from ..bench.pairs import PairError, Program, run_pairs, say_pairs
+from ..bench.pairs import PairError, Program, run_pairs
 from ..bench.rounds import Times, rows
 from ..system.console import warn
 from ..system.data_files import DataError
@@ -101,19 +100,19 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
         console.print(f"pair {number + 1} of {race.pairs}, {program.name}: {line.strip()}", soft_wrap=True)
 
     pairs = run_pairs(ours, Program(OTHER, race.against, Path.cwd()), race.pairs, on_line)
-    console.print(say_pairs(pairs, path.name, OTHER), soft_wrap=True)
-    outcomes = [Outcome.from_json(facts) for facts in ours.said]
-    return outcomes, [Times(path.name, pairs["ours"]), Times(OTHER, pairs["theirs"])]
+    console.print(pairs.describe(path.name, OTHER), soft_wrap=True)
+    outcomes = [Outcome.from_json(facts) for facts in ours.results]
+    return outcomes, [Times(path.name, pairs.ours), Times(OTHER, pairs.theirs)]
 
 
-def _record(root: Path, facts: dict[str, Any], race: Race, times: list[Times], worst: float, console: Console) -> None:
+def _record(root: Path, facts: results.Facts, race: Race, times: list[Times], worst: float, console: Console) -> None:
     """Keep a results file: a row for the submission, with its worst loss, and one for what it was raced against."""
     facts["machine"]["load_after"] = machine.load()
-    kept = results.new("speedrun", **{name: facts[name] for name in ("machine", "versions", "commit", "changed")})
+    kept = results.new("speedrun", **facts)
     kept["rows"] = rows(times, times[0].name, {"race": f"to {race.target:g}"})
     kept["rows"][0]["figures"] = {"loss": worst}
     kept["sizes"] = {"target": race.target}
-    path = results.place(root, f"speedrun-{race.target:g}", kept)
+    path = results.recorded_path(root, f"speedrun-{race.target:g}", kept)
     try:
         results.write(path, kept)
     except OSError as error:
@@ -122,7 +121,7 @@ def _record(root: Path, facts: dict[str, Any], race: Race, times: list[Times], w
         console.print(f"Results: {path.relative_to(root).as_posix()}")
 
 
-def _entry(name: str, source: bytes, outcomes: list[Outcome], target: float, judged_on: dict[str, Any]) -> Entry:
+def _entry(name: str, source: bytes, outcomes: list[Outcome], target: float, judged_on: results.Machine) -> Entry:
     """What came of all seeds on a machine."""
     return {
         "name": name if len(outcomes) >= rules.SEEDS else f"{name} ({len(outcomes)} seed)",

@@ -25,6 +25,24 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 
+def start(command: list[str] | str, folder: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start a program, or a line for the shell, in a folder; `options` are those of `subprocess.Popen`. Raises OSError.
+
+    It has a session of its own: an interrupt is for this process, which then ends that one and all that it started.
+    """
+    return subprocess.Popen(
+        command,
+        shell=isinstance(command, str),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+        **options,
+    )
+
+
 def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
     """End a process of a session of its own, and all that it started; returns its status.
 
@@ -75,8 +93,9 @@ def on_signals(names: Iterable[str], handler: Callable[[int, Any], object] | sig
             signal.signal(number, former)
 
 
-def lines_of(stream: IO[str]) -> queue.Queue[str]:
-    """The lines of a stream as they come, then an empty one; a thread reads them, so that one can wait for so long."""
+def lines_of(stream: IO[str] | None) -> queue.Queue[str]:
+    """The lines of a pipe as they come, then an empty one; a thread reads them, so that one can wait for so long."""
+    assert stream is not None
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:

@@ -6,8 +6,8 @@ import random
 
 import regex
 
-from dojo.bench.passes import agrees
 from dojo.bench.timing import Race, Racer
+from dojo.bench.workloads import agrees
 from dojo.gpt.corpus import verona
 from dojo.spec.byte_pairs import GPT2_PATTERN, DataError, encoding, gpt2_ranks, small_ranks
 

@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import mse_loss, scaled_dot_product_attention
 
-from dojo.bench.passes import Using, agrees, passes
 from dojo.bench.timing import Race, Racer
+from dojo.bench.workloads import Using, agrees, passes
 
 SHAPE = (8, 256, 64)
 STEPS = 100

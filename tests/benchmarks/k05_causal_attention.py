@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from dojo.bench.passes import Using, passes
+from dojo.bench.workloads import Using, passes
 from dojo.spec.check import copy_parameters
 
 SHAPES = ((1, 512, 64), (8, 256, 64))

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dojo.bench.passes import Using, passes
+from dojo.bench.workloads import Using, passes
 from dojo.spec.check import copy_parameters
 
 SHAPE = (8, 128, 768)

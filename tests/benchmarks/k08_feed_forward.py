@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
-from dojo.bench.passes import Using, passes
+from dojo.bench.workloads import Using, passes
 from dojo.spec.check import copy_parameters
 
 SHAPE = (4, 128, 384)

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from dojo.bench.passes import passes
+from dojo.bench.workloads import passes
 
 TOKENS, VOCABULARY = 128, 50257
 

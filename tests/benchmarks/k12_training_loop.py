@@ -4,8 +4,8 @@ from importlib import import_module
 
 import torch
 
-from dojo.bench.passes import agrees
 from dojo.bench.timing import Race, Racer
+from dojo.bench.workloads import agrees
 
 VOCABULARY, T, BATCH = 65, 32, 8
 SIZES = {"emb_dim": 64, "num_heads": 4, "num_layers": 2, "dropout": 0.0}

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dojo.bench.passes import agrees
 from dojo.bench.timing import Race, Racer
+from dojo.bench.workloads import agrees
 
 WIDTH, LAYERS = 512, 4
 

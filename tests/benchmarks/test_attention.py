@@ -9,12 +9,10 @@ modules in interleaved rounds, with memory, limits and ratios. BENCH_TOKENS choo
 import os
 
 import pytest
-import torch
 
-from dojo.bench.attention import Sizes
-from dojo.bench.implementations import Proof, entrants, unavailable
+from dojo.bench.attention import Sizes, implementations
+from dojo.bench.comparison import Comparison, Configuration
 from dojo.bench.timing import Clock, Refused, Unavailable
-from dojo.bench.workloads import Cell, Stable
 from dojo.curriculum.catalog import Catalog
 from dojo.sandbox.loader import Workspace
 from tests.dojo.trees import ROOT
@@ -23,20 +21,18 @@ DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 SIZES = Sizes(batch=8, heads=12, d_in=768, width=768, tokens=int(os.environ.get("BENCH_TOKENS", "128")))
 CATALOG = Catalog(ROOT)
 MODULE = Workspace(CATALOG).reference(CATALOG.find("multi_head_attention"))
-EVERYBODY = entrants(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper)
+COMPARISON = Comparison(MODULE.MultiHeadAttention, DEVICE)
+IMPLEMENTATIONS = implementations(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper)
 
 
-@pytest.mark.parametrize("way", ["forward", "both"])
-@pytest.mark.parametrize("one", EVERYBODY, ids=lambda one: one.name)
-def test_attention(benchmark, one, way):
-    benchmark.group = f"{way}, T = {SIZES.tokens}"
-    if why := unavailable(one, DEVICE, way == "both"):
+@pytest.mark.parametrize("passes", ["forward", "both"])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS, ids=lambda implementation: implementation.name)
+def test_attention(benchmark, implementation, passes):
+    benchmark.group = f"{passes}, T = {SIZES.tokens}"
+    if why := implementation.missing(DEVICE, passes):
         pytest.skip(why)
-    proof = Proof(MODULE.MultiHeadAttention, DEVICE, torch.float32, backward=way == "both")
-    stable = Stable(MODULE.MultiHeadAttention, DEVICE, Cell("float32", way, SIZES.tokens), SIZES)
-    racer = stable.racer(one)
+    (racer,) = COMPARISON.race([implementation], Configuration("float32", passes, SIZES), prove=True).racers
     try:
-        proof.demand(one, SIZES if one.compiled else None)
         racer.prove()
     except Unavailable as error:
         pytest.skip(str(error))

@@ -13,16 +13,14 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from dojo.bench import contest, katas, machine, memory, results, roofline, table, watchdog, worker
-from dojo.bench import sweep as course
-from dojo.bench.attention import Implementation, Sizes, plain
-from dojo.bench.compiled import compiled
-from dojo.bench.implementations import Proof, entrants
+from dojo.bench import jobs, katas, learners_code, machine, memory, results, roofline, sweep, table, worker
+from dojo.bench.attention import Implementation, Sizes, implementations, plain
+from dojo.bench.comparison import SMALL, Comparison, Configuration
+from dojo.bench.compiled import whole
 from dojo.bench.pairs import PairError, Program, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
 from dojo.bench.trainer import TimedRun, train
-from dojo.bench.workloads import flop
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import bench as pictures
 from dojo.learner.session import School
@@ -133,14 +131,14 @@ def test_a_race_whose_ratios_wander_is_called_noisy(times, widest):
 # Who may race.
 
 
-def everybody():
-    return entrants(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper, MODULE.MultiHeadAttention)
+COMPARISON = Comparison(MODULE.MultiHeadAttention, "cpu")
+KNOWN = implementations(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper, MODULE.MultiHeadAttention)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("one", [one for one in everybody() if not one.compiled], ids=lambda one: one.name)
-def test_every_implementation_proves_itself(one, dtype):
-    Proof(MODULE.MultiHeadAttention, "cpu", dtype).demand(one)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("implementation", [each for each in KNOWN if not each.compiled], ids=lambda each: each.name)
+def test_every_implementation_proves_itself(implementation, dtype):
+    COMPARISON.prove(implementation, Configuration(dtype, "both", SMALL))
 
 
 RESULT = "return self.out_proj(merge_heads(context))"
@@ -164,7 +162,7 @@ def test_a_wrong_implementation_is_refused_with_the_reason(name):
     old, new, reason = WRONG[name]
     wrong = WORKSPACE.variant(K06, swapped(old, new, SOLUTION), name).module.MultiHeadAttention
     with pytest.raises(Refused, match=f"^{reason}"):
-        Proof(MODULE.MultiHeadAttention, "cpu", torch.float32).demand(Implementation(name, "", plain(wrong)))
+        COMPARISON.prove(Implementation(name, plain(wrong)), Configuration("float32", "both", SMALL))
 
 
 def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
@@ -172,9 +170,9 @@ def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
     from torch._inductor.exc import InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", fails(InvalidCxxCompiler()))
-    whole = Implementation("torch.compile", "", compiled(plain(MODULE.MultiHeadAttention)), compiled=True)
+    compiled = Implementation("torch.compile", whole(plain(MODULE.MultiHeadAttention)), compiled=True)
     with pytest.raises(Unavailable, match="no compiler is at hand"):
-        Proof(MODULE.MultiHeadAttention, "cpu", torch.float32).demand(whole)
+        COMPARISON.prove(compiled, Configuration("float32", "both", SMALL))
 
 
 # What is counted.
@@ -184,7 +182,8 @@ def test_the_arithmetic_is_that_of_the_visible_half():
     sizes = Sizes(batch=2, heads=3, d_in=5, width=12, tokens=4)
     seen = sum(1 for query in range(4) for key in range(4) if key <= query)
     products = 4 * (3 * 5 * 12 + 12 * 12) + seen * 12 * 2  # of one sequence: a multiplication and an addition each
-    assert flop(sizes, "forward") == 2 * 2 * products and flop(sizes, "both") == 3 * flop(sizes, "forward")
+    assert Configuration("float32", "forward", sizes).flop == 2 * 2 * products
+    assert Configuration("float32", "both", sizes).flop == 3 * 2 * 2 * products
 
 
 def test_memory_is_what_the_allocator_hands_out():
@@ -208,17 +207,16 @@ def test_growth_shares_and_roofs_are_what_they_say():
 
 
 def job(**changes):
-    sizes = {"batch": 2, "heads": 3, "width": 12, "lengths": [8, 16], "passes": ["forward", "both"]}
-    given = {"root": str(ROOT), "rows": [], "facts": None, "without": {}, "solved": [], "yours": False, "seconds": 60}
-    plan = {"plan": "attention", "device": "cpu", "dtypes": ["float32"], "only": ["reference", "einsum", "nn.MHA"]}
-    return {**plan, **sizes, **given, **changes}
+    sizes = {"batch": 2, "heads": 3, "width": 12, "lengths": [8, 16], "dtypes": ["float32"]}
+    given = {"root": str(ROOT), "device": "cpu", "seconds": 60, "only": ["reference", "einsum", "nn.MHA"]}
+    return jobs.Job(**{**sizes, **given, **changes})
 
 
 def events_of(job, monkeypatch):
     monkeypatch.setattr(machine, "SECONDS", 0.01)
     monkeypatch.setattr(machine, "SIDES", {"cpu": 128})
     monkeypatch.setattr(machine, "COPIED", {"cpu": 1 << 16})
-    monkeypatch.setattr(course, "ROUNDS", (2, 2))
+    monkeypatch.setattr(sweep, "ROUNDS", (2, 2))
     monkeypatch.setattr(machine.product_rate, "__defaults__", (0.01,))
     monkeypatch.setattr(machine.copy_rate, "__defaults__", (0.01,))
     found = []
@@ -238,7 +236,8 @@ def test_attention_is_raced_at_every_size_that_fits(monkeypatch):
 
 
 def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
-    monkeypatch.setattr(course.Course, "_round", lambda self, cell: 0.1 if cell.tokens < 16 else 2000.0)
+    cost = {8: 0.1, 16: 15000.0, 32: 0.1}
+    monkeypatch.setattr(sweep.Sweep, "_cost", lambda self, configuration: (cost[configuration.sizes.tokens], ""))
     lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
     assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
 
@@ -265,11 +264,11 @@ say(end=True)
 
 
 def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
-    monkeypatch.setattr(watchdog, "WORKER", ("-c", STANDS_IN))
+    monkeypatch.setattr(jobs, "WORKER", ("-c", STANDS_IN))
     found = []
-    watchdog.follow({"seconds": 30}, ROOT, found.append)
+    jobs.follow(job(seconds=30), found.append)
     refused = {event["refused"]["name"]: event["refused"]["reason"] for event in found if "refused" in event}
-    assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process, status 3"}
+    assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process with status 3"}
     assert [row["name"] for event in found for row in event.get("rows", [])] == ["good"]
 
 
@@ -277,13 +276,13 @@ def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
     ("script", "said", "exit"),
     [
         ('print(\'{"trouble": "no such device", "exit": 2}\')', "no such device", 2),
-        ("raise SystemExit('torch is ill')", "ended the process, status 1 (torch is ill)", 1),
+        ("raise SystemExit('torch is ill')", "ended the process with status 1 (torch is ill)", 1),
     ],
 )
 def test_a_worker_that_cannot_work_is_a_line(monkeypatch, script, said, exit):
-    monkeypatch.setattr(watchdog, "WORKER", ("-c", script))
-    with pytest.raises(watchdog.BenchError) as error:
-        watchdog.follow({"seconds": 5}, ROOT, lambda event: None)
+    monkeypatch.setattr(jobs, "WORKER", ("-c", script))
+    with pytest.raises(jobs.BenchError) as error:
+        jobs.follow(job(seconds=5), lambda event: None)
     assert said in str(error.value) and error.value.exit == exit
 
 
@@ -312,10 +311,10 @@ def test_a_right_part_takes_part_and_a_stub_is_left_out(clone, judge, monkeypatc
 
 def part_in(clone, judge, monkeypatch, change):
     monkeypatch.setenv("DOJO_ROOT", str(clone.root))
-    monkeypatch.setattr(contest, "Judge", lambda root: nullcontext(judge))
+    monkeypatch.setattr(learners_code, "Judge", lambda root: nullcontext(judge))
     if change:
         clone.save("5", change(clone.solution("5")))
-    return contest.part_of(School(), clone.kata("5"))
+    return learners_code.judge_learners_code(School(), clone.kata("5"))
 
 
 def test_a_kata_without_races_says_so(clone):
@@ -344,8 +343,8 @@ def test_a_kata_with_races_is_raced_to_the_end(monkeypatch, clone, yours):
     clone.solve("4")
     kata.races.write_text(RACES)
     monkeypatch.setattr(katas, "SECONDS", 0.05)
-    plan = {"plan": "kata", "slug": kata.slug, "root": str(clone.root), "solved": [kata.slug], "yours": yours}
-    found = events_of(job(**plan), monkeypatch)
+    changes = {"slug": kata.slug, "root": str(clone.root), "solved": [kata.slug], "yours": yours}
+    found = events_of(job(**changes), monkeypatch)
     rows = [row for event in found for row in event.get("rows", [])]
     names = [(row["race"], row["name"], row["unit"]) for row in rows]
     softmax = [("softmax", "reference", "scores"), ("softmax", "torch", "scores")]
@@ -467,7 +466,7 @@ def test_pairs_turn_round_and_the_ratio_is_that_of_the_medians(tmp_path):
     ours = Program("ours", says(tmp_path, '{"seconds": 2}'), tmp_path)
     theirs = Program("theirs", says(tmp_path, '{"seconds": 4}'), tmp_path)
     found = run_pairs(ours, theirs, 2)
-    assert (found["ratio"], found["on_the_clock"], found["ours"], found["theirs"]) == (0.5, False, [2, 2], [4, 4])
+    assert (found.ratio, found.on_the_clock, found.ours, found.theirs) == (0.5, False, [2, 2], [4, 4])
     order = [json.loads(one + "}")["seconds"] for one in (tmp_path / "log").read_text().split("} ")[:-1]]
     assert order == [2, 4, 4, 2]
 
@@ -476,8 +475,8 @@ def test_where_one_does_not_say_how_long_it_took_both_are_timed_on_the_clock(tmp
     ours = Program("ours", says(tmp_path, '{"seconds": 999}'), tmp_path)
     theirs = Program("theirs", says(tmp_path, "done"), tmp_path)
     found = run_pairs(ours, theirs, 1)
-    assert found["on_the_clock"] and found["ours"][0] < 100
-    assert found["ratio"] == pytest.approx(statistics.median(found["ours"]) / statistics.median(found["theirs"]))
+    assert found.on_the_clock and found.ours[0] < 100
+    assert found.ratio == pytest.approx(statistics.median(found.ours) / statistics.median(found.theirs))
 
 
 def test_a_program_that_fails_or_does_not_end_is_a_line(tmp_path):
@@ -498,12 +497,12 @@ def test_training_ends_at_the_target_and_says_how_fast_it_was(tmp_path):
     run.begin()
     run.target = 99.0
     found = train(run)
-    assert found["reached"] and found["step"] == 5 and found["loss"] == run.best
-    assert found["seconds"] == pytest.approx(sum(run.durations)) and found["tokens_per_second"] > 0
+    assert found.reached and found.step == 5 and found.loss == run.best
+    assert found.seconds == pytest.approx(sum(run.durations)) and found.tokens_per_second > 0
     tokens, C, L, T = 4 * 16, 16, 2, 16
     linear = 12 * C * C * L + C * run.tokenizer.vocab_size  # weights that a token meets: attention, feed-forward, head
     products = 3 * 2 * tokens * (linear + 2 * L * T * C)  # forward and twice that backward, scores and mixing too
-    assert found["flop"] == pytest.approx(products, rel=0.05)
+    assert found.flop == pytest.approx(products, rel=0.05)
 
 
 def test_bench_train_knows_its_presets(clone):

@@ -7,7 +7,8 @@ import os
 import pytest
 import torch
 
-from dojo.bench.implementations import Proof, entrants, unavailable
+from dojo.bench.attention import implementations
+from dojo.bench.comparison import SMALL, Comparison, Configuration
 from dojo.bench.machine import copy_rate, product_rate
 from dojo.bench.timing import Clock, Racer, race
 from dojo.curriculum.catalog import Catalog
@@ -38,9 +39,9 @@ def reference(code):
     return Workspace(CATALOG).reference(CATALOG.find(code))
 
 
-def everybody():
+def known():
     module = reference("k06")
-    return entrants(module.MultiHeadAttention, module.MultiHeadAttentionWrapper)
+    return implementations(module.MultiHeadAttention, module.MultiHeadAttentionWrapper)
 
 
 def test_times_are_those_of_the_gpu_and_not_of_asking_it():
@@ -65,11 +66,10 @@ def test_limits_are_in_the_order_that_the_hardware_has():
     assert copy_rate(DEVICE) > 2 * copy_rate("cpu")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("one", [one for one in everybody() if not one.compiled], ids=lambda one: one.name)
-def test_every_implementation_proves_itself(one, dtype):
-    backward = not unavailable(one, DEVICE, backward=True)
-    Proof(reference("k06").MultiHeadAttention, DEVICE, dtype, backward=backward).demand(one)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("implementation", [each for each in known() if not each.compiled], ids=lambda each: each.name)
+def test_every_implementation_proves_itself(implementation, dtype):
+    Comparison(reference("k06").MultiHeadAttention, DEVICE).prove(implementation, Configuration(dtype, "both", SMALL))
 
 
 def test_the_model_moves_with_its_masks_and_gives_the_same_there():

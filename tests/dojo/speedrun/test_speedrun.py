@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from dojo.bench import results
+from dojo.bench.pairs import Pairs
 from dojo.cli.main import app
 from dojo.curriculum.catalog import Catalog
 from dojo.speedrun import leaderboard, rules
@@ -201,9 +202,8 @@ def test_a_race_is_recorded_with_the_times_that_are_compared(tmp_path, monkeypat
     assert row["figures"]["loss"] <= TARGET and found["machine"]["load_after"] is not None
 
     def pairs(ours, theirs, count, on_line):  # on the clock, for the other does not say how long it took
-        ours.said = [{**outcome, "seconds": 0.1}] * count
-        return {"ours": [2.0] * count, "theirs": [6.0] * count, "ratio": 1 / 3, "ratio_low": 1 / 3, "ratio_high": 1 / 3,
-                "on_the_clock": True}  # fmt: skip
+        ours.results = [{**outcome, "seconds": 0.1}] * count
+        return Pairs([2.0] * count, [6.0] * count, 1 / 3, 1 / 3, 1 / 3, on_the_clock=True)
 
     outcome = {"seed": 1, "loss": 0.5, "context_length": 64, "parameters": 9}
     monkeypatch.setattr(speedrun, "run_pairs", pairs)
