@@ -322,15 +322,16 @@ def test_a_worker_that_cannot_work_is_a_line(monkeypatch, script, said, exit):
 )
 def test_a_wrong_part_is_refused_with_its_name(clone, judge, monkeypatch, old, new, reason):
     part = part_in(clone.renew(), judge, monkeypatch, lambda text: swapped(old, new, text))
-    assert not part.takes_part and part.refused["name"] == "yours"
-    assert part.refused["reason"].startswith("k05 does not pass. ") and reason in part.refused["reason"]
+    refused = part.event["refused"]
+    assert not part.takes_part and refused["name"] == "yours"
+    assert refused["reason"].startswith("k05 does not pass. ") and reason in refused["reason"]
 
 
 def test_a_right_part_takes_part_and_a_stub_is_left_out(clone, judge, monkeypatch):
     part = part_in(clone.renew(), judge, monkeypatch, lambda text: text)
-    assert part.takes_part and not part.refused and clone.kata("5").slug in part.solved
+    assert part.takes_part and not part.event and clone.kata("5").slug in part.solved
     part = part_in(clone.renew(), judge, monkeypatch, None)
-    assert not part.takes_part and not part.refused and "k05 is not started" in part.left_out
+    assert not part.takes_part and list(part.event) == ["left_out"] and "k05 is not started" in part.event["left_out"]
 
 
 def part_in(clone, judge, monkeypatch, change):
