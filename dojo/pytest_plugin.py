@@ -1,6 +1,6 @@
 """Run `tests/katas` with plain pytest and get the same verdict, so that an editor's test panel works.
 
-Claims go through the same judgement as `make test`, in the order of their steps; after a step that fails the later
+Claims go through the same judge as `make test`, in the order of their steps; after a step that fails the later
 ones are skipped. What a failing test prints is the report, not the traceback of the machinery. torch is imported
 where tests are collected, and not by a process that only hands them out to others.
 """
@@ -33,37 +33,37 @@ class KataTests:
     """One kata being judged, claim by claim."""
 
     def __init__(self, kata: Kata, workspace: Workspace):
-        from .judge.run import Judgement
+        from .judge.run import KataRun
 
         self.kata = kata
-        self.judgement = Judgement(kata, workspace)
+        self.kata_run = KataRun(kata, workspace)
         self.failed_step: int | None = None
         with _no_way_out():
-            if not self.judgement.load():
+            if not self.kata_run.load():
                 self.failed_step = 0
-        self.loaded = self.judgement.verdict
+        self.loaded = self.kata_run.verdict
 
     def run(self, name: str) -> None:
         """Check one claim: passes, skips (an earlier step failed) or raises NotPassed."""
-        claim = self.judgement.suite.claim(name)
+        claim = self.kata_run.suite.claim(name)
         if self.failed_step == 0:
             self.failed_step = -1
             raise NotPassed(self.report())
         if self.failed_step is not None and claim.step > self.failed_step:
             first = "the file cannot be run" if self.failed_step < 0 else f"step {self.failed_step} comes first"
             pytest.skip(first)
-        self.judgement.verdict = copy.deepcopy(self.loaded)  # each test has a verdict of its own
+        self.kata_run.verdict = copy.deepcopy(self.loaded)  # each test has a verdict of its own
         with _no_way_out():
-            outcome = self.judgement.check(claim)
+            outcome = self.kata_run.check(claim)
         if outcome.kind == "passed":
             return
         self.failed_step = claim.step
-        if self.judgement.verdict.verdict == "passed":
-            self.judgement.fail(claim, outcome)
+        if self.kata_run.verdict.verdict == "passed":
+            self.kata_run.fail(claim, outcome)
         raise NotPassed(self.report())
 
     def report(self) -> str:
-        return render(self.judgement.verdict, self.kata.title).plain
+        return render(self.kata_run.verdict, self.kata.title).plain
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,26 +79,28 @@ def pytest_collectstart() -> None:
 
 @pytest.fixture
 def kata() -> None:
-    """Stands for the code under test; the judgement supplies it."""
+    """Stands for the code under test; the run supplies it."""
 
 
 @pytest.fixture
 def reference() -> None:
-    """Stands for the solution; the judgement supplies it."""
+    """Stands for the solution; the run supplies it."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the claims of each file by step."""
-    place = {item: at for at, item in enumerate(items)}
+    position = {item: at for at, item in enumerate(items)}
     items.sort(
-        key=lambda item: (str(item.path), _claim(item).step, place[item]) if _claim(item) else ("", 0, place[item])
+        key=lambda item: (
+            (str(item.path), _claim(item).step, position[item]) if _claim(item) else ("", 0, position[item])
+        )
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Check a claim by the judgement of its kata."""
+    """Check a claim by the run of its kata."""
     if _claim(pyfuncitem) is None:
         return None
     katas = pyfuncitem.config.stash[KEY]

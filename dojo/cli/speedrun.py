@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..learner.session import School
+from ..learner.session import Session
 from ..speedrun import rules
 from ..system.console import console, warn
 
@@ -30,14 +30,14 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
         for name, rule in rules.RULES.items():
             console.print(f"{name}: {rule}", soft_wrap=True)
         return
-    school = School()
-    path = file or school.root / RECORD
+    session = Session()
+    path = file or session.root / RECORD
     if not path.is_file():
         warn(f"There is no file {path}. What a submission is: {RECORD.parent / 'README.md'}")
         raise SystemExit(2)
     from ..speedrun import race as races
 
-    raise SystemExit(races.run(path, school.root, console, races.Race(**asked)))
+    raise SystemExit(races.run(path, session.root, console, races.Race(**asked)))
 
 
 @click.command()
@@ -46,6 +46,6 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 @click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
 def ablate(target: float, seeds: int, only: str) -> None:
     """Take the record's tricks away, one at a time, and measure how much longer it then takes to the target."""
-    school = School()
-    ablation = runpy.run_path(str(school.root / RECORD.parent / "ablate.py"))
-    raise SystemExit(ablation["run"](school.root, school.root / RECORD, console, target, seeds, only))
+    session = Session()
+    ablation = runpy.run_path(str(session.root / RECORD.parent / "ablate.py"))
+    raise SystemExit(ablation["run"](session.root, session.root / RECORD, console, target, seeds, only))

@@ -1,9 +1,8 @@
-"""Ask for verdicts without importing torch: a warm process does the work and is kept until the judge is closed."""
+"""Ask for verdicts without importing torch: a server process does the work and is kept until the judge is closed."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,12 @@ from types import TracebackType
 
 from ..curriculum.catalog import Kata
 from ..system.processes import end, environment
+from .messages import Request, line_of, verdict_of
 from .verdict import Verdict
 
 
 class JudgeError(RuntimeError):
-    """The warm process could not be started, or died; the message holds what it said."""
+    """The server could not be started, or died; the message holds what it printed."""
 
 
 class Judge:
@@ -36,36 +36,31 @@ class Judge:
         self, kata: Kata, solved: frozenset[str] = frozenset(), path: Path | None = None, diagnose: bool = True
     ) -> None:
         """Ask for a verdict, and put an end to the one that was asked for before, where that is not there yet."""
-        process = self._start()
-        request = {
-            "root": str(kata.root),
-            "slug": kata.slug,
-            "solved": sorted(solved),
-            "path": str(path) if path else None,
-            "diagnose": diagnose,
-        }
+        requests = self._start().stdin
+        assert requests is not None
+        request = Request(str(kata.root), kata.slug, sorted(solved), str(path) if path else None, diagnose)
         with contextlib.suppress(BrokenPipeError):  # `answer` says what became of the process
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
+            requests.write(line_of(request))
+            requests.flush()
 
     def answer(self) -> Verdict:
         """Wait for the answer to the earliest question that has none. Raises JudgeError."""
         process = self._process
         if process is None:
             raise JudgeError("The judge went away.")
-        answer = process.stdout.readline()
-        if not answer:
-            said = process.stderr.read().strip().splitlines()
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        if not line:
+            errors = process.stderr.read().strip().splitlines() or ["it said nothing."]
             self.close()
-            raise JudgeError("The judge could not start or went away: " + (said[-1] if said else "it said nothing."))
-        return Verdict.from_dict(json.loads(answer))
+            raise JudgeError(f"The judge could not start or went away: {errors[-1]}")
+        return verdict_of(line)
 
     def close(self) -> None:
-        """End the warm process."""
+        """End the server."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        end(process, seconds=5)  # it may be getting ready for a next request that will not come
+        if process is not None:
+            end(process, seconds=5)  # it may be getting ready for a next request that will not come
 
     def _start(self) -> subprocess.Popen[str]:
         if self._process is not None and self._process.poll() is not None:

@@ -1,4 +1,8 @@
-"""What of a solution a check runs. A mistake in a function that it never runs cannot be what it found."""
+"""What of a solution a claim runs. A mistake in a function that it never runs cannot be what it caught.
+
+The functions of the solution are made to note that they run. A profile hook (sys.setprofile) gives the same answers
+and takes 1.3 to 3.8 times as long, out of the time that a learner waits for a diagnosis.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,8 @@ class Body:
         return inside and not any(line[: self.indent].strip() for line in lines)
 
 
-class Reach:
-    """Tells which changes of a kata's solution a check does not reach."""
+class Coverage:
+    """Tells which changes of a kata's solution a claim does not reach."""
 
     def __init__(self, kata: Kata, workspace: Workspace, solution: str):
         self.reference = workspace.reference(kata)
@@ -37,8 +41,8 @@ class Reach:
         tree = ast.parse(solution)
         self.bodies = _traced(tree)
         self.subject = workspace.variant(kata, ast.unparse(tree), "the functions that run")
-        self.ran: dict[tuple[str, str], set[int] | None] = {}
-        self.changed: dict[str, int | None] = {}
+        self.ran: dict[tuple[str, str], set[int] | None] = {}  # numbers of functions, by claim and example
+        self.changed: dict[str, int | None] = {}  # the number of the function, by the text of a mistake
 
     def misses(self, source: str, claim: Claim, example: Example) -> bool:
         """Whether `source` is the solution but for the body of one function, and that is not run on this example.
@@ -68,9 +72,9 @@ class Reach:
         return next((n for n, body in enumerate(self.bodies) if body.holds(both, start, stop)), None)
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+def _alike(lines: Sequence[str], others: Sequence[str]) -> int:
     """How many lines the two have in common at their beginning."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(lines, others)))
 
 
 def _traced(tree: ast.Module) -> list[Body]:

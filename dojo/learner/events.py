@@ -1,4 +1,7 @@
-"""What may happen while one waits: a file is saved, a key is pressed, a verdict comes in. All go into one queue."""
+"""What may happen while one waits: a file is saved, a verdict comes in, a race ends.
+
+Each is noticed by a thread of its own, which calls what it was given for that.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,10 @@ import contextlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
@@ -22,51 +24,8 @@ DEBOUNCE = 40  # milliseconds: an editor that saves in several moves is done by 
 LOOK = 50  # milliseconds between looks where the system does not tell of changes
 
 
-class Saved(NamedTuple):
-    """The file of a kata holds something else than before."""
-
-    kata: Kata
-
-
-class KeyPressed(NamedTuple):
-    """A key was pressed; an arrow is several characters."""
-
-    key: str
-
-
-class Signalled(NamedTuple):
-    """The system sent a signal: to end, or since the terminal has another size."""
-
-    number: int
-
-
-class Judged(NamedTuple):
-    """The answer to the question of the number `run`."""
-
-    verdict: Verdict
-    run: int
-
-
-class NotJudged(NamedTuple):
-    """There is no answer to the question of the number `run`; the message says why."""
-
-    message: str
-    run: int
-
-
-class Raced(NamedTuple):
-    """The race of the number `run` is over, and this is what it printed."""
-
-    output: str
-    run: int
-
-
-Event = Saved | KeyPressed | Signalled | Judged | NotJudged | Raced
-Events = SimpleQueue[Event]
-
-
-def watch_files(catalog: Catalog, events: Events, done: threading.Event) -> None:
-    """Tell of every kata whose file holds something else than before, until `done`; a missing file is not told of."""
+def watch_files(catalog: Catalog, saved: Callable[[Kata], None], done: threading.Event) -> None:
+    """Call `saved` for every kata whose file holds something else than before, until `done`; not for a missing one."""
     known = {kata.slug: content_hash(kata.file) for kata in catalog.katas}
 
     def look() -> None:
@@ -74,7 +33,7 @@ def watch_files(catalog: Catalog, events: Events, done: threading.Event) -> None
             now = content_hash(kata.file)
             if now is not None and now != known[kata.slug]:
                 known[kata.slug] = now
-                events.put(Saved(kata))
+                saved(kata)
 
     folder = catalog.root / "katas"
     while not done.is_set():
@@ -99,10 +58,14 @@ def _changes(folder: Path, done: threading.Event) -> Iterator[None]:
 
 
 class Verdicts:
-    """Asks the judge, and puts its answers into the queue; only the latest question matters."""
+    """Asks the judge; only the latest question matters.
 
-    def __init__(self, judge: Judge, events: Events):
-        self.judge, self.events = judge, events
+    judged: called with each verdict and the number of its question.
+    failed: called with the reason, where there is no verdict, and that number.
+    """
+
+    def __init__(self, judge: Judge, judged: Callable[[Verdict, int], None], failed: Callable[[str, int], None]):
+        self.judge, self.judged, self.failed = judge, judged, failed
         self.run = 0  # the number that the answer to the latest question bears
         self._asked: SimpleQueue[int] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -117,19 +80,22 @@ class Verdicts:
         while True:
             run = self._asked.get()
             try:
-                self.events.put(Judged(self.judge.answer(), run))
+                self.judged(self.judge.answer(), run)
             except JudgeError as error:
-                self.events.put(NotJudged(str(error), run))
+                self.failed(str(error), run)
             except (OSError, ValueError):  # the judge was closed meanwhile
                 return
 
 
 class Bench:
-    """Runs `dojo bench` for one kata in a process of its own, and puts what that has printed into the queue."""
+    """Runs `dojo bench` for one kata in a process of its own.
 
-    def __init__(self, root: Path, events: Events):
-        self.root, self.events = root, events
-        self.run = 0  # the number that the event of the latest one bears
+    raced: called with what that has printed, once it is done, and its number.
+    """
+
+    def __init__(self, root: Path, raced: Callable[[str, int], None]):
+        self.root, self.raced = root, raced
+        self.run = 0  # the number of the latest one
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -153,7 +119,7 @@ class Bench:
         threading.Thread(target=self._listen, args=(self._process, self.run), daemon=True).start()
 
     def stop(self) -> None:
-        """End it, if it runs, without waiting; nothing of it comes into the queue any more."""
+        """End it, if it runs, without waiting; its number is no longer the latest."""
         self.run += 1
         if self.busy:
             threading.Thread(target=end, args=(self._process, 3.0)).start()  # the program waits for it at its end
@@ -162,4 +128,4 @@ class Bench:
     def _listen(self, process: subprocess.Popen[str], run: int) -> None:
         with contextlib.suppress(ValueError):  # ended, and its output closed
             output, _ = process.communicate()
-            self.events.put(Raced(output.strip(), run))
+            self.raced(output.strip(), run)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.text import Text
 
 from ..curriculum.catalog import Kata
 from ..system.processes import on_signals
-from .events import Events, KeyPressed, Signalled
 
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGWINCH")  # the last one: the terminal has another size
 KEYS = {
@@ -34,12 +33,12 @@ def keys_text(kata: Kata) -> Text:
     return Text(" · ".join(f"{key} {what}" for key, what in keys.items()), "dim")
 
 
-def read_keys(events: Events) -> None:
-    """Put every key that is pressed into the queue, until the input ends."""
+def read_keys(pressed: Callable[[str], None]) -> None:
+    """Call `pressed` for every key, until the input ends; an arrow is one key of several characters."""
     with contextlib.suppress(EOFError, OSError, ValueError):
         while typed := _typed():
-            for key in typed if typed.isprintable() else [typed]:  # an arrow key sends several characters
-                events.put(KeyPressed(key))
+            for key in typed if typed.isprintable() else [typed]:
+                pressed(key)
 
 
 def _typed() -> str:
@@ -53,9 +52,9 @@ def _typed() -> str:
 
 
 @contextlib.contextmanager
-def terminal(events: Events) -> Iterator[None]:
-    """Keys come one by one and are not shown, and signals go into the queue; whatever ends it, all is as it was."""
-    with on_signals(SIGNALS, lambda number, frame: events.put(Signalled(number))):
+def terminal(signalled: Callable[[int, object], None]) -> Iterator[None]:
+    """Keys come one by one and are not shown, and signals are handled; whatever ends it, all is as it was."""
+    with on_signals(SIGNALS, signalled):
         if sys.platform == "win32" or not sys.stdin.isatty():  # Windows has no such setting, and getwch needs none
             yield
             return

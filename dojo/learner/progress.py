@@ -19,10 +19,6 @@ NEWER = "Your progress file is left alone: {}. Nothing is noted until you have t
 Change = Callable[[KataProgress], object]
 
 
-def _ignore(text: str) -> None:
-    pass
-
-
 @dataclass
 class Progress:
     """The record of `.dojo/progress.json`. What is noted shows at once; `save` writes it."""
@@ -33,7 +29,7 @@ class Progress:
     unsaved: list[tuple[str, Change]] = field(default_factory=list)  # by slug
 
     @classmethod
-    def load(cls, root: Path, warn: Callable[[str], None] = _ignore) -> Progress:
+    def load(cls, root: Path, warn: Callable[[str], None] = lambda text: None) -> Progress:
         """Read the record; a damaged one is set aside, and `warn` is told where."""
         path = root / ".dojo" / "progress.json"
         try:
@@ -132,7 +128,7 @@ class Progress:
         self.unsaved.append((slug, change))
 
 
-def _read_or_set_aside(path: Path, warn: Callable[[str], None] = _ignore) -> Katas | None:
+def _read_or_set_aside(path: Path, warn: Callable[[str], None] = lambda text: None) -> Katas | None:
     """The record, empty where there is none; None where it is damaged, and it is set aside then."""
     try:
         return store.read(path)

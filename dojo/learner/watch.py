@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from queue import SimpleQueue
+from typing import NamedTuple, ParamSpec
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -15,13 +17,14 @@ from ..curriculum.catalog import Kata
 from ..judge.client import Judge
 from ..judge.verdict import Verdict
 from ..system.console import console, warn
-from . import events
 from .advice import hint_text
 from .board import board
+from .events import Bench, Verdicts, watch_files
 from .keys import keys_text, read_keys, terminal
 from .session import Session
 from .verdict_text import render
 
+P = ParamSpec("P")
 PATIENT = 3  # failures of the same claim, after which a hint is offered
 TRAIN = "Every kata is solved. Press g and the GPT that you built is trained, of your own parts only."
 
@@ -44,9 +47,9 @@ class Loop:
 
     def __init__(self, session: Session, kata: Kata, judge: Judge, interactive: bool):
         self.session, self.kata, self.interactive = session, kata, interactive
-        self.events = events.Events()
-        self.verdicts = events.Verdicts(judge, self.events)
-        self.bench = events.Bench(session.root, self.events)
+        self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()  # what has happened, for the loop to deal with
+        self.verdicts = Verdicts(judge, self._queued(self.show), self._queued(self.fail))
+        self.bench = Bench(session.root, self._queued(self.raced))
         self.verdict: Verdict | None = None
         self.traceback = False
         self.running = False
@@ -64,38 +67,33 @@ class Loop:
     def run(self) -> Ending:
         """Until q, Ctrl-C or a signal."""
         done = threading.Event()
-        with terminal(self.events):
-            _in_background(events.watch_files, self.session.catalog, self.events, done)
+        with terminal(self._queued(self.signalled)):
+            _in_background(watch_files, self.session.catalog, self._queued(self.judge), done)
             if self.interactive:
-                _in_background(read_keys, self.events)
+                _in_background(read_keys, self._queued(self.press))
             try:
                 self.judge(self.kata)
                 while self.ending is None:
-                    self.handle(self.events.get())
+                    self.queue.get()()
                 return self.ending
             finally:
                 done.set()
                 self.bench.stop()
 
-    def handle(self, event: events.Event) -> None:
-        """Let one event change what is shown."""
-        match event:
-            case events.Saved(kata):
-                self.judge(kata)
-            case events.Judged(verdict, self.verdicts.run):
-                self.show(verdict)
-            case events.NotJudged(message, self.verdicts.run):
-                self.running = False
-                self.say(f"{message} {'Press r' if self.interactive else 'Save'} to try again.", "red")
-            case events.Raced(output, self.bench.run):
-                self.asking = None  # the question goes from the screen
-                self.put(Text(output))
-            case events.KeyPressed(key):
-                self.press(key)
-            case events.Signalled(number) if signal.Signals(number).name == "SIGWINCH":
-                self.draw()
-            case events.Signalled(number):
-                self.ending = Ending(128 + number)
+    def _queued(self, action: Callable[P, None]) -> Callable[P, None]:
+        """An action as other threads and signals may call it: it waits in the queue until the loop comes to it."""
+
+        def put(*arguments: P.args, **options: P.kwargs) -> None:
+            self.queue.put(partial(action, *arguments, **options))
+
+        return put
+
+    def signalled(self, number: int, frame: object) -> None:
+        """Draw anew where the terminal has another size; any other signal ends the loop."""
+        if signal.Signals(number).name == "SIGWINCH":
+            self.draw()
+        else:
+            self.ending = Ending(128 + number)
 
     def judge(self, kata: Kata) -> None:
         """Ask for a verdict on a kata, which is the current one from now on."""
@@ -106,8 +104,10 @@ class Loop:
         self.verdicts.ask(kata, self.session.progress.solved(self.session.catalog))
         self.draw()
 
-    def show(self, verdict: Verdict) -> None:
-        """Note a verdict that has come in, and show it."""
+    def show(self, verdict: Verdict, run: int) -> None:
+        """Note a verdict that has come in, and show it, unless another has been asked for since."""
+        if run != self.verdicts.run:
+            return
         self.running, self.verdict, self.below, self.trouble = False, verdict, None, ""
         self.session.note(self.kata, verdict)
         if verdict.verdict == "passed":
@@ -116,6 +116,18 @@ class Loop:
             self.offered.add(verdict.property)
             self.below = Text("This one is stubborn. A hint may help: press h.", "cyan")
         self.draw()
+
+    def fail(self, message: str, run: int) -> None:
+        """Say why there is no verdict."""
+        if run == self.verdicts.run:
+            self.running = False
+            self.say(f"{message} {'Press r' if self.interactive else 'Save'} to try again.", "red")
+
+    def raced(self, output: str, run: int) -> None:
+        """Show what a race has printed."""
+        if run == self.bench.run:
+            self.asking = None  # the question goes from the screen
+            self.put(Text(output))
 
     def _learned(self) -> Text:
         lines = [self.kata.takeaway, "", "s compares with the reference, n goes on."]

@@ -71,9 +71,9 @@ def _copy(value: Any) -> Any:
     if type(value) in (list, tuple, dict) and len(value) > LARGE:
         return None
     if type(value) in (list, tuple):
-        return type(value)(_copy(one) for one in value)
+        return type(value)(_copy(entry) for entry in value)
     if type(value) is dict:
-        return {key: _copy(one) for key, one in value.items()}
+        return {key: _copy(entry) for key, entry in value.items()}
     return value
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..spec.errors import TimeUp
 from ..system.processes import PATIENCE
 
-MEMORY = 4 << 30  # bytes that a child may take beyond what the warm process has
+MEMORY = 4 << 30  # bytes that a child may take beyond what the judge's server has
 
 
 @contextmanager

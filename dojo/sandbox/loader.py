@@ -35,7 +35,6 @@ class Workspace:
         """`solved` are the slugs whose file a learner's later katas may build on; elsewhere the reference stands in."""
         self.catalog = catalog
         self.solved = solved
-        self.memory: dict[Any, Any] = {}  # of diagnoses: texts as modules, what they answered, what is run
         self._finder = _KataFinder(self)
         root = catalog.root.resolve()
         self._answers = root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives"

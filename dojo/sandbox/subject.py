@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -72,13 +71,3 @@ class Subject:
             return code.co_firstlineno if code.co_filename == self.filename else None
         definition = re.search(rf"^(class|def) {re.escape(name)}\b", self.source, re.MULTILINE)
         return self.source.count("\n", 0, definition.start()) + 1 if definition else None
-
-    def line_in(self, error: BaseException) -> int | None:
-        """The deepest line of this file in an error's traceback."""
-        return deepest_line(error, self.filename)
-
-
-def deepest_line(error: BaseException, filename: str) -> int | None:
-    """The deepest line of a file in an error's traceback."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
-    return lines[-1] if lines else None

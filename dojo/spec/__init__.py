@@ -3,31 +3,19 @@
 Each comes from its module when it is first asked for: who needs one of them does not load Hypothesis and tiktoken.
 """
 
+# ruff: noqa: F401
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import byte_pairs as byte_pairs
-    from . import check as check
-    from .bans import CROSS_ENTROPY as CROSS_ENTROPY
-    from .bans import DROPOUT as DROPOUT
-    from .bans import FUSED_ATTENTION as FUSED_ATTENTION
-    from .bans import GELU as GELU
-    from .bans import NORMALISATION as NORMALISATION
-    from .bans import SOFTMAX as SOFTMAX
-    from .bans import ban as ban
-    from .bans import ban_module as ban_module
-    from .bans import oracle as oracle
-    from .claims import claim as claim
-    from .mistakes import mistake as mistake
-    from .mistakes import swap as swap
-    from .strategies import Sizes as Sizes
-    from .strategies import randomise as randomise
-    from .strategies import sizes as sizes
-    from .torch_internals import OperationMode as OperationMode
-    from .torch_internals import tree_leaves as tree_leaves
+    from . import byte_pairs, check
+    from .bans import CROSS_ENTROPY, DROPOUT, FUSED_ATTENTION, GELU, NORMALISATION, SOFTMAX, ban, ban_module, oracle
+    from .claims import claim
+    from .mistakes import mistake, swap
+    from .strategies import Sizes, randomise, sizes
+    from .torch_internals import OperationMode, tree_leaves
 
 MODULES = ("byte_pairs", "check")
 NAMES = {

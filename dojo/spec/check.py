@@ -175,7 +175,7 @@ def raises(
 
 def _says(message: str, mention: Any) -> bool:
     if isinstance(mention, tuple):
-        return any(_says(message, one) for one in mention)
+        return any(_says(message, word) for word in mention)
     if isinstance(mention, int):
         return re.search(rf"(?<!\d){mention}(?!\d)", message) is not None
     return str(mention) in message
@@ -208,21 +208,21 @@ def copy_parameters(source: nn.Module, target: nn.Module) -> None:
             theirs.copy_(values)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Whether two pieces of evidence are the same answer (used to compare a learner's with a mistake's)."""
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        if one.shape != other.shape or one.dtype != other.dtype or one.is_meta or other.is_meta:
-            return one.shape == other.shape and one.dtype == other.dtype
-        return bool(_close(one, other, _tolerance(one, other)).all())
-    if isinstance(one, float) and isinstance(other, float):
-        bound = 1e-5 * max(abs(one), abs(other), NEGLIGIBLE)
-        return one == other or abs(one - other) <= bound or (one != one and other != other)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    compare: Any = type(one).__eq__
-    if compare is object.__eq__ and one is not None:  # modules, say: no two are equal, so their kind has to do
-        return type(one).__qualname__ == type(other).__qualname__
-    return type(one) is type(other) and bool(one == other)
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        if left.shape != right.shape or left.dtype != right.dtype or left.is_meta or right.is_meta:
+            return left.shape == right.shape and left.dtype == right.dtype
+        return bool(_close(left, right, _tolerance(left, right)).all())
+    if isinstance(left, float) and isinstance(right, float):
+        bound = 1e-5 * max(abs(left), abs(right), NEGLIGIBLE)
+        return left == right or abs(left - right) <= bound or (left != left and right != right)
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(same, left, right))
+    compare: Any = type(left).__eq__
+    if compare is object.__eq__ and left is not None:  # modules, say: no two are equal, so their kind has to do
+        return type(left).__qualname__ == type(right).__qualname__
+    return type(left) is type(right) and bool(left == right)
 
 
 def _close(got: Tensor, want: Tensor, bound: float) -> Tensor:

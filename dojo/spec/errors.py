@@ -27,12 +27,12 @@ def unwritten_step(error: BaseException, filename: str | None) -> int:
 
     torch raises the same type for a module without `forward`, which is a mistake and not a stub.
     """
-    said = re.fullmatch(r"step (\d+)", str(error))
-    if not isinstance(error, NotImplementedError) or said is None or filename is None:
+    message = re.fullmatch(r"step (\d+)", str(error))
+    if not isinstance(error, NotImplementedError) or message is None or filename is None:
         return 0
     frame: TracebackType | None = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     if frame is None or frame.tb_frame.f_code.co_filename != filename:
         return 0
-    return int(said.group(1))
+    return int(message.group(1))

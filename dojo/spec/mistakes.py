@@ -50,8 +50,8 @@ def compose(mistakes: Sequence[Mistake], solution: str) -> str | None:
     for order in (mistakes, list(reversed(mistakes))):
         text = solution
         try:
-            for one in order:
-                text = one.apply(text)
+            for mistake in order:
+                text = mistake.apply(text)
         except SwapError:
             continue
         return text

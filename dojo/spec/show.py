@@ -34,7 +34,7 @@ def telling_digits(got: torch.Tensor, want: torch.Tensor, differs: torch.Tensor)
     """How many digits it takes to see that each differing entry differs: 3 if that is enough, 9 at most."""
     pairs = list(zip(got[differs].tolist(), want[differs].tolist()))[:EDGE]
     for digits in range(3, 9):
-        if all(number(one, digits) != number(other, digits) for one, other in pairs):
+        if all(number(a, digits) != number(b, digits) for a, b in pairs):
             return digits
     return 9
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from ..system.processes import end_session
 from . import rules, submission
-from .messages import Job, Reply
 from .rules import RuleBroken
+from .submission import Job, Reply
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")  # of the environment
 CHOSEN = "CUDA_VISIBLE_DEVICES"  # which GPUs a process may see: none where the race is on the CPU

@@ -24,9 +24,9 @@ from torch import Tensor
 from ..gpt import corpus
 from ..system import data_files
 from . import rules
-from .messages import Job, Reply
 from .process import SubmissionProcess
 from .rules import RuleBroken
+from .submission import Job, Reply
 
 BATCH = 8192  # tokens that the model is asked about at a time
 VALIDATION = 0.1  # of the text

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from .rules import THREADS
 
-Report = Callable[[str, str], NoReturn]  # tells the referee which rule was broken, and how, and ends the process
+Refuse = Callable[[str, str], NoReturn]  # tells the referee which rule was broken, and how, and ends the process
 
 PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.startfile")
 CONNECTIONS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
@@ -29,30 +29,30 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 class Restrictions:
     """Refuses what leads out of `folder`; what lies in `hidden` is not to be read even where Python's packages are."""
 
-    def __init__(self, folder: Path, hidden: list[Path], report: Report):
-        self.folder, self.hidden, self.report = folder.resolve(), [path.resolve() for path in hidden], report
+    def __init__(self, folder: Path, hidden: list[Path], refuse: Refuse):
+        self.folder, self.hidden, self.refuse = folder.resolve(), [path.resolve() for path in hidden], refuse
         self.readable = [self.folder, *_readable(), Path(f"/proc/{os.getpid()}")]
 
     def apply(self) -> None:
         """Restrict this process from now on; there is no way back."""
-        _bound_torch(self.report)
+        _bound_torch(self.refuse)
         sys.addaudithook(self._look)
 
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             self._open(*arguments)
         elif event in LINKS and not self._within(arguments[0], [self.folder]):
-            self.report("train split", f"it links to {os.fsdecode(arguments[0])}")
+            self.refuse("train split", f"it links to {os.fsdecode(arguments[0])}")
         elif event in CHANGES:
             for path in arguments:
                 if isinstance(path, (str, bytes, os.PathLike)) and not self._within(path, [self.folder]):
-                    self.report("fresh", f"it changes {os.fsdecode(path)}, outside of its folder")
+                    self.refuse("fresh", f"it changes {os.fsdecode(path)}, outside of its folder")
         elif event in PROCESSES:
-            self.report("alone", f"it starts another process ({event})")
+            self.refuse("alone", f"it starts another process ({event})")
         elif event in LIBRARIES and arguments[0] is not None:
-            self.report("alone", f"it loads the library {arguments[0]}")
+            self.refuse("alone", f"it loads the library {arguments[0]}")
         elif event in CONNECTIONS:
-            self.report("train split", f"it opens a connection ({event})")
+            self.refuse("train split", f"it opens a connection ({event})")
 
     def _open(self, path: Any, mode: str | None, flags: int) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):  # a number is of a file that is open
@@ -62,9 +62,9 @@ class Restrictions:
             return
         if (flags or 0) & WRITES or set(mode or "") & set("wax+"):
             if not self._within(name, [self.folder]):
-                self.report("fresh", f"it writes {name}, outside of its folder")
+                self.refuse("fresh", f"it writes {name}, outside of its folder")
         elif self._within(name, self.hidden) or not self._within(name, self.readable):
-            self.report("train split", f"it opens {name}")
+            self.refuse("train split", f"it opens {name}")
 
     def _within(self, path: Any, folders: list[Path]) -> bool:
         real = Path(os.path.realpath(os.fsdecode(path)))  # which opens nothing
@@ -80,18 +80,18 @@ def _readable() -> list[Path]:
     return [*(Path(path).resolve() for path in packages), *map(Path, SYSTEM)]
 
 
-def _bound_torch(report: Report) -> None:
+def _bound_torch(refuse: Refuse) -> None:
     """Close the ways in torch that no audit hook sees: files read in C++, and more threads."""
     import torch
 
     set_threads = torch.set_num_threads
 
     def from_file(filename: Any, *_: Any, **__: Any) -> NoReturn:
-        report("train split", f"it opens {filename}")
+        refuse("train split", f"it opens {filename}")
 
     def set_num_threads(count: int) -> None:
         if count > THREADS:
-            report("two threads", f"it asks for {count} threads")
+            refuse("two threads", f"it asks for {count} threads")
         set_threads(count)
 
     for holder in (torch, torch.UntypedStorage, torch.TypedStorage):

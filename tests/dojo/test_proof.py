@@ -15,7 +15,7 @@ import pytest
 
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog, Kata
-from dojo.judge.run import Judgement
+from dojo.judge.run import KataRun
 from dojo.sandbox.loader import Workspace
 from dojo.spec.mistakes import Mistake, compose
 from dojo.spec.suite import load_suite
@@ -51,19 +51,19 @@ AS_A_LEARNER = os.environ.get("DOJO_RANDOM") == "1"
 
 
 def judge(kata: Kata, path, first: int = 0):
-    return Judgement(kata, WORKSPACE, path).run(0 if AS_A_LEARNER else first)
+    return KataRun(kata, WORKSPACE, path).run(0 if AS_A_LEARNER else first)
 
 
 def judge_by(name: str, kata: Kata, path):
     """Judge by a single property."""
-    judgement = Judgement(kata, WORKSPACE, path)
-    assert judgement.load(), judgement.verdict.message
-    claim = judgement.suite.claim(name)
-    judgement.held = {step for step in judgement.suite.steps if step < claim.step}
-    outcome = judgement.check(claim)
-    if outcome.kind != "passed" and judgement.verdict.verdict == "passed":
-        judgement.fail(claim, outcome)
-    return judgement.verdict
+    run = KataRun(kata, WORKSPACE, path)
+    assert run.load(), run.verdict.message
+    claim = run.suite.claim(name)
+    run.held = {step for step in run.suite.steps if step < claim.step}
+    outcome = run.check(claim)
+    if outcome.kind != "passed" and run.verdict.verdict == "passed":
+        run.fail(claim, outcome)
+    return run.verdict
 
 
 @pytest.mark.parametrize("kata", KATAS)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge.coverage import Reach
+from dojo.judge.coverage import Coverage
 from dojo.sandbox.loader import Workspace
 from dojo.spec.claims import Claim
 from dojo.spec.suite import load_suite
@@ -57,8 +57,8 @@ CLAIM = Claim("counting", 1, "It counts.", law_of_counter, ("kata",), {}, {}, 1,
 
 
 @pytest.fixture(scope="module")
-def reach():
-    return Reach(KATA, Workspace(CATALOG), SOLUTION)
+def coverage():
+    return Coverage(KATA, Workspace(CATALOG), SOLUTION)
 
 
 def changed(*swaps):
@@ -88,17 +88,17 @@ def changed(*swaps):
         ([], False),
     ],
 )
-def test_what_is_missed_is_in_the_body_of_one_function_that_does_not_run(reach, swaps, missed):
+def test_what_is_missed_is_in_the_body_of_one_function_that_does_not_run(coverage, swaps, missed):
     (example,) = CLAIM.drawn
-    assert reach.misses(changed(*swaps), CLAIM, example) is missed
+    assert coverage.misses(changed(*swaps), CLAIM, example) is missed
 
 
-def test_where_the_solution_itself_does_not_pass_nothing_is_missed(reach):
+def test_where_the_solution_itself_does_not_pass_nothing_is_missed(coverage):
     def law(kata):
         raise AssertionError
 
     broken = Claim("broken", 1, "It fails.", law, ("kata",), {}, {}, 1, False, 5.0)
-    assert not reach.misses(changed(("2 * number", "3 * number")), broken, broken.drawn[0])
+    assert not coverage.misses(changed(("2 * number", "3 * number")), broken, broken.drawn[0])
 
 
 @pytest.mark.parametrize("name", ["2", "5", "12", "18"])
@@ -106,7 +106,7 @@ def test_what_it_misses_passes(name):
     kata = CATALOG.find(name)
     workspace, suite = Workspace(CATALOG), load_suite(kata)
     solution = kata.solution.read_text(encoding="utf-8")
-    reference, reach = workspace.reference(kata), Reach(kata, workspace, solution)
+    reference, coverage = workspace.reference(kata), Coverage(kata, workspace, solution)
     claims = [claim for claim in suite.claims if not claim.slow]
     draw, missed = random.Random(kata.number), 0
     for mistake in draw.sample(suite.mistakes, 12):
@@ -114,7 +114,7 @@ def test_what_it_misses_passes(name):
         subject = workspace.variant(kata, source, mistake.name)
         for claim in draw.sample(claims, 8):
             example = draw.choice(claim.drawn)
-            if reach.misses(source, claim, example):
+            if coverage.misses(source, claim, example):
                 missed += 1
                 assert claim.once(subject, reference, example).kind == "passed", (mistake.name, claim.name)
     assert missed > 10

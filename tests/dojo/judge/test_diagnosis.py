@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dojo.judge.diagnosis import Detective
+from dojo.judge.diagnosis import Diagnoser
 from dojo.sandbox.loader import Workspace
 from dojo.spec.mistakes import SwapError, compose, mistake, swap
 from dojo.spec.suite import Suite, load_suite
@@ -101,7 +101,7 @@ def bank(*swaps):
 
 
 def diagnose(tmp_path, mistakes, text, seconds=30.0, held=()):
-    """What a detective with only these mistakes in his bank says of a text: (relation, names)."""
+    """What the diagnoser with only these mistakes in its bank says of a text: (relation, names)."""
     from dojo.curriculum.catalog import Catalog
 
     from ..trees import ROOT
@@ -115,7 +115,7 @@ def diagnose(tmp_path, mistakes, text, seconds=30.0, held=()):
     outcome = claim.check(subject, workspace.reference(K05))
     assert outcome.kind == "mismatch"
     suite = Suite(SUITE.claims[:3], (), mistakes)
-    found = Detective(K05, workspace, suite, subject, held, seconds).diagnose(claim, outcome)
+    found = Diagnoser(K05, workspace, suite, subject, held, seconds).diagnose(claim, outcome)
     return found.relation, [one.name for one in found.mistakes]
 
 

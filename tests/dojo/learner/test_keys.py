@@ -6,14 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from dojo.learner import keys
-from dojo.learner.events import Events
 
 
 def pressed():
-    """The keys that `read_keys` puts into the queue."""
-    events = Events()
-    keys.read_keys(events)
-    return [events.get().key for _ in range(events.qsize())]
+    """The keys that `read_keys` takes from what was typed."""
+    read = []
+    keys.read_keys(read.append)
+    return read
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""A second process that checks every other claim of a judgement, so that two cores halve the wait.
+"""A second process that checks every other claim of a run, so that two cores shorten the wait.
 
-It only ever says that a claim holds. What it does not say that of, the judgement looks at itself, and so the second
-process has no part in what is found wrong.
+It only ever says that a claim holds. What it does not say that of, the run checks itself, and so the second process
+has no part in what is wrong.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Callable, Sequence
 
 from ..spec.claims import Claim
 
-PATIENCE = 1.0  # seconds after which a claim that the second process is still at is taken from it
+PATIENCE = 1.0  # seconds after which a claim that the helper is still at is taken from it
 
 
-class Partner:
+class HelperProcess:
     """Checks claims in order, by `holds`, in a process forked now, up to the first that does not hold."""
 
     def __init__(self, claims: Sequence[Claim], holds: Callable[[Claim], bool]):
-        self.place = {claim.name: number for number, claim in enumerate(claims)}
+        self.numbers = {claim.name: number for number, claim in enumerate(claims)}
         shared = mmap.mmap(-1, 8 * max(1, len(claims)))
         self.seconds = memoryview(shared).cast("d")  # that each claim took; 0 until it is known to hold
-        self.process = os.fork()
+        self.process = os.fork() if claims else None
         if self.process == 0:
             try:
                 for number, claim in enumerate(claims):
@@ -36,18 +36,18 @@ class Partner:
                 os._exit(0)
 
     def has(self, claim: Claim) -> bool:
-        """Whether a claim is one of the second process's."""
-        return claim.name in self.place
+        """Whether a claim is one of the helper's."""
+        return claim.name in self.numbers
 
-    def took(self, claim: Claim) -> float:
-        """How many seconds it took to find that a claim holds, once that is known; 0 if it is not found."""
+    def seconds_for(self, claim: Claim) -> float:
+        """How many seconds it took to see that a claim holds, once that is known; 0 where it is not."""
         if not self.has(claim):
             return 0.0
-        number = self.place[claim.name]
+        number = self.numbers[claim.name]
         deadline = time.monotonic() + PATIENCE
         while self.process and not self.seconds[number]:
             if os.waitpid(self.process, os.WNOHANG)[0]:
-                self.process = 0
+                self.process = None
             elif time.monotonic() > deadline:
                 self.close()
             else:
@@ -55,8 +55,8 @@ class Partner:
         return self.seconds[number]
 
     def close(self) -> None:
-        """End the second process."""
+        """End the process."""
         if self.process:
             os.kill(self.process, signal.SIGKILL)
             os.waitpid(self.process, 0)
-            self.process = 0
+            self.process = None

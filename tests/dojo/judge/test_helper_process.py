@@ -6,9 +6,9 @@ import time
 import pytest
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge import partner
-from dojo.judge.partner import Partner
-from dojo.judge.run import Judgement
+from dojo.judge import helper_process
+from dojo.judge.helper_process import HelperProcess
+from dojo.judge.run import KataRun
 from dojo.sandbox.loader import Workspace
 from dojo.spec.claims import claim
 from dojo.spec.suite import load_suite
@@ -31,11 +31,11 @@ CLAIMS = [a_claim(name) for name in ("one", "two", "three")]
 
 
 @pytest.fixture
-def open_partner():
+def start_helper():
     opened = []
 
     def start(holds):
-        opened.append(Partner(CLAIMS, holds))
+        opened.append(HelperProcess(CLAIMS, holds))
         return opened[-1]
 
     yield start
@@ -43,28 +43,28 @@ def open_partner():
         one.close()
 
 
-def test_it_tells_of_what_holds_up_to_the_first_that_does_not(open_partner):
-    second = open_partner(lambda one: one.name != "two")
-    assert [second.took(one) > 0 for one in CLAIMS] == [True, False, False]
+def test_it_tells_of_what_holds_up_to_the_first_that_does_not(start_helper):
+    second = start_helper(lambda one: one.name != "two")
+    assert [second.seconds_for(one) > 0 for one in CLAIMS] == [True, False, False]
 
 
-def test_it_knows_nothing_of_other_claims(open_partner):
-    second, other = open_partner(lambda one: True), a_claim("other")
+def test_it_knows_nothing_of_other_claims(start_helper):
+    second, other = start_helper(lambda one: True), a_claim("other")
     assert second.has(CLAIMS[0]) and not second.has(other)
-    assert second.took(other) == 0
+    assert second.seconds_for(other) == 0
 
 
 @pytest.mark.parametrize("end", [lambda: os._exit(0), lambda: os.kill(os.getpid(), 9), lambda: 1 / 0])
-def test_a_process_that_dies_has_found_nothing(open_partner, end):
-    second = open_partner(lambda one: one.name == "one" or end())
-    assert [second.took(one) > 0 for one in CLAIMS] == [True, False, False]
+def test_a_process_that_dies_has_found_nothing(start_helper, end):
+    second = start_helper(lambda one: one.name == "one" or end())
+    assert [second.seconds_for(one) > 0 for one in CLAIMS] == [True, False, False]
 
 
-def test_a_claim_without_end_is_taken_from_it(open_partner, monkeypatch):
-    monkeypatch.setattr(partner, "PATIENCE", 0.2)
-    second = open_partner(lambda one: time.sleep(60))
+def test_a_claim_without_end_is_taken_from_it(start_helper, monkeypatch):
+    monkeypatch.setattr(helper_process, "PATIENCE", 0.2)
+    second = start_helper(lambda one: time.sleep(60))
     started = time.monotonic()
-    assert second.took(CLAIMS[0]) == 0
+    assert second.seconds_for(CLAIMS[0]) == 0
     assert time.monotonic() - started < 30
     with pytest.raises(ProcessLookupError):
         os.kill(second.process or 2**22 + 1, 0)
@@ -73,9 +73,9 @@ def test_a_claim_without_end_is_taken_from_it(open_partner, monkeypatch):
 @pytest.mark.parametrize("name", ["k02", "k05"])
 def test_a_right_solution_passes_with_every_claim_in_its_place(name):
     kata = CATALOG.find(name)
-    verdicts = [Judgement(kata, Workspace(CATALOG), kata.solution).run(alone=alone) for alone in (True, False)]
+    verdicts = [KataRun(kata, Workspace(CATALOG), kata.solution).run(alone=alone) for alone in (True, False)]
     assert [verdict.verdict for verdict in verdicts] == ["passed", "passed"]
-    listed = [[(part["name"], part["status"]) for step in v.steps for part in step["properties"]] for v in verdicts]
+    listed = [[(result.name, result.status) for step in v.steps for result in step.properties] for v in verdicts]
     assert listed[0] == listed[1]
 
 
@@ -84,6 +84,6 @@ def test_a_wrong_one_gets_the_same_verdict(tmp_path):
     path = tmp_path / "causal_attention.py"
     for mistake in load_suite(kata).mistakes[::12]:
         path.write_text(mistake.apply(kata.solution.read_text(encoding="utf-8")), encoding="utf-8")
-        verdicts = [Judgement(kata, Workspace(CATALOG), path).run(alone=alone).as_dict() for alone in (True, False)]
+        verdicts = [KataRun(kata, Workspace(CATALOG), path).run(alone=alone).as_dict() for alone in (True, False)]
         told = [{key: v[key] for key in v if key not in ("steps", "seconds", "traceback")} for v in verdicts]
         assert told[0] == told[1] and told[0]["verdict"] == "failed"

@@ -1,0 +1,147 @@
+"""What a failure becomes in the verdict: a message, the example, a line of the learner's file, the likely mistake."""
+
+from __future__ import annotations
+
+import re
+import traceback
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..curriculum.stubs import begun
+from ..sandbox.limits import limit, out_of_memory
+from ..sandbox.source import LoadError
+from ..sandbox.subject import Subject
+from ..spec.check import Mismatch
+from ..spec.claims import Claim, Outcome
+from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
+from ..spec.show import quoted, sentence, show, summary
+from .diagnosis import Diagnoser
+from .messages import Event
+from .verdict import Location, NamedMistake, VerdictKind
+
+if TYPE_CHECKING:
+    from .run import KataRun
+
+DIAGNOSING = 10.0  # seconds of processor time after which the search for the mistake is given up
+
+
+def import_failed(run: KataRun, error: BaseException) -> None:
+    """The learner's file cannot be imported."""
+    line = error.line if isinstance(error, LoadError) else None
+    kind: VerdictKind = "error"
+    if isinstance(error, LoadError):
+        message = str(error)
+    elif isinstance(error, Refused):
+        kind, message = "refused", str(error)
+    elif isinstance(error, TimeUp):
+        message = f"Importing your file {error}"
+    elif isinstance(error, SystemExit):
+        message = "Your file ends the program while it is imported (sys.exit?)."
+    elif out_of_memory(error):
+        message = "Importing your file takes more memory than it may."
+    else:
+        message = f"Importing your file raises {summary(error)}"
+    stop(run, kind, message, error=None if isinstance(error, LoadError) else error, line=line)
+
+
+def claim_failed(run: KataRun, claim: Claim, outcome: Outcome) -> None:
+    """A claim does not hold."""
+    error, subject = outcome.error, run.subject
+    assert error is not None and subject is not None
+    if outcome.kind == "not_started":
+        step = unwritten_step(error, subject.filename) or claim.step
+        state = "finished" if begun(run.kata, run.path, step) else "started"
+        stop(run, "not_started", f"Step {step} is not {state}.", claim=claim, step=step, error=error)
+    elif outcome.kind == "missing":
+        stop(run, "error", str(error), claim=claim)
+    elif outcome.kind == "refused":
+        stop(run, "refused", str(error), claim=claim, error=error)
+    elif out_of_memory(error):
+        stop(run, "error", "Your code asks for more memory than it may have.", claim=claim, error=error)
+    elif isinstance(error, SystemExit):
+        stop(run, "error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
+    else:
+        stop(run, "failed", _what_is_wrong(subject, error), claim=claim, error=error)
+        _show_example(run, error, outcome)
+        if run.diagnoses:
+            _diagnose(run, subject, claim, outcome)
+
+
+def stop(
+    run: KataRun,
+    kind: VerdictKind,
+    message: str,
+    *,
+    claim: Claim | None = None,
+    step: int | None = None,
+    error: BaseException | None = None,
+    line: int | None = None,
+) -> None:
+    """Fill in what ends a run: where it happened, and in which line."""
+    verdict = run.verdict
+    verdict.verdict, verdict.message = kind, message
+    if claim is not None:
+        verdict.step, verdict.claim, verdict.property = step or claim.step, claim.sentence, claim.name
+    if error is not None:
+        verdict.traceback = "".join(traceback.format_exception(error))
+        if not isinstance(error, Mismatch):
+            line = line or _deepest_line(error, run.path)
+    if line is None and claim is not None and run.subject is not None and not isinstance(error, Missing):
+        line = _definition(run.subject, error)
+    if line is not None:
+        inside = run.path.is_relative_to(run.kata.root)
+        file = run.path.relative_to(run.kata.root).as_posix() if inside else str(run.path)
+        verdict.where = Location(file, line, quoted(run.path, line))
+
+
+def note(run: KataRun, leaks: Iterable[str]) -> None:
+    """Name the global settings that the learner's code left changed, each once."""
+    notes = [f"Your code changed a setting for everyone: {leak}. It was put back." for leak in leaks]
+    run.verdict.notes += [text for text in notes if text not in run.verdict.notes]
+
+
+def _what_is_wrong(subject: Subject, error: BaseException) -> str:
+    if isinstance(error, Mismatch):
+        return sentence(error.problem)
+    if _deepest_line(error, subject.filename) is not None:
+        return f"Your code raises {summary(error)}"
+    return f"Your code could not be used as the contract says: {summary(error)}"
+
+
+def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
+    shown = dict(outcome.example)
+    if isinstance(error, Mismatch):
+        run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
+        shown |= error.given
+    run.verdict.example = {name: show(value) for name, value in shown.items()}
+
+
+def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
+    run.notify(Event("undiagnosed", verdict=replace(run.verdict, steps=run.all_steps())))
+    try:
+        with limit(DIAGNOSING), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
+            diagnosis = Diagnoser(run.kata, run.workspace, run.suite, subject, run.held).diagnose(claim, outcome)
+    except TimeUp:
+        return
+    run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
+    run.verdict.diagnosis = [
+        NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes
+    ]
+
+
+def _deepest_line(error: BaseException, file: Path | str) -> int | None:
+    """The deepest line of a file in an error's traceback."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines else None
+
+
+def _definition(subject: Subject, error: BaseException | None) -> int | None:
+    """Where the one definition begins that a failure is about: the only one used, or the only one spoken of."""
+    used = set(subject.called)
+    spoken_of = {name for name in used if re.search(rf"\b{re.escape(name)}\b", str(error))}
+    about = spoken_of if len(spoken_of) == 1 else used
+    return subject.line_of(about.pop()) if len(about) == 1 else None

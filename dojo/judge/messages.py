@@ -1,0 +1,57 @@
+"""What client, server and child say to each other: a JSON object a line, turned into types and back here alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from .verdict import Verdict
+
+EventKind = Literal["steps", "claim", "undiagnosed", "verdict", "trouble"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question to the server: what is the verdict on this kata?"""
+
+    root: str
+    slug: str
+    solved: list[str]  # slugs of the katas whose file this one may build on
+    path: str | None = None  # of the file, where it is not the kata's own
+    diagnose: bool = True  # whether to look for the mistake behind what is wrong
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a child lets its watcher know while it judges.
+
+    steps: the verdict so far, with all steps as they stand; claim: `text` is the name of the claim that is checked now;
+    undiagnosed: the verdict before the mistake is looked for; verdict: the whole of it; trouble: `text` says why there
+    is none.
+    """
+
+    kind: EventKind
+    text: str = ""
+    verdict: Verdict | None = None
+
+
+def line_of(message: Request | Event | Verdict) -> str:
+    return json.dumps(asdict(message)) + "\n"
+
+
+def request_of(line: str | bytes) -> Request:
+    return Request(**json.loads(line))
+
+
+def verdict_of(line: str) -> Verdict:
+    return Verdict.from_dict(json.loads(line))
+
+
+def event_of(line: bytes) -> Event:
+    """Raises ValueError for a line that is none of a child's."""
+    try:
+        data = json.loads(line)
+        return Event(data["kind"], data["text"], data["verdict"] and Verdict.from_dict(data["verdict"]))
+    except (KeyError, TypeError):
+        raise ValueError(f"not an event: {line!r}") from None
