@@ -119,10 +119,9 @@ def _export(path: Path, katas: Katas) -> None:
     try:
         if path.exists():
             store.read(path)
-        store.write(path, katas)
+        return store.write(path, katas)
     except (ValueError, NewerRecord):
         warn(f"{path} is there already and is something else. Take another name.")
-        raise SystemExit(1) from None
     except OSError as error:
         warn(f"{path} cannot be written: {error.strerror}.")
-        raise SystemExit(1) from None
+    raise SystemExit(1)

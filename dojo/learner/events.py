@@ -18,7 +18,7 @@ from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
 from ..judge.verdict import Verdict
 from ..system.files import content_hash
-from ..system.processes import end, environment
+from ..system.processes import end, environment, start
 
 DEBOUNCE = 40  # milliseconds: an editor that saves in several moves is done by then
 LOOK = 50  # milliseconds between looks where the system does not tell of changes
@@ -105,16 +105,12 @@ class Bench:
     def start(self, kata: Kata, columns: int) -> None:
         """Begin, with tables for a terminal so wide; what ran before is ended."""
         self.stop()
-        self._process = subprocess.Popen(
+        self._process = start(
             [sys.executable, "-m", "dojo", "bench", kata.code, "--device", "cpu"],
+            self.root,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            cwd=self.root,
             env=environment(DOJO_ROOT=str(self.root), COLUMNS=str(columns), PYTHONIOENCODING="utf-8"),
-            start_new_session=True,  # Ctrl-C is for the loop, which then ends this
         )
         threading.Thread(target=self._listen, args=(self._process, self.run), daemon=True).start()
 
