@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
+from ..bench import jobs, table
 from ..bench import results as files
-from ..bench import table
 from ..bench.jobs import BenchError, Job
-from ..bench.jobs import run as run_job
 from ..learner.session import School
 from ..system.console import console, warn
 
@@ -50,20 +49,20 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
         warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
     learners = judge_learners_code(school, asked or school.catalog.find(ATTENTION))
-    if learners.refused:
-        warn(f"refused: yours: {learners.refused['reason']}")
+    if "refused" in learners.event:
+        warn(f"refused: yours: {learners.event['refused']['reason']}")
     job = replace(job, solved=sorted(learners.solved), yours=learners.takes_part)
-    excluded = [learners.refused] if learners.refused else [], [learners.left_out] if learners.left_out else []
-    devices = _run(school, job, *excluded, record)
+    devices = _run(school, job, learners.event, record)
     for other in [] if device else [name for name in devices if name != "cpu"]:
-        _run(school, replace(job, device=other), *excluded, record)
+        _run(school, replace(job, device=other), learners.event, record)
 
 
-def _run(school: School, job: Job, refused: list[files.Refusal], left_out: list[str], record: bool) -> list[str]:
+def _run(school: School, job: Job, event: jobs.Event, record: bool) -> list[str]:
     """Run a job on one device, show and keep what came of it; the devices there are. Ends the program on trouble."""
-    results = files.new("kata" if job.slug else "attention", refused=[*refused], left_out=[*left_out])
+    results = files.new("kata" if job.slug else "attention")
+    jobs.add(results, event)
     try:
-        devices = run_job(job, results, console)
+        devices = jobs.run(job, results, console)
     except (BenchError, KeyboardInterrupt) as error:
         if results["rows"]:
             table.show(results, table.wide(console))
