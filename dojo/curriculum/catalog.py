@@ -105,9 +105,8 @@ class Kata:
     @property
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
-        tree = ast.parse(self.solution.read_bytes())
         names: dict[str, list[str]] = {}
-        for node in ast.walk(tree):
+        for node in ast.walk(ast.parse(self.solution.read_bytes())):
             if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
                 names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
         return names
@@ -143,10 +142,8 @@ class Catalog:
         if digits.isdecimal():
             last = self.katas[-1].number if self.katas else 0
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
-        words = {word: kata for kata in self.katas for word in kata.name.split("_")}
-        names = words | names
-        nearest = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-        meant = [names[name] for name in nearest]
+        names = {word: kata for kata in self.katas for word in kata.name.split("_")} | names
+        meant = [names[name] for name in difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)]
         advice = f"Did you mean {meant[0].name} (KATA={meant[0].number})?" if meant else "`make` lists them."
         raise UnknownKata(f'There is no kata "{text}". {advice}')
 
