@@ -107,13 +107,12 @@ class Comparison:
             return implementation.make(sizes, reference).to(reference.out_proj.weight)
 
     def _workload(self, dtype: str, sizes: Sizes, backward: bool) -> Workload:
-        x, probe = (
-            torch.randn(sizes.batch, sizes.tokens, width, generator=torch.Generator().manual_seed(seed)).to(
-                self.device, getattr(torch, dtype)
-            )
-            for seed, width in ((1, sizes.d_in), (2, sizes.width))
-        )
-        return Workload(x, probe if backward else None)
+        def normal(width: int, seed: int) -> Tensor:
+            generator = torch.Generator("cpu").manual_seed(seed)  # so that all devices get the same numbers
+            values = torch.randn(sizes.batch, sizes.tokens, width, generator=generator, device="cpu")
+            return values.to(self.device, getattr(torch, dtype))
+
+        return Workload(normal(sizes.d_in, 1), normal(sizes.width, 2) if backward else None)
 
     def _prove(self, module: nn.Module, reference: nn.Module, workload: Workload) -> None:
         forward = Workload(workload.x)

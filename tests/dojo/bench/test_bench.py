@@ -21,9 +21,10 @@ from dojo.bench.pairs import PairError, Program, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
 from dojo.bench.trainer import TimedRun, train
+from dojo.bench.workloads import passes
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import bench as pictures
-from dojo.learner.session import School
+from dojo.learner.session import Session
 from dojo.sandbox.loader import Workspace
 
 from ..gpt.test_training import TINY
@@ -194,6 +195,14 @@ def test_memory_is_what_the_allocator_hands_out():
     assert memory.measure(lambda: x.add_(1), "cpu", [x]).peak < 1000
 
 
+def test_rows_tell_the_memory_of_functions_of_one_tensor():
+    x = torch.zeros(1000, 250)
+    functions = {"one step": lambda x: x + 2, "two steps": lambda x: (x + 1) + 1}
+    for each in passes("adding", functions, x, work=1, unit="sums"):
+        few, many = each.run("cpu", rounds=(2, 2), seconds=0)
+        assert many["peak_bytes"] >= few["peak_bytes"] >= 1e6 and many["moved_bytes"] > few["moved_bytes"]
+
+
 def test_growth_shares_and_roofs_are_what_they_say():
     measured = made()
     row = measured["rows"][0]
@@ -240,6 +249,21 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
     monkeypatch.setattr(sweep.Sweep, "_cost", lambda self, configuration: (cost[configuration.sizes.tokens], ""))
     lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
     assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
+
+
+def test_a_race_takes_at_most_five_times_the_last():
+    row = {"dtype": "float32", "pass": "forward", "T": 8}
+    rows = [row | {"name": "reference", "seconds": 2.0}, row | {"name": "einsum", "failure": "no", "kind": "raised"}]
+    begun = sweep.Sweep(job(rows=rows), pytest.fail)
+    longer, backward, unknown = (
+        Configuration(dtype, passes, Sizes(2, 3, 12, 12, tokens))
+        for dtype, passes, tokens in (("float32", "forward", 16), ("float32", "both", 8), ("bfloat16", "forward", 8))
+    )
+    begun.facts, begun.implementations = {"limits": {"bfloat16": unknown.flop}}, KNOWN[:2]
+    calls = sweep.ROUNDS[0] + sweep.WARM_UP
+    assert begun._cost(longer) == begun._cost(backward) == (5 * 2.0 * calls, "")
+    seconds, basis = begun._cost(unknown)
+    assert seconds == 5 * 2 * 1.0 * calls and basis.startswith(", going by a matrix product")
 
 
 def test_an_unknown_device_is_a_line(monkeypatch):
@@ -298,15 +322,16 @@ def test_a_worker_that_cannot_work_is_a_line(monkeypatch, script, said, exit):
 )
 def test_a_wrong_part_is_refused_with_its_name(clone, judge, monkeypatch, old, new, reason):
     part = part_in(clone.renew(), judge, monkeypatch, lambda text: swapped(old, new, text))
-    assert not part.takes_part and part.refused["name"] == "yours"
-    assert part.refused["reason"].startswith("k05 does not pass. ") and reason in part.refused["reason"]
+    refused = part.event["refused"]
+    assert not part.takes_part and refused["name"] == "yours"
+    assert refused["reason"].startswith("k05 does not pass. ") and reason in refused["reason"]
 
 
 def test_a_right_part_takes_part_and_a_stub_is_left_out(clone, judge, monkeypatch):
     part = part_in(clone.renew(), judge, monkeypatch, lambda text: text)
-    assert part.takes_part and not part.refused and clone.kata("5").slug in part.solved
+    assert part.takes_part and not part.event and clone.kata("5").slug in part.solved
     part = part_in(clone.renew(), judge, monkeypatch, None)
-    assert not part.takes_part and not part.refused and "k05 is not started" in part.left_out
+    assert not part.takes_part and list(part.event) == ["left_out"] and "k05 is not started" in part.event["left_out"]
 
 
 def part_in(clone, judge, monkeypatch, change):
@@ -314,7 +339,7 @@ def part_in(clone, judge, monkeypatch, change):
     monkeypatch.setattr(learners_code, "Judge", lambda root: nullcontext(judge))
     if change:
         clone.save("5", change(clone.solution("5")))
-    return learners_code.judge_learners_code(School(), clone.kata("5"))
+    return learners_code.judge_learners_code(Session(), clone.kata("5"))
 
 
 def test_a_kata_without_races_says_so(clone):
