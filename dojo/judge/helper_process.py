@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from ..spec.claims import Claim
 
-PATIENCE = 1.0  # seconds after which a claim that the helper is still at is taken from it
+WAIT = 1.0  # seconds after which a claim that the helper is still at is taken from it
 
 
 class HelperProcess:
@@ -44,7 +44,7 @@ class HelperProcess:
         if not self.has(claim):
             return 0.0
         number = self.numbers[claim.name]
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + WAIT
         while self.process and not self.seconds[number]:
             if os.waitpid(self.process, os.WNOHANG)[0]:
                 self.process = None

@@ -37,19 +37,22 @@ class Event:
 
 
 def line_of(message: Request | Event | Verdict) -> str:
+    """A message as a line of JSON."""
     return json.dumps(asdict(message)) + "\n"
 
 
 def request_of(line: str | bytes) -> Request:
+    """The request in a line."""
     return Request(**json.loads(line))
 
 
 def verdict_of(line: str) -> Verdict:
+    """The verdict in a line."""
     return Verdict.from_dict(json.loads(line))
 
 
 def event_of(line: bytes) -> Event:
-    """Raises ValueError for a line that is none of a child's."""
+    """The event in a line. Raises ValueError for a line that a child did not write."""
     try:
         data = json.loads(line)
         return Event(data["kind"], data["text"], data["verdict"] and Verdict.from_dict(data["verdict"]))

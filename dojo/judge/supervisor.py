@@ -89,7 +89,7 @@ class Child:
                 self._stop_what_does_not_end(started, last_event)
                 if not ready:  # a process that it left behind may hold the pipes open
                     self._wait()
-                over = over or self.status is not None or self._events not in selector.get_map() or self._has_verdict()
+                over = self.status is not None or self._events not in selector.get_map()
 
     def close(self, seconds: float = 0.5) -> None:
         """Let it end by itself for a moment, then kill it and whatever it has left running."""
@@ -133,9 +133,6 @@ class Child:
     def _cancel(self) -> None:
         os.kill(self.process, signal.SIGKILL)
         self.sent, self.output, self.trouble = b"", b"", CANCELLED
-
-    def _has_verdict(self) -> bool:
-        return self.sent.endswith(b"\n") and b'\n{"kind": "verdict"' in self.sent
 
     def _wait(self, how: int = getattr(os, "WNOHANG", 0)) -> None:
         """Note how it ended, where it has."""

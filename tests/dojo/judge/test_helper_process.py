@@ -61,7 +61,7 @@ def test_a_process_that_dies_has_found_nothing(start_helper, end):
 
 
 def test_a_claim_without_end_is_taken_from_it(start_helper, monkeypatch):
-    monkeypatch.setattr(helper_process, "PATIENCE", 0.2)
+    monkeypatch.setattr(helper_process, "WAIT", 0.2)
     second = start_helper(lambda one: time.sleep(60))
     started = time.monotonic()
     assert second.seconds_for(CLAIMS[0]) == 0
