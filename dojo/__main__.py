@@ -3,8 +3,8 @@
 import sys
 
 if sys.version_info < (3, 10):  # noqa: UP036 - said here, before anything is imported that an old Python cannot read
-    found = sys.version.split()[0]
-    sys.exit(f"FAIL  Python {found} is too old, 3.10 or newer is needed: make BOOTSTRAP=python3.12")
+    version = sys.version.split()[0]
+    sys.exit(f"FAIL  Python {version} is too old, 3.10 or newer is needed: make BOOTSTRAP=python3.12")
 
 try:
     from .cli.main import main

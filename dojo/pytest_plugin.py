@@ -90,12 +90,7 @@ def reference() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the claims of each file by step."""
-    position = {item: at for at, item in enumerate(items)}
-    items.sort(
-        key=lambda item: (
-            (str(item.path), _claim(item).step, position[item]) if _claim(item) else ("", 0, position[item])
-        )
-    )
+    items.sort(key=lambda item: (str(item.path), _claim(item).step) if _claim(item) else ("", 0))
 
 
 @pytest.hookimpl(tryfirst=True)

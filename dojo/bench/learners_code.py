@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge, JudgeError
-from ..learner.session import School
+from ..learner.session import Session
 from .jobs import YOURS, Event, refusal
 
 
@@ -20,16 +20,16 @@ class LearnersCode:
     event: Event = field(default_factory=lambda: Event())  # why not: `refused` or `left_out`
 
 
-def judge_learners_code(school: School, kata: Kata) -> LearnersCode:
+def judge_learners_code(session: Session, kata: Kata) -> LearnersCode:
     """Judge a learner's kata, unless its file as it stands has passed already."""
-    solved = school.progress.solved(school.catalog)
+    solved = session.progress.solved(session.catalog)
     if kata.slug in solved:
         return LearnersCode(solved, True)
     if not kata.file.exists() or stubs.read(kata.file) == stubs.stub_of(kata):
         line = f"yours: {kata.code} is not started. make test KATA={kata.number} begins it"
         return LearnersCode(solved, event={"left_out": line})
     try:
-        with Judge(school.root) as judge:
+        with Judge(session.root) as judge:
             verdict = judge.verdict(kata, solved)
     except JudgeError as error:
         return LearnersCode(solved, event=refusal(YOURS, str(error), "error"))

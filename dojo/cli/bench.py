@@ -11,7 +11,7 @@ import click
 from ..bench import jobs, table
 from ..bench import results as files
 from ..bench.jobs import BenchError, Job
-from ..learner.session import School
+from ..learner.session import Session
 from ..system.console import console, warn
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
@@ -35,29 +35,29 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     """Race implementations of attention, yours among them; or what there is to race of one kata."""
     from ..bench.learners_code import judge_learners_code
 
-    school = School()
-    asked = school.find(kata) if kata else None
+    session = Session()
+    asked = session.find(kata) if kata else None
     if asked is not None and not asked.races.is_file():
-        others = ", ".join(other.code for other in school.catalog.katas if other.races.is_file()) or "no kata yet"
+        others = ", ".join(other.code for other in session.catalog.katas if other.races.is_file()) or "no kata yet"
         warn(f"{asked.code} has nothing to race. There is something in {others}; attention: make bench")
         raise SystemExit(2)
     seconds = budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)
-    job = Job(str(school.root), device or "cpu", seconds, slug=asked.slug if asked else "")
+    job = Job(str(session.root), device or "cpu", seconds, slug=asked.slug if asked else "")
     if not asked:
         job = replace(job, lengths=QUICK_LENGTHS if quick else LENGTHS, dtypes=(dtype,) if dtype else DTYPES)
     cores = os.cpu_count() or 1
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
         warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
-    learners = judge_learners_code(school, asked or school.catalog.find(ATTENTION))
+    learners = judge_learners_code(session, asked or session.catalog.find(ATTENTION))
     if "refused" in learners.event:
         warn(f"refused: yours: {learners.event['refused']['reason']}")
     job = replace(job, solved=sorted(learners.solved), yours=learners.takes_part)
-    devices = _run(school, job, learners.event, record)
+    devices = _run(session, job, learners.event, record)
     for other in [] if device else [name for name in devices if name != "cpu"]:
-        _run(school, replace(job, device=other), learners.event, record)
+        _run(session, replace(job, device=other), learners.event, record)
 
 
-def _run(school: School, job: Job, event: jobs.Event, record: bool) -> list[str]:
+def _run(session: Session, job: Job, event: jobs.Event, record: bool) -> list[str]:
     """Run a job on one device, show and keep what came of it; the devices there are. Ends the program on trouble."""
     results = files.new("kata" if job.slug else "attention")
     jobs.add(results, event)
@@ -73,36 +73,36 @@ def _run(school: School, job: Job, event: jobs.Event, record: bool) -> list[str]
         warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
         return devices
     name = job.slug or "attention"
-    here = school.root / "runs" / "bench" / f"{name}-{job.device.replace(':', '')}.json"
-    for path in [here, *([files.recorded_path(school.root, name, results)] if record else [])]:
-        _keep(path, results, school)
+    here = session.root / "runs" / "bench" / f"{name}-{job.device.replace(':', '')}.json"
+    for path in [here, *([files.recorded_path(session.root, name, results)] if record else [])]:
+        _keep(path, results, session)
     if not job.slug:
-        _draw(school)
+        _draw(session)
     return devices
 
 
-def _keep(path: Path, results: files.Results, school: School) -> None:
+def _keep(path: Path, results: files.Results, session: Session) -> None:
     try:
         files.write(path, results)
     except OSError as error:
         warn(f"The results could not be written: {error}.")
     else:
-        console.print(f"Results: {school.near(path)}")
+        console.print(f"Results: {session.relative(path)}")
 
 
-def _draw(school: School) -> None:
+def _draw(session: Session) -> None:
     """Draw this run beside what was recorded elsewhere; a picture that cannot be drawn is a line, no more."""
     from ..figures.bench import draw_all
 
-    here = files.read_all(school.root / "runs" / "bench", warn)
-    recorded = files.read_all(school.root / "data" / "benchmarks", warn)
+    here = files.read_all(session.root / "runs" / "bench", warn)
+    recorded = files.read_all(session.root / "data" / "benchmarks", warn)
     try:
-        paths = draw_all(school.root / "runs" / "bench", here, recorded)
+        paths = draw_all(session.root / "runs" / "bench", here, recorded)
     except (OSError, ImportError) as error:
         warn(f"The pictures could not be drawn: {error}.")
     else:
         console.print(
-            "Pictures: " + ", ".join(school.near(path) for path in paths if path.suffix == ".png"), soft_wrap=True
+            "Pictures: " + ", ".join(session.relative(path) for path in paths if path.suffix == ".png"), soft_wrap=True
         )
 
 
@@ -117,7 +117,7 @@ def bench_train(against: str, pairs: int, preset: str, target: float, steps: int
     """Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do."""
     from ..bench.training import Job, run
 
-    school = School()
-    solved = school.progress.solved(school.catalog) if impl == "yours" else frozenset()
-    job = Job(str(school.root), preset, target, steps, sorted(solved))
+    session = Session()
+    solved = session.progress.solved(session.catalog) if impl == "yours" else frozenset()
+    job = Job(str(session.root), preset, target, steps, sorted(solved))
     raise SystemExit(run(job, against, pairs if against else 1, console))

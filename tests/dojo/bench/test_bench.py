@@ -24,7 +24,7 @@ from dojo.bench.trainer import TimedRun, train
 from dojo.bench.workloads import passes
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import bench as pictures
-from dojo.learner.session import School
+from dojo.learner.session import Session
 from dojo.sandbox.loader import Workspace
 
 from ..gpt.test_training import TINY
@@ -339,7 +339,7 @@ def part_in(clone, judge, monkeypatch, change):
     monkeypatch.setattr(learners_code, "Judge", lambda root: nullcontext(judge))
     if change:
         clone.save("5", change(clone.solution("5")))
-    return learners_code.judge_learners_code(School(), clone.kata("5"))
+    return learners_code.judge_learners_code(Session(), clone.kata("5"))
 
 
 def test_a_kata_without_races_says_so(clone):
