@@ -128,7 +128,8 @@ def one_product(sizes: Sizes, reference: Any) -> nn.Module:
     """One matrix product makes queries, keys and values."""
 
     def forward(module: Any, x: Tensor) -> Tensor:
-        query, key, value = _split(module.qkv(x), module.num_heads)
+        parts = module.qkv(x).unflatten(-1, (3, module.num_heads, -1))
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(2, 3)
         weights = scores.masked_fill_(module.mask[: x.shape[1], : x.shape[1]], -torch.inf).softmax(-1)
         return module.out_proj((weights @ value).transpose(1, 2).flatten(2))
@@ -137,11 +138,6 @@ def one_product(sizes: Sizes, reference: Any) -> nn.Module:
     module.qkv = nn.Linear(sizes.d_in, 3 * sizes.width)
     _stack(reference, module.qkv.weight, module.qkv.bias)
     return Using(module, forward)
-
-
-def _split(qkv: Tensor, heads: int) -> Tensor:
-    """Queries, keys and values, each (B, h, T, d), from (B, T, 3·h·d)."""
-    return qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
 
 
 def single_heads(wrapper: type[nn.Module]) -> Make:

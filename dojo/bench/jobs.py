@@ -75,6 +75,11 @@ class Event(TypedDict, total=False):
 Send = Callable[[Event], Any]
 
 
+def refusal(name: str, reason: str, kind: str) -> Event:
+    """The event that a racer takes no part."""
+    return {"refused": {"name": name, "reason": reason, "kind": kind}}
+
+
 class BenchError(Exception):
     """A job could not go on; the message says why, `exit` is the status to end with."""
 
@@ -130,7 +135,7 @@ def follow(job: Job, on_event: Send) -> None:
         if not culprit:
             raise BenchError(f"The bench stopped: {how}.")
         job.without[culprit] = how
-        on_event({"refused": {"name": culprit, "reason": how, "kind": "ended"}})
+        on_event(refusal(culprit, how, "ended"))
     raise BenchError("The bench stopped: one racer after another had to be ended.")
 
 

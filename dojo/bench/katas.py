@@ -18,7 +18,7 @@ import torch
 from ..curriculum.catalog import Catalog
 from ..sandbox.loader import Workspace
 from . import machine
-from .jobs import YOURS, Job, Send
+from .jobs import YOURS, Job, Send, refusal
 from .timing import Race, explain
 
 LIMIT = 10.0  # seconds that one call may take
@@ -43,8 +43,7 @@ def run(job: Job, send: Send) -> None:
             _run_all(races(workspace.part(kata), reference), finished, job, send, ends)
             return
         except (Exception, SystemExit) as error:  # what a learner's code raises while a race is made ready
-            reason, kind = explain(error)
-            send({"refused": {"name": YOURS, "reason": reason, "kind": kind}})
+            send(refusal(YOURS, *explain(error)))
     _run_all(races(None, reference), finished, job, send, ends)
 
 

@@ -8,7 +8,7 @@ from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge, JudgeError
 from ..learner.session import Session
-from .jobs import YOURS, Event
+from .jobs import YOURS, Event, refusal
 
 
 @dataclass
@@ -32,7 +32,7 @@ def judge_learners_code(session: Session, kata: Kata) -> LearnersCode:
         with Judge(session.root) as judge:
             verdict = judge.verdict(kata, solved)
     except JudgeError as error:
-        return LearnersCode(solved, event=_refused(str(error), "error"))
+        return LearnersCode(solved, event=refusal(YOURS, str(error), "error"))
     if verdict.verdict == "passed":
         return LearnersCode(solved | {kata.slug}, True)
     if verdict.verdict == "not_started":
@@ -40,8 +40,4 @@ def judge_learners_code(session: Session, kata: Kata) -> LearnersCode:
         return LearnersCode(solved, event={"left_out": line})
     looks = ", or ".join(mistake.name for mistake in verdict.diagnosis)
     reason = verdict.message + (f" It looks like this: {looks}." if looks else "")
-    return LearnersCode(solved, event=_refused(f"{kata.code} does not pass. {reason}", verdict.verdict))
-
-
-def _refused(reason: str, kind: str) -> Event:
-    return {"refused": {"name": YOURS, "reason": reason, "kind": kind}}
+    return LearnersCode(solved, event=refusal(YOURS, f"{kata.code} does not pass. {reason}", verdict.verdict))

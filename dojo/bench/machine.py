@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import platform
@@ -60,17 +61,14 @@ def describe(device: str, root: Path) -> Facts:
 
 def cpu_name() -> str:
     """The name of the processor, as its maker gave it where the system tells."""
-    try:
+    name = ""
+    with contextlib.suppress(OSError):  # Linux
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model")))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return platform.processor() or platform.machine()
+        name = next((line.split(":", 1)[1] for line in lines if line.startswith(("model name", "Model"))), "")
+    with contextlib.suppress(OSError):  # macOS; elsewhere there is no such name, or no such program
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        name = name or subprocess.run(command, capture_output=True, text=True).stdout
+    return name.strip() or platform.processor() or platform.machine()
 
 
 def device_name(device: str) -> str:

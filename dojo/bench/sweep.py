@@ -15,7 +15,7 @@ from ..sandbox.loader import Workspace
 from . import machine
 from .attention import Implementation, Sizes, implementations
 from .comparison import Comparison, Configuration
-from .jobs import YOURS, Job, Send
+from .jobs import YOURS, Job, Send, refusal
 from .results import Facts, Row
 from .roofline import WAYS
 from .timing import explain
@@ -90,15 +90,11 @@ class Sweep:
             try:
                 learners = workspace.part(kata).MultiHeadAttention
             except (Exception, SystemExit) as error:
-                self._refuse(YOURS, error)
+                self.send(refusal(YOURS, *explain(error)))
         self.comparison = Comparison(reference.MultiHeadAttention, self.job.device)
         known = implementations(reference.MultiHeadAttention, reference.MultiHeadAttentionWrapper, learners)
         only = self.job.only or [implementation.name for implementation in known]
         self.implementations = [each for each in known if each.name in only and each.name not in self.job.without]
-
-    def _refuse(self, name: str, error: BaseException) -> None:
-        reason, kind = explain(error)
-        self.send({"refused": {"name": name, "reason": reason, "kind": kind}})
 
     @property
     def left(self) -> float:
@@ -147,7 +143,7 @@ class Sweep:
                 self.comparison.prove(implementation, configuration)
                 proven.append(implementation)
             except (Exception, SystemExit) as error:
-                self._refuse(name, error)
+                self.send(refusal(name, *explain(error)))
         self.implementations = [each for each in self.implementations if each in proven or each.compiled]
         return proven
 
