@@ -87,24 +87,17 @@ class Grammar:
 
         An upper bound of it where some text has two derivations. That none has is proved in the tests.
         """
-        uses = self._uses_in_a_speech()
-        entropy, characters = [], Fraction(0)
-        for name, rule in self.rules.items():
-            for p, alternative in zip(rule.probabilities, rule.alternatives, strict=True):
-                entropy.append(-float(uses[name] * p) * math.log(p))
-                characters += uses[name] * p * sum(len(symbol) for symbol in alternative if not rule_named(symbol))
-        return math.fsum(entropy) / float(characters)
-
-    def _uses_in_a_speech(self) -> dict[str, Fraction]:
-        """How often each rule is expected to be used in one speech: exact, for no rule reaches itself."""
-        uses = dict.fromkeys(self.rules, Fraction(0))
-        uses[self.start] = Fraction(1)
-        for name in self._users_first:
-            rule = self.rules[name]
-            for p, alternative in zip(rule.probabilities, rule.alternatives, strict=True):
-                for used in filter(None, map(rule_named, alternative)):
-                    uses[used] += uses[name] * p
-        return uses
+        expected: dict[str, tuple[float, Fraction]] = {}  # entropy in nats, and characters, of what a rule makes
+        for name in reversed(self._users_first):
+            entropy, characters = 0.0, Fraction(0)
+            for p, alternative in zip(self.rules[name].probabilities, self.rules[name].alternatives, strict=True):
+                rules = [expected[used] for used in map(rule_named, alternative) if used]
+                literals = sum(len(symbol) for symbol in alternative if not rule_named(symbol))
+                entropy += float(p) * (math.fsum(nats for nats, _ in rules) - math.log(p))
+                characters += p * (sum(length for _, length in rules) + literals)
+            expected[name] = entropy, characters
+        entropy, characters = expected[self.start]
+        return entropy / float(characters)
 
     def _speech(self, draw: Callable[[], float]) -> str:
         literals, pending = [], ["{" + self.start + "}"]
