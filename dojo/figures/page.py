@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ..bench import results
+from ..gpt.model import GPT
 from ..gpt.runs import read_runs
-from ..gpt.trained import NotTrained, Trained, finished, kept_reference, latest
+from ..gpt.trained import NotTrained, finished, kept_reference, latest
 from ..learner.session import School
 from ..system.files import write_whole
 from . import tables
@@ -89,7 +90,7 @@ def build(school: School, text: str, say: Callable[[str], Any]) -> str:
     )
 
 
-def samples(trained: Trained) -> str:
+def samples(trained: GPT) -> str:
     """What the model writes at several temperatures, from the same seed."""
     shown = []
     for temperature in TEMPERATURES:
@@ -101,7 +102,7 @@ def samples(trained: Trained) -> str:
     return f'<p>By {escape(trained.origin)}.</p><div class="samples">{"".join(shown)}</div>'
 
 
-def attention(trained: Trained, text: str, say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+def attention(trained: GPT, text: str, say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
     """The section of the attention maps, and the data of its script: weights in thousandths, the future left out."""
     try:
         tokens, weights, importance = attend(trained, text or TEXT, say)
@@ -137,7 +138,7 @@ def _of_model(school: School, text: str, note: Callable[[str], None]) -> tuple[s
         return failed, failed, None
 
 
-def _model(school: School, note: Callable[[str], None]) -> Trained:
+def _model(school: School, note: Callable[[str], None]) -> GPT:
     """The graduation model, or the reference as `make attention` left it. Raises NotTrained where there is neither."""
     try:
         return latest(school.catalog, school.progress.solved(school.catalog))

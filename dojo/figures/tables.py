@@ -14,7 +14,7 @@ from ..gpt.runs import History
 from ..learner.session import BLACK_BELT, STATUS, School
 from ..system.console import count
 from .chart import Series, line_chart, short
-from .plots import smoothed
+from .run import smoothed
 
 Results = dict[str, Any]  # as `dojo/bench/results.py` describes them
 PASSES = {"forward": "forward", "both": "forward and backward"}
@@ -59,7 +59,7 @@ def curves(runs: Iterable[History]) -> str:
     """The loss curve of every run, with the floor where it is known."""
     drawn = []
     for run in runs:
-        losses, evaluations, floor = run.curve
+        losses, evaluations, floor = run.losses, run.evaluations, run.floor
         steps, means, width = smoothed(losses)
         name = "training" if width == 1 else f"training, mean of {width}"
         series = [Series(name, list(zip(steps, means)), marked=False), Series("validation", evaluations)]

@@ -20,10 +20,10 @@ from dojo.cli import main as cli
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import page, tables
 from dojo.figures.chart import Series, line_chart, short
-from dojo.gpt import presets
 from dojo.gpt.corpus import Corpus
+from dojo.gpt.model import GPT, build_model, parts
 from dojo.gpt.presets import Preset
-from dojo.gpt.trained import Trained
+from dojo.gpt.runs import History
 from dojo.judge.verdict import Verdict
 from dojo.learner.session import BLACK_BELT, School
 
@@ -39,13 +39,13 @@ TINY = Preset("tiny", lambda: Corpus("tiny", WORDS, 0.1), 24, 4, 3, 1e-2, emb_di
 def model():
     """A model of three layers and two heads that knows the characters of an evil text; it was never trained."""
     torch.set_num_threads(1)
-    modules = presets.parts(Catalog(ROOT), frozenset())[0]
+    modules = parts(Catalog(ROOT), frozenset())[0]
     tokenizer = modules["k01"].CharTokenizer(WORDS)
     torch.manual_seed(0)
-    made = presets.build_model(modules, TINY, tokenizer.vocab_size)
+    made = build_model(modules, TINY, tokenizer.vocab_size)
     for block in made.blocks:
         torch.nn.init.normal_(block.attention.W_query.weight)  # else every head would look evenly
-    return Trained("an <untrained> model", modules, TINY, tokenizer, made)
+    return GPT("an <untrained> model", modules, TINY, tokenizer, made)
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +278,7 @@ def build_with(model, school, monkeypatch, text):
     return page.build(school, text, lambda note: None)
 
 
-RUN = SimpleNamespace(curve=([3.0, 2.5, 2.0], [(3, 2.1)], 0.5), title="tiny: 3 steps")
+RUN = History("tiny", "tiny", {}, "", 0.5, [3.0, 2.5, 2.0], [(3, 2.1)])
 READING = "document.getElementById('reading').textContent"
 FOCUS = "[document.activeElement.dataset.row, document.activeElement.dataset.column].map(Number)"
 
