@@ -16,7 +16,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..curriculum.catalog import Catalog
-from ..gpt.presets import PRESETS, parts
+from ..gpt.model import parts
+from ..gpt.presets import PRESETS
 from ..gpt.training import Run, TrainingError
 from ..system.data_files import DataError
 from .training import Job, Training

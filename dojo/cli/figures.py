@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..gpt.runs import read_runs
-from ..learner.session import School
+from ..learner.session import Session
 from ..system.console import console, warn
 
 ENDINGS = (".png", ".svg")
@@ -20,8 +20,8 @@ def attention(text: str, preset: str) -> None:
     """Draw what every layer and head of the trained GPT looks at in a text."""
     from ..figures.attention import draw
 
-    school = School()
-    raise SystemExit(draw(school.catalog, school.progress.solved(school.catalog), text, preset, console))
+    session = Session()
+    raise SystemExit(draw(session.catalog, session.progress.solved(session.catalog), text, preset, console))
 
 
 @click.command()
@@ -29,25 +29,26 @@ def attention(text: str, preset: str) -> None:
 def pictures(lessons: bool) -> None:
     """Draw the pictures of the lessons and the loss curves of your runs, as PNG and SVG."""
     from ..figures.lesson_pictures import PICTURES
-    from ..figures.plots import loss_curve
-    from ..gpt.presets import parts
+    from ..figures.plots import save
+    from ..figures.run import loss_curve
+    from ..gpt.model import parts
 
-    school = School()
-    folder, (modules, _) = school.root / "runs" / "pictures", parts(school.catalog, frozenset())
+    session = Session()
+    folder, (modules, _) = session.root / "runs" / "pictures", parts(session.catalog, frozenset())
     try:
         for picture in PICTURES:
+            kata = session.find(picture.kata)
             if lessons:
-                paths = [school.find(picture.kata).lesson.with_name(f"{picture.name}.svg")]
+                paths = [kata.lesson.with_name(f"{picture.name}.svg")]
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 paths = [folder / f"{picture.kata}-{picture.name}{ending}" for ending in ENDINGS]
-            picture.write(picture.measure(modules), *paths)
-            _say_written(school, paths)
-        for run in [] if lessons else read_runs(school.root, warn):
+            picture.write(picture.measure(modules), kata.text, *paths)
+            _say_written(session, paths)
+        for run in [] if lessons else read_runs(session.root, warn):
             paths = [folder / f"loss-{run.name}{ending}" for ending in ENDINGS]
-            for path in paths:
-                loss_curve(path, *run.curve, run.title)
-            _say_written(school, paths)
+            save(loss_curve(run), *paths)
+            _say_written(session, paths)
     except OSError as error:
         warn(f"The pictures could not be written: {error}.")
         raise SystemExit(1) from None
@@ -59,9 +60,9 @@ def report(text: str) -> None:
     """Write one page to open in a browser: progress, loss curves, samples, attention maps, benchmarks."""
     from ..figures.page import write
 
-    school = School()
-    raise SystemExit(write(school, text, console))
+    session = Session()
+    raise SystemExit(write(session, text, console))
 
 
-def _say_written(school: School, paths: list[Path]) -> None:
-    console.print(f"Written to {' and '.join(map(school.near, paths))}", soft_wrap=True)
+def _say_written(session: Session, paths: list[Path]) -> None:
+    console.print(f"Written to {' and '.join(map(session.relative, paths))}", soft_wrap=True)

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ..curriculum.catalog import Catalog
 from ..gpt import download
-from ..gpt.presets import PRESETS, parts, write
+from ..gpt.model import parts
+from ..gpt.presets import PRESETS
 from ..gpt.trained import NotTrained, latest
 from ..gpt.training import Interrupted, Run, TrainingError
 from ..system import data_files
+from ..system.console import progress_bar
 from ..system.data_files import DataError
 
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
@@ -40,9 +42,8 @@ def fetch(console: Console) -> int:
 def train(catalog: Catalog, solved: frozenset[str], name: str, resume: bool, console: Console) -> int:
     """Train a preset and show what came of it; the exit status."""
     modules, whose = parts(catalog, solved)
-    run = Run(
-        PRESETS[name], catalog.root / "runs" / name, modules, whose, lambda text: console.print(Text(text, "yellow"))
-    )
+    folder = catalog.root / "runs" / name
+    run = Run(PRESETS[name], folder, modules, whose, lambda line: console.print(Text(line, "yellow")))
     try:
         run.prepare()
         run.resume() if resume else run.begin()
@@ -78,7 +79,7 @@ def sample(
     A single text is shown as it is written, several when they are done.
     """
     try:
-        trained = latest(catalog, solved, name)
+        gpt = latest(catalog, solved, name)
     except NotTrained as error:
         console.print(Text(str(error), "red"))
         return 1
@@ -86,8 +87,7 @@ def sample(
     generator.manual_seed(seed) if seed is not None else generator.seed()
     prompt = prompt or "\n"
     try:
-        model = (trained.parts, trained.model, trained.tokenizer)
-        columns = write(*model, prompt, characters, trained.preset, generator, count=count)
+        columns = gpt.stream(prompt, characters, generator, count)
     except ValueError as error:
         only = "The model knows only the characters it was trained on."
         console.print(Text(f"The prompt cannot be continued: {error}. {only}", "red"))
@@ -128,17 +128,15 @@ def _introduce(run: Run, catalog: Catalog, console: Console) -> None:
 
 
 def _with_bar(run: Run, console: Console) -> None:
-    bar = Progress(
-        TextColumn("step {task.completed} of {task.total}"),
+    columns = (
+        "step {task.completed} of {task.total}",
         BarColumn(),
-        TextColumn("loss {task.fields[loss]:.3f} · {task.fields[rate]:,.0f} tokens/s · left"),
+        "loss {task.fields[loss]:.3f} · {task.fields[rate]:,.0f} tokens/s · left",
         TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
     )
     tokens = run.preset.batch_size * run.preset.context_length
     reported = len(run.evaluations)
-    with bar:
+    with progress_bar(*columns, on=console) as bar:
         task = bar.add_task("", total=run.preset.steps, completed=run.step, loss=math.nan, rate=0.0)
 
         def on_step(run: Run) -> None:
@@ -153,8 +151,11 @@ def _with_bar(run: Run, console: Console) -> None:
 
 
 def _conclude(run: Run, console: Console) -> int:
+    from ..figures.run import draw  # it takes half a second to import, and nobody waits for it before
+
     try:
         text = run.finish()
+        draw(run, text)
     except OSError as error:
         console.print(Text(f"The results could not be written: {error.strerror}. Make room, then: RESUME=1", "red"))
         return 1
@@ -168,7 +169,7 @@ def _conclude(run: Run, console: Console) -> int:
     if run.durations:
         console.print(f"median step {1000 * run.median_step:.1f} ms, {torch.get_num_threads()} threads")
     console.print(
-        f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {_near(run.folder)}"
+        f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {_from_here(run.folder)}"
     )
     if run.unsaved:
         console.print(Text(f"The last checkpoint could not be saved: {run.unsaved}.", "red"))
@@ -176,5 +177,5 @@ def _conclude(run: Run, console: Console) -> int:
     return 0
 
 
-def _near(path: Path) -> str:
+def _from_here(path: Path) -> str:
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn
 from rich.text import Text
 
 from ..curriculum.catalog import Catalog
-from ..gpt.trained import QUICK, SECONDS, NotTrained, Trained, finished, kept_reference, latest, train_reference
+from ..gpt.model import GPT
+from ..gpt.trained import QUICK, SECONDS, NotTrained, finished, kept_reference, latest, train_reference
 from ..gpt.training import Interrupted, Run
-from .plots import attention_maps
+from ..system.console import progress_bar
+from .run import attention_maps
 
 TEXT = "To be, or not to be"
 MARKED = 3  # most attended tokens
@@ -22,41 +24,37 @@ class UnknownText(ValueError):
     """A text with characters that the model does not know; the message names them."""
 
 
-def attend(trained: Trained, text: str, say: Callable[[str], None]) -> tuple[list[str], torch.Tensor, list[float]]:
+def attend(gpt: GPT, text: str, say: Callable[[str], None]) -> tuple[list[str], torch.Tensor, list[float]]:
     """The tokens of a text, the weights (layers, h, T, T) of each on each, and each one's importance.
 
-    A text longer than the model's context is cropped, and `say` is told. Raises UnknownText.
+    A text longer than the model's context is cropped, and `say` is called with a line on it. Raises UnknownText.
     """
-    unknown = sorted({character for character in text if character not in trained.tokenizer.stoi})
+    unknown = sorted({character for character in text if character not in gpt.tokenizer.stoi})
     if unknown:
-        known = "".join(sorted(character for character in trained.tokenizer.stoi if character != "\n"))
+        known = "".join(sorted(character for character in gpt.tokenizer.stoi if character != "\n"))
         raise UnknownText(
             f"The model does not know {', '.join(map(repr, unknown))}: it was trained on other text. It knows{known}"
         )
-    context = trained.preset.context_length
+    context = gpt.preset.context_length
     if len(text) > context:
         say(f"The text has {len(text)} characters and the model sees {context} at once: the rest is left out.")
     tokens = list(text[:context])
-    k15, ids = trained.parts["k15"], torch.tensor([trained.tokenizer.encode("".join(tokens))])
-    weights = k15.attention_weights(trained.model, ids)  # (layers, 1, h, T, T)
-    return tokens, weights[:, 0], k15.importance(weights)[0].tolist()
+    weights = gpt.attention("".join(tokens))  # (layers, 1, h, T, T)
+    return tokens, weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
 
 
 def most_attended(importance: list[float]) -> list[int]:
-    """The places of the most important tokens, the first of them first."""
-    order = sorted(range(len(importance)), key=lambda place: -importance[place])
+    """The indices of the most important tokens, the most important first."""
+    order = sorted(range(len(importance)), key=lambda index: -importance[index])
     return order[: min(MARKED, len(importance) // 2)]  # of a short text, not all
 
 
 def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console) -> int:
     """Draw the maps of a text, with the model of the run `name` or the latest; the exit status."""
 
-    def say(words: str) -> None:
-        console.print(Text(words, "yellow"))
-
     try:
-        trained = _model(catalog, solved, name, console)
-        tokens, weights, importance = attend(trained, text or TEXT, say)
+        gpt = _model(catalog, solved, name, console)
+        tokens, weights, importance = attend(gpt, text or TEXT, lambda line: console.print(Text(line, "yellow")))
     except NotTrained as error:
         console.print(Text(str(error), "red"), soft_wrap=True)
         return 1
@@ -68,25 +66,24 @@ def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console
         return 130
     marked = most_attended(importance)
     target = catalog.root / "runs" / "attention.png"
-    title = f"{trained.origin}: where each character looks"
-    plot = trained.parts["k15"].plot_attention
+    title = f"{gpt.origin}: where each character looks"
+    plot = gpt.parts["k15"].plot_attention
     try:
         target.parent.mkdir(exist_ok=True)
-        attention_maps(target, weights, tokens, plot, title, marked, [target.with_suffix(".svg")])
+        attention_maps([target, target.with_suffix(".svg")], weights, tokens, plot, title, marked)
     except OSError as error:
         console.print(Text(f"The picture could not be written to {target}: {error.strerror}.", "red"))
         return 1
     layers, heads = weights.shape[:2]
-    console.print(f"{layers} layers of {heads} heads, of {trained.origin}")
+    console.print(f"{layers} layers of {heads} heads, of {gpt.origin}")
     if marked:
-        words = ", ".join(f"{tokens[place]!r} at place {place + 1} ({importance[place]:.2f})" for place in marked)
+        words = ", ".join(f"{tokens[at]!r} at place {at + 1} ({importance[at]:.2f})" for at in marked)
         console.print(f"Most attended, as marked: {words}", soft_wrap=True)
-    near = target.relative_to(catalog.root)
-    console.print(f"Written to {near.as_posix()} and {near.with_suffix('.svg').as_posix()}", soft_wrap=True)
+    console.print("Written to runs/attention.png and runs/attention.svg", soft_wrap=True)
     return 0
 
 
-def _model(catalog: Catalog, solved: frozenset[str], name: str, console: Console) -> Trained:
+def _model(catalog: Catalog, solved: frozenset[str], name: str, console: Console) -> GPT:
     """The graduation model, or where there is none the reference, trained with a bar to be seen."""
     try:
         return latest(catalog, solved, name)
@@ -98,14 +95,8 @@ def _model(catalog: Catalog, solved: frozenset[str], name: str, console: Console
         return kept_reference(catalog)
     except NotTrained:
         console.print(f"{problem}\nUntil then the reference serves: it is trained now, for {SECONDS} seconds at most.")
-    bar = Progress(
-        TextColumn("step {task.completed} of {task.total}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with bar:
+    columns = "step {task.completed} of {task.total}", BarColumn(), "loss {task.fields[loss]:.3f}"
+    with progress_bar(*columns, on=console) as bar:
         task = bar.add_task("", total=QUICK.steps, loss=float("nan"))
 
         def on_step(run: Run) -> None:

@@ -6,18 +6,41 @@ repeated.
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
+from ..gpt.model import Parts
 from ..gpt.presets import PRESETS
-from .plots import BLUE, RED, Data, Picture, figure
+from .plots import BLUE, RED, figure, save
 
-Parts = Mapping[str, ModuleType]  # the reference's modules, by the code of their kata
+Data = dict[str, Any]  # what a picture measured and draws: plain numbers, as JSON holds them
 SERIES = ((BLUE, "-", "o"), (RED, "--", "s"))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a lesson: how to measure it, with the katas' modules, and draw it.
+
+    What was measured is kept inside an SVG, so that it can be measured again and compared.
+    """
+
+    kata: str
+    name: str
+    measure: Callable[[Parts], Data]
+    draw: Callable[[Data], Figure]
+
+    def write(self, data: Data, lesson: str, *paths: Path) -> None:
+        """Draw what was measured into files; what one sees in it is said in the lesson's text. Raises OSError."""
+        alt = lesson.partition(f"]({self.name}.svg)")[0].rpartition("![")[2]
+        for path in paths:  # each from a new figure: one that was written before is laid out a little differently
+            save(self.draw(data), path, about={"Title": alt, "Description": json.dumps(data)})
 
 
 def _gradients(parts: Parts) -> Data:
@@ -25,12 +48,12 @@ def _gradients(parts: Parts) -> Data:
     for name, shortcut in (("with", True), ("without", False)):
         torch.manual_seed(0)
         net = parts["k09"].DeepNet([16] * 21, shortcut)
-        found = parts["k09"].gradient_norms(net, torch.ones(1, 16))
-        norms[name] = [float(f"{norm / found[-1]:.4g}") for norm in found]
+        absolute = parts["k09"].gradient_norms(net, torch.ones(1, 16))
+        norms[name] = [float(f"{norm / absolute[-1]:.4g}") for norm in absolute]
     return norms
 
 
-def _draw_gradients(data: Data) -> Any:
+def _draw_gradients(data: Data) -> Figure:
     drawn = figure(7, 3.6)
     axes = drawn.add_subplot()
     layers = range(1, len(data["with"]) + 1)
@@ -56,7 +79,7 @@ def _dropout(parts: Parts) -> Data:
     return {name: [[round(value, 3) for value in row] for row in table.tolist()] for name, table in tables}
 
 
-def _draw_dropout(data: Data) -> Any:
+def _draw_dropout(data: Data) -> Figure:
     words = ["the", "cat", "sat", "on", "it"]
     drawn = figure(8.4, 3.1)
     for axes, (name, table) in zip(drawn.subplots(1, len(data)), data.items()):
@@ -81,7 +104,7 @@ def _schedule(parts: Parts) -> Data:
     return facts | {"steps": steps, "rates": [round(parts["k12"].learning_rate(at, **facts), 8) for at in steps]}
 
 
-def _draw_schedule(data: Data) -> Any:
+def _draw_schedule(data: Data) -> Figure:
     warmup, total, peak, floor = (data[name] for name in ("warmup", "total", "peak", "floor"))
     drawn = figure(7, 3.4)
     axes = drawn.add_subplot()
@@ -114,9 +137,10 @@ def _memory(parts: Parts) -> Data:
     def loss_on(sheet: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         return loss(table[sheet[:-3], sheet[1:-2], sheet[2:-1]], sheet[3:])
 
-    def learn(course: torch.Tensor) -> dict[str, list[float]]:
-        table, seen, recent = torch.zeros(8, 8, 8, 8, requires_grad=True), {"sheet": [], "exam": []}, []
-        for number, sheet in enumerate(course, 1):
+    def learn(all_sheets: torch.Tensor) -> dict[str, list[float]]:
+        table, recent = torch.zeros(8, 8, 8, 8, requires_grad=True), []
+        seen: dict[str, list[float]] = {"sheet": [], "exam": []}
+        for number, sheet in enumerate(all_sheets, 1):
             now = loss_on(sheet, table)
             recent.append(now.item())
             if number in steps:
@@ -133,17 +157,20 @@ def _memory(parts: Parts) -> Data:
     return {"steps": steps, "floor": floor, "by heart": heart, "new": learn(sheets(1000, 200))}
 
 
-def _draw_memory(data: Data) -> Any:
+def _draw_memory(data: Data) -> Figure:
     drawn = figure(8, 3.7)
     pair = drawn.subplots(1, 2, sharey=True)
     titles = {"by heart": "one sheet, read 1,000 times", "new": "1,000 sheets, each read once"}
     names = {"sheet": "on the sheet\n(mean of 20 steps)", "exam": "in the exam"}
-    places = {"by heart": {"sheet": (520, 0.6), "exam": (150, 1.95)}, "new": {"sheet": (330, 1.6), "exam": (330, 0.9)}}
-    for axes, (course, title) in zip(pair, titles.items()):
+    labels_at = {
+        "by heart": {"sheet": (520, 0.6), "exam": (150, 1.95)},
+        "new": {"sheet": (330, 1.6), "exam": (330, 0.9)},
+    }
+    for axes, (way, title) in zip(pair, titles.items()):
         for (series, words), (colour, line, marker) in zip(names.items(), SERIES):
-            values = data[course][series]
+            values = data[way][series]
             axes.plot(data["steps"], values, line, marker=marker, color=colour, markersize=4, markevery=5)
-            x, y = places[course][series]
+            x, y = labels_at[way][series]
             at = data["steps"].index(400)
             arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
             axes.annotate(words, (400, values[at]), (x, y), color=colour, arrowprops=arrow)
@@ -167,12 +194,13 @@ def _temperature(parts: Parts) -> Data:
     return {"words": words, "counts": counts}
 
 
-def _draw_temperature(data: Data) -> Any:
+def _draw_temperature(data: Data) -> Figure:
     drawn = figure(7, 3.2)
     axes = drawn.add_subplot()
-    middles, labels = [], []
-    for place, ((name, counts), colour) in enumerate(zip(data["counts"].items(), (BLUE, "white", "#f0b050"))):
-        at = [word + (place - 1) * 0.28 for word in range(len(counts))]
+    middles: list[float] = []
+    labels: list[str] = []
+    for number, ((name, counts), colour) in enumerate(zip(data["counts"].items(), (BLUE, "white", "#f0b050"))):
+        at = [word + (number - 1) * 0.28 for word in range(len(counts))]
         bars = axes.bar(at, counts, 0.26, color=colour, edgecolor="black", linewidth=0.7)
         axes.bar_label(bars, fontsize=8, padding=1)
         middles, labels = middles + at, labels + [name] * len(counts)
@@ -187,47 +215,9 @@ def _draw_temperature(data: Data) -> Any:
 
 
 PICTURES = (
-    Picture(
-        "k05",
-        "dropout",
-        "Three tables of attention weights, five tokens by five. As computed, each row sums to 1. In one pass of "
-        "training 8 of the 15 weights are 0, all of one row among them, and the others are doubled. The mean of "
-        "1,000 passes is again nearly what was computed.",
-        _dropout,
-        _draw_dropout,
-    ),
-    Picture(
-        "k09",
-        "gradients",
-        "The gradient of each of twenty layers as a share of the last layer's, on a logarithmic axis. With shortcuts "
-        "all are near 1. Without, they fall in a nearly straight line to less than a hundred-millionth at the first "
-        "layer.",
-        _gradients,
-        _draw_gradients,
-    ),
-    Picture(
-        "k12",
-        "schedule",
-        "The learning rate against the step: a short straight rise to the peak, a long half cosine down, then flat "
-        "at a tenth of the peak.",
-        _schedule,
-        _draw_schedule,
-    ),
-    Picture(
-        "k12",
-        "memory",
-        "Two pairs of loss curves over 1,000 steps, and the floor as a dotted line. One sheet read over and over: the "
-        "loss on the sheet falls far below the floor while the loss in the exam turns and climbs. A new sheet each "
-        "step: both come down together towards the floor.",
-        _memory,
-        _draw_memory,
-    ),
-    Picture(
-        "k13",
-        "temperature",
-        "How often each of four words is drawn in 1,000 draws at three temperatures. At T = 0.1 nearly always the "
-        "likeliest; at T = 1 as often as the model says; at T = 5 all four nearly equally often.",
-        _temperature,
-        _draw_temperature,
-    ),
+    Picture("k05", "dropout", _dropout, _draw_dropout),
+    Picture("k09", "gradients", _gradients, _draw_gradients),
+    Picture("k12", "schedule", _schedule, _draw_schedule),
+    Picture("k12", "memory", _memory, _draw_memory),
+    Picture("k13", "temperature", _temperature, _draw_temperature),
 )

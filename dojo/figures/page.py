@@ -1,37 +1,37 @@
-"""The report: one page that needs nothing but a browser. Styles, script, curves and maps all stand in it."""
+"""The report: one page that needs nothing but a browser. Styles, script, curves and maps all stand in it.
+
+What it shows is collected here and in `sections.py`; what it looks like stands in `templates/`.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from datetime import datetime
-from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
+import jinja2
 import torch
+from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
 from ..bench import results
+from ..gpt.model import GPT
 from ..gpt.runs import read_runs
-from ..gpt.trained import NotTrained, Trained, finished, kept_reference, latest
-from ..learner.session import School
+from ..gpt.trained import NotTrained, finished, kept_reference, latest
+from ..learner.session import BLACK_BELT, STATUS, Session
+from ..system.console import count
 from ..system.files import write_whole
-from . import tables
+from . import sections
 from .attention import TEXT, UnknownText, attend, most_attended
 
-WEB = Path(__file__).parent / "web"
+TEMPLATES = Path(__file__).parent / "templates"
+SECTIONS = ("Progress", "Loss", "Samples", "Attention", "Benchmarks")  # each has a template of its name
 RESULTS = ("runs/bench", "data/benchmarks")  # folders: of this machine, of those that were recorded
-PICTURES = {
-    "memory": "The peak memory of each way to compute attention against the length of the sequence.",
-    "roofline": "The rate that each way to compute attention reaches, under the limits of the machine.",
-}  # what `make bench` drew in the first of these folders, and what one sees
-LARGEST = 1_000_000  # bytes of a picture that is taken in
 TEMPERATURES = (0.5, 0.8, 1.0, 1.3)
 CHARACTERS = 240  # of each sample
 PIECE = 40  # characters written before the clock is looked at
@@ -39,134 +39,120 @@ PATIENCE = 0.8  # seconds for each sample
 SEED = 1
 
 
-def write(school: School, text: str, console: Console) -> int:
+class Maps(TypedDict):
+    """What the page's script draws attention maps from."""
+
+    tokens: list[str]
+    marked: list[int]  # indices of the most attended tokens
+    weights: list[Any]  # in thousandths: of each layer and head a row a token, the future left out
+
+
+class Shown(NamedTuple):
+    """What there is to see of the trained model; where there is nothing, `missing` says why."""
+
+    origin: str = ""
+    samples: dict[float, str] | None = None  # by temperature
+    maps: Maps | None = None
+    missing: str = ""  # "untrained" or "failed"
+
+
+def write(session: Session, text: str, console: Console) -> int:
     """Write `runs/report.html`, with attention maps of `text` if there is one; the exit status."""
     torch.set_num_threads(1)  # one token at a time: threads would only wait for each other
-    notes: list[str] = []
-    page = build(school, text, notes.append)
+    page, notes = build(session, text)
     for note in notes:
         console.print(Text(note, "yellow"), soft_wrap=True)
-    path = school.root / "runs" / "report.html"
+    path = session.root / "runs" / "report.html"
     try:
         path.parent.mkdir(exist_ok=True)
         write_whole(path, page)
     except OSError as error:
         console.print(Text(f"The page could not be written to {path}: {error.strerror}.", "red"))
         return 1
-    console.print(f"Written to {school.near(path)}. Open it in a browser: {path.as_uri()}", soft_wrap=True)
+    console.print(f"Written to {session.relative(path)}. Open it in a browser: {path.as_uri()}", soft_wrap=True)
     return 0
 
 
-def build(school: School, text: str, say: Callable[[str], Any]) -> str:
-    """The page as HTML; `say` is told of what is damaged and left out, which stands on the page too."""
+def build(session: Session, text: str) -> tuple[str, list[str]]:
+    """The page as HTML, and lines on what is damaged and left out, which stand on the page too."""
     notes: list[str] = []
-
-    def note(problem: str) -> None:
-        notes.append(problem)
-        say(problem)
-
-    written, maps, data = _of_model(school, text, note)
-    sections = {
-        "Progress": tables.progress(school),
-        "Loss": tables.curves(read_runs(school.root, note)),
-        "Samples": written,
-        "Attention": maps,
-        "Benchmarks": tables.benchmarks(_measured(school.root, note)) + _drawn(school.root),
-    }
-    script = (WEB / "report.js").read_text(encoding="utf-8")
-    return Template((WEB / "report.html").read_text(encoding="utf-8")).substitute(
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    page = render(
+        "page.html",
+        model=show(session, text, notes.append),
+        session=session,
+        attempts=count(sum(map(session.progress.attempts, session.catalog.katas)), "attempt"),
+        curves=sections.curves(read_runs(session.root, notes.append)),
+        benchmarks=sections.benchmarks(_measured(session.root, notes.append)),
+        pictures=sections.pictures(session.root / RESULTS[0]),
+        notes=notes,
+        sections=SECTIONS,
         date=f"{datetime.now():%Y-%m-%d at %H:%M}",
-        nav="".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections),
-        notes="".join(f'<p class="note">{escape(problem)}</p>' for problem in notes),
-        sections="".join(
-            f'<section id="{name.lower()}" aria-label="{name}"><h2>{name}</h2>{content}</section>'
-            for name, content in sections.items()
-        ),
-        style=(WEB / "report.css").read_text(encoding="utf-8"),
-        script=script,
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=_json(data),
     )
+    return page, notes
 
 
-def samples(trained: Trained) -> str:
+def render(template: str, **data: Any) -> str:
+    """A template filled in; all text in the data is escaped."""
+    loader, undefined = jinja2.FileSystemLoader(TEMPLATES), jinja2.StrictUndefined
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=undefined, trim_blocks=True)
+    environment.globals.update(STATUS=STATUS, BLACK_BELT=BLACK_BELT)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.get_template(template).render(data)
+
+
+def show(session: Session, text: str, note: Callable[[str], None]) -> Shown:
+    """What the trained model writes, and attends to in a text. Nothing is trained here."""
+    try:
+        gpt = _model(session, note)
+    except NotTrained:
+        return Shown(missing="untrained")
+    try:
+        return Shown(gpt.origin, samples(gpt), maps(gpt, text, note))
+    except Exception as error:  # whatever a learner's own parts raise
+        note(f"The model of {gpt.origin} fails: {type(error).__name__}: {error}")
+        return Shown(missing="failed")
+
+
+def samples(gpt: GPT) -> dict[float, str]:
     """What the model writes at several temperatures, from the same seed."""
-    shown = []
+    written = {}
     for temperature in TEMPERATURES:
         generator, text, end = torch.Generator().manual_seed(SEED), "\n", time.monotonic() + PATIENCE
         while len(text) < CHARACTERS and time.monotonic() < end:
-            text = trained.write(text, PIECE, generator, temperature)
-        title = f"Temperature {temperature}"
-        shown.append(f'<article><h3>{title}</h3><pre aria-label="{title}">{escape(text.strip())}</pre></article>')
-    return f'<p>By {escape(trained.origin)}.</p><div class="samples">{"".join(shown)}</div>'
+            text = gpt.write(text, PIECE, generator, temperature)
+        written[temperature] = text.strip()
+    return written
 
 
-def attention(trained: Trained, text: str, say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
-    """The section of the attention maps, and the data of its script: weights in thousandths, the future left out."""
+def maps(gpt: GPT, text: str, say: Callable[[str], None]) -> Maps:
+    """The attention maps of a text; of one that the model writes, where it does not know the characters of `text`."""
     try:
-        tokens, weights, importance = attend(trained, text or TEXT, say)
+        tokens, weights, importance = attend(gpt, text or TEXT, say)
     except UnknownText as error:
         if text:
             say(str(error))
-        known = trained.write("\n", 2 * PIECE, torch.Generator().manual_seed(SEED))
-        tokens, weights, importance = attend(trained, known.strip()[:PIECE] or "\n", say)
-    marked = most_attended(importance)
+        known = gpt.write("\n", 2 * PIECE, torch.Generator().manual_seed(SEED))
+        tokens, weights, importance = attend(gpt, known.strip()[:PIECE] or "\n", say)
     thousandths = (weights * 1000).round().int().tolist()  # (layers, h, T, T)
     seen = [[[row[: at + 1] for at, row in enumerate(head)] for head in layer] for layer in thousandths]
-    section = Template((WEB / "attention.html").read_text(encoding="utf-8")).substitute(
-        origin=escape(trained.origin), text=escape("".join(tokens)), marked=len(marked)
-    )
-    return section, {"tokens": tokens, "marked": marked, "weights": seen}
+    return Maps(tokens=tokens, marked=most_attended(importance), weights=seen)
 
 
-def _of_model(school: School, text: str, note: Callable[[str], None]) -> tuple[str, str, dict[str, Any] | None]:
-    """The samples, the section of the maps and its data; where there is no model, why. Nothing is trained here."""
-    try:
-        trained = _model(school, note)
-    except NotTrained:
-        missing = (
-            "<p>No trained model is at hand. Train one: <code>make train</code></p><p>Or let the reference be trained "
-            "for some seconds, on an embedded text: <code>make attention</code>, then <code>make report</code>.</p>"
-        )
-        return missing, missing, None
-    try:
-        return samples(trained), *attention(trained, text, note)
-    except Exception as error:  # whatever a learner's own parts raise
-        note(f"The model of {trained.origin} fails: {type(error).__name__}: {error}")
-        failed = "<p>There is nothing to show: the model fails.</p>"
-        return failed, failed, None
-
-
-def _model(school: School, note: Callable[[str], None]) -> Trained:
+def _model(session: Session, note: Callable[[str], None]) -> GPT:
     """The graduation model, or the reference as `make attention` left it. Raises NotTrained where there is neither."""
     try:
-        return latest(school.catalog, school.progress.solved(school.catalog))
+        return latest(session.catalog, session.progress.solved(session.catalog))
     except NotTrained as error:
-        if finished(school.root):
+        if finished(session.root):
             note(str(error))
-    return kept_reference(school.catalog)
+    return kept_reference(session.catalog)
 
 
-def _measured(root: Path, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def _measured(root: Path, note: Callable[[str], None]) -> list[results.Results]:
     """The results of benchmarks, the newest first: this machine's own, and those recorded on others."""
-    found = [one for folder in RESULTS for one in results.read_all(root / folder, note)]
-    return sorted(found, key=lambda one: one["date"], reverse=True)
-
-
-def _drawn(root: Path) -> str:
-    """The pictures of the last benchmark. As images they can neither run scripts nor ask for anything."""
-    shown = []
-    for name, said in PICTURES.items():
-        path = root / RESULTS[0] / f"{name}.svg"
-        if path.is_file() and path.stat().st_size < LARGEST:
-            data = base64.b64encode(path.read_bytes()).decode()
-            shown.append(tables.figure(f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(said)}">', said))
-    return "".join(shown)
-
-
-def _json(data: Any) -> str:
-    """JSON that can stand inside a script element: nothing in it ends the element or begins a comment."""
-    text = json.dumps(data, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    measured = [result for folder in RESULTS for result in results.read_all(root / folder, note)]
+    return sorted(measured, key=lambda result: result["date"], reverse=True)

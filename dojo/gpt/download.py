@@ -1,8 +1,7 @@
 """Fetch the files of `data/sources.toml`: checked, resumed where cut off, and never half under their final name.
 
 A file is looked for in the target folder, then in the folder that DOJO_MIRROR names, then on the network. Whatever the
-way, it gets its name only when its size and its SHA-256 are right. Nothing here prints: progress goes to a callback,
-trouble into a `DataError`.
+way, it gets its name only when its size and its SHA-256 are right. Nothing here prints: trouble is a `DataError`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import contextlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from ..system.data_files import ADVICE, DOWNLOADS, DataError, Source, content_of, mirrored
@@ -21,10 +19,8 @@ CHUNK = 64 * 1024  # bytes
 TIMEOUT = 30  # seconds without a byte
 BROKEN_OFF = (http.client.HTTPException, ConnectionError, TimeoutError)
 
-Progress = Callable[[int, int], None]  # called with the bytes at hand and the bytes of the whole file
 
-
-def fetch(source: Source, root: Path = DOWNLOADS, progress: Progress | None = None) -> Path:
+def fetch(source: Source, root: Path = DOWNLOADS) -> Path:
     """Make sure that the file is in `root`, and return its path.
 
     A file that is there and right is left alone; a damaged one is replaced. What a cut-off download left in
@@ -41,9 +37,7 @@ def fetch(source: Source, root: Path = DOWNLOADS, progress: Progress | None = No
         root.mkdir(parents=True, exist_ok=True)
         content = mirrored(source)
         if content is None:
-            content = _downloaded(source, root / f"{source.name}.part", progress or (lambda at_hand, size: None))
-        elif progress:
-            progress(source.size, source.size)
+            content = _downloaded(source, root / f"{source.name}.part")
         write_whole(target, content)
         target.with_name(f"{source.name}.part").unlink(missing_ok=True)
     except OSError as error:
@@ -51,9 +45,9 @@ def fetch(source: Source, root: Path = DOWNLOADS, progress: Progress | None = No
     return target
 
 
-def _downloaded(source: Source, part: Path, progress: Progress) -> bytes:
+def _downloaded(source: Source, part: Path) -> bytes:
     """The file from the network, by way of `part`, which stays where a cut-off download can be gone on with."""
-    resumed = _receive(source, part, progress)
+    resumed = _receive(source, part)
     content = part.read_bytes()
     if len(content) < source.size:
         raise DataError(
@@ -63,12 +57,12 @@ def _downloaded(source: Source, part: Path, progress: Progress) -> bytes:
     if fault := source.fault(content):
         part.unlink()
         if resumed:  # the old beginning may be what is wrong
-            return _downloaded(source, part, progress)
+            return _downloaded(source, part)
         raise DataError(f"{source.url} sent another file: {fault}. It was thrown away. {ADVICE}")
     return content
 
 
-def _receive(source: Source, part: Path, progress: Progress) -> bool:
+def _receive(source: Source, part: Path) -> bool:
     """Bring `part` as near to the file's size as the network lets; whether some of it was there before."""
     have = part.stat().st_size if part.exists() else 0
     if have >= source.size:
@@ -85,7 +79,6 @@ def _receive(source: Source, part: Path, progress: Progress) -> bool:
             while have <= source.size and (chunk := response.read1(CHUNK)):
                 file.write(chunk)
                 have += len(chunk)
-                progress(min(have, source.size), source.size)
     return goes_on
 
 

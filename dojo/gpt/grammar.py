@@ -4,8 +4,10 @@ A text is a run of speeches, drawn independently of each other. Let H(S) be the 
 made in one speech, and L(S) its expected length in characters. The choices fix the text; where the text fixes
 the choices as well, a text is exactly as surprising as its choices, and in the long run no predictor can do
 better than H(S) / L(S) nats per character. Were there a text with two derivations, that ratio would be an upper
-bound only, so `Grammar.entropy_per_character` first proves that there is none.
+bound only. `tests/dojo/gpt/test_grammar.py` proves that data/verona.toml makes no such text.
 """
+
+from __future__ import annotations
 
 import math
 import random
@@ -18,14 +20,19 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from .derivations import Choice, GrammarError, Reader, rule_named
-
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-__all__ = ["Choice", "Grammar", "GrammarError", "Rule", "load"]
+
+class GrammarError(ValueError):
+    """A grammar that cannot be used, or a text that is not of its language."""
+
+
+def rule_named(symbol: str) -> str | None:
+    """The rule that a symbol stands for; None for a literal."""
+    return symbol[1:-1] if symbol.startswith("{") else None
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,6 @@ class Grammar:
             raise GrammarError(f"no text uses the rules {', '.join(unused)}: use them or delete them")
         if _can_be_empty(start, rules):
             raise GrammarError(f"the rule {start} can make an empty text: give every speech a character")
-        self._reader = Reader(start, {name: rule.alternatives for name, rule in rules.items()})
 
     def generate(self, seed: int, characters: int) -> str:
         """Whole speeches, as many as it takes to reach `characters` characters.
@@ -72,64 +78,34 @@ class Grammar:
         draw = random.Random(seed).random
         speeches, length = [], 0
         while length < characters:
-            speeches.append(self._speech(lambda name: bisect_right(self.rules[name].thresholds, draw())))
+            speeches.append(self._speech(draw))
             length += len(speeches[-1])
         return "".join(speeches)
-
-    def parse(self, text: str) -> list[Choice]:
-        """The one derivation of `text`: each rule used and the number of the alternative taken, left to right.
-
-        Raises:
-            GrammarError: the text is not a run of whole speeches, or has more than one derivation.
-        """
-        return self._reader.parse(text)
-
-    def spell(self, choices: list[Choice]) -> str:
-        """The text of a derivation: the way back from `parse`."""
-        taken = iter(choices)
-        speeches = sum(name == self.start for name, _ in choices)
-        return "".join(self._speech(lambda _: next(taken)[1]) for _ in range(speeches))
-
-    def log_probability(self, text: str) -> float:
-        """Log-probability of `text` in nats, among all runs of as many speeches.
-
-        Raises:
-            GrammarError: the text is not a run of whole speeches, or has more than one derivation.
-        """
-        return math.fsum(math.log(self.rules[name].probabilities[number]) for name, number in self.parse(text))
 
     def entropy_per_character(self) -> float:
         """The floor of every predictor's mean loss: H(S) / L(S), in nats per character.
 
-        Raises:
-            GrammarError: some text has two derivations, so the ratio would be an upper bound only.
+        An upper bound of it where some text has two derivations. That none has is proved in the tests.
         """
-        self._reader.require_unambiguous()
-        uses = self._uses_in_a_speech()
-        entropy, characters = [], Fraction(0)
-        for name, rule in self.rules.items():
-            for p, alternative in zip(rule.probabilities, rule.alternatives, strict=True):
-                entropy.append(-float(uses[name] * p) * math.log(p))
-                characters += uses[name] * p * sum(len(symbol) for symbol in alternative if not rule_named(symbol))
-        return math.fsum(entropy) / float(characters)
+        expected: dict[str, tuple[float, Fraction]] = {}  # entropy in nats, and characters, of what a rule makes
+        for name in reversed(self._users_first):
+            entropy, characters = 0.0, Fraction(0)
+            for p, alternative in zip(self.rules[name].probabilities, self.rules[name].alternatives, strict=True):
+                rules = [expected[used] for used in map(rule_named, alternative) if used]
+                literals = sum(len(symbol) for symbol in alternative if not rule_named(symbol))
+                entropy += float(p) * (math.fsum(nats for nats, _ in rules) - math.log(p))
+                characters += p * (sum(length for _, length in rules) + literals)
+            expected[name] = entropy, characters
+        entropy, characters = expected[self.start]
+        return entropy / float(characters)
 
-    def _uses_in_a_speech(self) -> dict[str, Fraction]:
-        """How often each rule is expected to be used in one speech: exact, for no rule reaches itself."""
-        uses = dict.fromkeys(self.rules, Fraction(0))
-        uses[self.start] = Fraction(1)
-        for name in self._users_first:
-            rule = self.rules[name]
-            for p, alternative in zip(rule.probabilities, rule.alternatives, strict=True):
-                for used in filter(None, map(rule_named, alternative)):
-                    uses[used] += uses[name] * p
-        return uses
-
-    def _speech(self, choose: Callable[[str], int]) -> str:
+    def _speech(self, draw: Callable[[], float]) -> str:
         literals, pending = [], ["{" + self.start + "}"]
         while pending:
             symbol = pending.pop()
             if name := rule_named(symbol):
-                pending.extend(reversed(self.rules[name].alternatives[choose(name)]))
+                rule = self.rules[name]
+                pending.extend(reversed(rule.alternatives[bisect_right(rule.thresholds, draw())]))
             else:
                 literals.append(symbol)
         return "".join(literals)

@@ -4,46 +4,65 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from ..system.files import write_whole
+
+FILE = "history.json"  # in the folder of a run
 
 
 @dataclass(frozen=True)
 class History:
-    """The course of one run; losses in nats a character."""
+    """What is known of a run without its model; losses in nats a character."""
 
     name: str  # of its folder
     preset: str
+    parts: dict[str, str]  # whose each kata's code is: "reference", or the hash of the learner's file
+    vocabulary: str  # every character of its corpus
+    floor: float | None  # of its corpus, where known
     losses: list[float]  # of each step
     evaluations: list[tuple[int, float]]  # step and validation loss
-    floor: float | None
 
-    @property
-    def curve(self) -> tuple[list[float], list[tuple[int, float]], float | None]:
-        """What a loss curve is drawn from."""
-        return self.losses, self.evaluations, self.floor
+    @classmethod
+    def read(cls, folder: Path) -> History:
+        """The history of the run in a folder. Raises OSError, and ValueError, KeyError or TypeError where damaged."""
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return cls(
+            name=folder.name,
+            preset=str(data["preset"]),
+            parts=dict(data.get("parts", {})),
+            vocabulary=str(data.get("vocabulary", "")),
+            floor=None if data["floor"] is None else float(data["floor"]),
+            losses=list(map(float, data["losses"])),
+            evaluations=[(int(step), float(loss)) for step, loss in data["evaluations"]],
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of its run. Raises OSError."""
+        data = asdict(self)
+        del data["name"]
+        write_whole(folder / FILE, json.dumps(data))
 
     @property
     def title(self) -> str:
         """How far it came, in words."""
-        best = f", best validation loss {min(loss for _, loss in self.evaluations):.3f}" if self.evaluations else ""
+        best = f", best validation loss {lowest(self.evaluations):.3f}" if self.evaluations else ""
         return f"{self.name}: {len(self.losses)} steps{best}"
 
 
+def lowest(evaluations: list[tuple[int, float]]) -> float:
+    """The best validation loss of (step, loss); infinity where there is none yet."""
+    return min((loss for _, loss in evaluations), default=float("inf"))
+
+
 def read_runs(root: Path, say: Callable[[str], None]) -> list[History]:
-    """The runs that have taken a step, the latest first; `say` is told of each that is damaged."""
-    paths = sorted((root / "runs").glob("*/history.json"), key=lambda path: -path.stat().st_mtime)
-    found = []
+    """The runs that have taken a step, the latest first; `say` is called with a line on each that is damaged."""
+    paths = sorted((root / "runs").glob(f"*/{FILE}"), key=lambda path: -path.stat().st_mtime)
+    runs = []
     for path in paths:
         try:
-            found.append(_read(path))
+            runs.append(History.read(path.parent))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             say(f"{path.relative_to(root).as_posix()} is damaged and left out. Your model is untouched.")
-    return [run for run in found if run.losses]
-
-
-def _read(path: Path) -> History:
-    data = json.loads(path.read_text(encoding="utf-8"))
-    floor = None if data["floor"] is None else float(data["floor"])
-    evaluations = [(int(step), float(loss)) for step, loss in data["evaluations"]]
-    return History(path.parent.name, str(data["preset"]), list(map(float, data["losses"])), evaluations, floor)
+    return [run for run in runs if run.losses]

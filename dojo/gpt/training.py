@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
-from ..figures.plots import attention_maps, loss_curve
 from ..system.files import write_whole
-from .presets import USED, Preset, build_model, continue_text
+from ..system.processes import on_signals
+from .model import GPT, USED, Parts, build_model
+from .presets import Preset
+from .runs import History, lowest
 
 SAMPLED = 400  # characters of the sample at the end
-LOOKED_AT = 16  # characters of it whose attention is drawn
 BATCH = 64  # windows that are evaluated together
 
 
@@ -34,12 +32,12 @@ class Interrupted(BaseException):
 
 @dataclass
 class Run:
-    """One run in its folder: last.pt, best.pt, history.json, loss.png, sample.txt, attention.png."""
+    """One run in its folder: last.pt, best.pt, history.json and, at its end, sample.txt."""
 
     preset: Preset
     folder: Path
-    parts: dict[str, ModuleType]
-    whose: dict[str, str]
+    parts: Parts
+    whose: dict[str, str]  # whose each part is, see `parts`
     say: Callable[[str], None] = print
     losses: list[float] = field(default_factory=list)
     evaluations: list[tuple[int, float]] = field(default_factory=list)
@@ -77,22 +75,21 @@ class Run:
 
     def resume(self) -> None:
         """Go on from last.pt. Raises TrainingError when there is none or it belongs to other code."""
-        path = self.folder / "history.json"
         try:
-            history = json.loads(path.read_text(encoding="utf-8"))
+            history = History.read(self.folder)
             step = self.parts["k14"].load_checkpoint(
                 self.folder / "last.pt", self.model, self.optimizer, self.generator
             )
         except FileNotFoundError:
             raise TrainingError(f"There is no run to resume in {self.folder}. Start one: make train") from None
-        except (ValueError, self.parts["k14"].CheckpointError) as error:
+        except (ValueError, KeyError, TypeError, self.parts["k14"].CheckpointError) as error:
             raise TrainingError(f"The run in {self.folder} cannot be resumed: {error}") from None
-        changed = sorted(code for code in USED if history["parts"].get(code) != self.whose.get(code))
+        changed = sorted(code for code in USED if history.parts.get(code) != self.whose.get(code))
         if changed:
             names = ", ".join(changed)
             raise TrainingError(f"This run was begun with other code for {names}. Start a new one, without RESUME.")
-        self.losses = history["losses"][:step]
-        self.evaluations = [(at, loss) for at, loss in history["evaluations"] if at <= step]
+        self.losses = history.losses[:step]
+        self.evaluations = [(at, loss) for at, loss in history.evaluations if at <= step]
 
     @property
     def step(self) -> int:
@@ -102,12 +99,20 @@ class Run:
     @property
     def best(self) -> float:
         """The lowest validation loss so far."""
-        return min((loss for _, loss in self.evaluations), default=float("inf"))
+        return lowest(self.evaluations)
+
+    @property
+    def history(self) -> History:
+        """The run as it now stands, without its model."""
+        vocabulary, floor = "".join(sorted(set(self.corpus.text))), self.corpus.floor
+        begun_with = (self.folder.name, self.preset.name, self.whose, vocabulary, floor)
+        return History(*begun_with, self.losses, self.evaluations)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
         """Train to the end. Raises Interrupted, with everything saved, when a signal asks to stop."""
         preset = self.preset
-        with _stop_requests() as asked:
+        asked: list[int] = []  # the signals that asked to stop; noted only, so that a step is never cut in two
+        with on_signals(("SIGINT", "SIGTERM"), lambda number, frame: asked.append(number)):
             self._evaluate_if_due()
             while self.step < preset.steps:
                 start = self.step
@@ -152,15 +157,13 @@ class Run:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        preset = self.preset
+        preset, learning_rate = self.preset, self.parts["k12"].learning_rate
         floor = preset.floor * preset.peak
-        return self.parts["k12"].learning_rate(
-            step, peak=preset.peak, warmup=preset.warmup, total=preset.steps, floor=floor
-        )
+        return learning_rate(step, peak=preset.peak, warmup=preset.warmup, total=preset.steps, floor=floor)
 
     def evaluate(self) -> float:
         """Measure the validation loss, every non-overlapping window once, and keep the best model apart."""
-        loss = self.parts["k12"].evaluate(self.model, self.validation, self.preset.context_length, BATCH)
+        loss: float = self.parts["k12"].evaluate(self.model, self.validation, self.preset.context_length, BATCH)
         better = loss < self.best
         self.evaluations.append((self.step, loss))
         if better:
@@ -173,15 +176,7 @@ class Run:
 
     def _save(self) -> None:
         # The history first: what it holds beyond the checkpoint's step is cut off when the run is resumed.
-        history = {
-            "preset": self.preset.name,
-            "parts": self.whose,
-            "vocabulary": "".join(sorted(set(self.corpus.text))),
-            "floor": self.corpus.floor,
-            "losses": self.losses,
-            "evaluations": self.evaluations,
-        }
-        write_whole(self.folder / "history.json", json.dumps(history))
+        self.history.write(self.folder)
         self._checkpoint("last.pt")
 
     def _checkpoint(self, name: str) -> None:
@@ -197,35 +192,18 @@ class Run:
                 self.say(f"Could not save at step {self.step}: {self.unsaved}. The run goes on and tries again.")
 
     def finish(self) -> str:
-        """Draw the curve, write a sample with the best model and draw its attention; returns the sample."""
+        """Load the best model and write a sample with it; returns the sample. Raises OSError."""
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
-        generator = torch.Generator().manual_seed(self.preset.seed)
-        text = continue_text(self.parts, self.model, self.tokenizer, "\n", SAMPLED, self.preset, generator)
+        text = self.gpt.write("\n", SAMPLED, torch.Generator().manual_seed(self.preset.seed))
         write_whole(self.folder / "sample.txt", text)
-        title = f"{self.preset.name}: {self.step} steps, best validation loss {self.best:.3f}"
-        loss_curve(self.folder / "loss.png", self.losses, self.evaluations, self.corpus.floor, title)
-        seen = text[: min(LOOKED_AT, self.preset.context_length)]
-        maps = self.parts["k15"].attention_weights(self.model, torch.tensor([self.tokenizer.encode(seen)]))
-        title = f"{self.preset.name}: where each character looks"
-        attention_maps(self.folder / "attention.png", maps[:, 0], list(seen), self.parts["k15"].plot_attention, title)
         return text
+
+    @property
+    def gpt(self) -> GPT:
+        """The model as it now stands, to be used."""
+        return GPT(f"the run {self.preset.name}", self.parts, self.preset, self.tokenizer, self.model)
 
     @property
     def median_step(self) -> float:
         """The median duration of the steps taken in this process, in seconds."""
         return statistics.median(self.durations) if self.durations else float("nan")
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """The signals that asked to stop, while this lasts; the first is only noted, so that a step is never cut in two."""
-    asked: list[int] = []
-    before = {
-        name: signal.signal(name, lambda number, frame: asked.append(number))
-        for name in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield asked
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

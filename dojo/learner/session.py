@@ -106,8 +106,3 @@ class Session:
 
     def _unsolved(self, katas: list[Kata]) -> Kata | None:
         return next((kata for kata in katas if self.progress.status(kata) != "solved"), None)
-
-    near = relative  # as rooms that are not renamed yet call it
-
-
-School = Session  # likewise

@@ -514,7 +514,7 @@ def test_a_program_that_fails_or_does_not_end_is_a_line(tmp_path):
 
 
 def test_training_ends_at_the_target_and_says_how_fast_it_was(tmp_path):
-    from dojo.gpt.presets import parts
+    from dojo.gpt.model import parts
 
     preset = dataclasses.replace(TINY, steps=20, evaluate_every=5)
     run = TimedRun(preset, tmp_path / "run", *parts(CATALOG, frozenset()), say=lambda text: None)

@@ -18,14 +18,14 @@ from rich.console import Console
 
 from dojo.cli import main as cli
 from dojo.curriculum.catalog import Catalog
-from dojo.figures import page, tables
-from dojo.figures.chart import Series, line_chart, short
-from dojo.gpt import presets
+from dojo.figures import page, plots, sections
+from dojo.figures.run import loss_curve
 from dojo.gpt.corpus import Corpus
+from dojo.gpt.model import GPT, build_model, parts
 from dojo.gpt.presets import Preset
-from dojo.gpt.trained import Trained
+from dojo.gpt.runs import History
 from dojo.judge.verdict import Verdict
-from dojo.learner.session import BLACK_BELT, School
+from dojo.learner.session import BLACK_BELT, Session
 
 from .. import browser
 from ..trees import ROOT, copy_tree
@@ -39,13 +39,13 @@ TINY = Preset("tiny", lambda: Corpus("tiny", WORDS, 0.1), 24, 4, 3, 1e-2, emb_di
 def model():
     """A model of three layers and two heads that knows the characters of an evil text; it was never trained."""
     torch.set_num_threads(1)
-    modules = presets.parts(Catalog(ROOT), frozenset())[0]
+    modules = parts(Catalog(ROOT), frozenset())[0]
     tokenizer = modules["k01"].CharTokenizer(WORDS)
     torch.manual_seed(0)
-    made = presets.build_model(modules, TINY, tokenizer.vocab_size)
+    made = build_model(modules, TINY, tokenizer.vocab_size)
     for block in made.blocks:
         torch.nn.init.normal_(block.attention.W_query.weight)  # else every head would look evenly
-    return Trained("an <untrained> model", modules, TINY, tokenizer, made)
+    return GPT("an <untrained> model", modules, TINY, tokenizer, made)
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,13 @@ def tree(tmp_path_factory):
 
 
 @pytest.fixture
-def school(tree, monkeypatch):
+def session(tree, monkeypatch):
     """A clone of two katas in which nothing was done."""
     monkeypatch.setenv("DOJO_ROOT", str(tree))
     monkeypatch.setattr(page, "CHARACTERS", 2 * page.PIECE)  # of each sample: enough to look at
     for name in ("runs", ".dojo", "data/benchmarks"):
         shutil.rmtree(tree / name, ignore_errors=True)
-    return School()
+    return Session()
 
 
 def results(**changed):
@@ -81,86 +81,93 @@ def results(**changed):
     }  # fmt: skip
 
 
+def board(session):
+    return page.build(session, "")[0]
+
+
+def benchmarks(*measured):
+    return page.render("benchmarks.html", benchmarks=sections.benchmarks(measured), pictures={})
+
+
 # What stands in it.
 
 
-def test_where_nothing_was_done_the_page_says_so_and_what_to_run(school):
-    said = []
-    written = page.build(school, "", said.append)
+def test_where_nothing_was_done_the_page_says_so_and_what_to_run(session):
+    written, said = page.build(session, "")
     for command in ("make start", "make train", "make attention", "make bench"):
         assert f"<code>{command}</code>" in written
     assert "0 of 2 katas solved" in written and said == []
 
 
-def test_a_page_is_written_quickly_and_small(school, model, monkeypatch):
+def test_a_page_is_written_quickly_and_small(session, model, monkeypatch):
     longest = " ".join(["to be or not"] * 9)
     monkeypatch.setattr(page, "CHARACTERS", 240)
     monkeypatch.setattr(page, "latest", lambda *args: model)
     start, console = time.monotonic(), Console(record=True, width=200)
-    assert page.write(school, longest, console) == 0
-    path = school.root / "runs" / "report.html"
+    assert page.write(session, longest, console) == 0
+    path = session.root / "runs" / "report.html"
     assert time.monotonic() - start < 10 and path.stat().st_size < 6_000_000
     said = console.export_text()
     assert "Written to runs/report.html" in said and path.as_uri() in said
     assert "the model sees 24 at once" in said and "the model sees 24 at once" in path.read_text(encoding="utf-8")
 
 
-def test_the_verb_says_where_the_page_is(school):
+def test_the_verb_says_where_the_page_is(session):
     done = CliRunner().invoke(cli.app, ["report"])
     assert done.exit_code == 0 and "Written to runs/report.html" in done.stdout
 
 
-def test_progress_shows_what_is_solved_and_the_attempts(school):
-    kata = school.find("4")
-    school.progress.note(kata, Verdict(kata.code, "failed", 2, property="test_x"))
-    written = tables.progress(school)
+def test_progress_shows_what_is_solved_and_the_attempts(session):
+    kata = session.find("4")
+    session.progress.note(kata, Verdict(kata.code, "failed", 2, property="test_x"))
+    written = board(session)
     assert "0 of 2 katas solved, 1 attempt" in written and "step 2 of 5, 1 attempt" in written
-    school.progress.note(kata, Verdict(kata.code))
-    assert "1 of 2 katas solved, 2 attempts." in tables.progress(school)
-    assert "make test KATA=5" in tables.progress(school) and BLACK_BELT not in tables.progress(school)
+    session.progress.note(kata, Verdict(kata.code))
+    assert "1 of 2 katas solved, 2 attempts." in board(session)
+    assert "make test KATA=5" in board(session) and BLACK_BELT not in board(session)
 
 
-def test_optional_katas_stand_apart_and_do_not_count(school):
-    lesson = school.find("5").lesson
+def test_optional_katas_stand_apart_and_do_not_count(session):
+    lesson = session.find("5").lesson
     before = lesson.read_text(encoding="utf-8")
     lesson.write_text(before.replace("\n\n", "\n\n*Black belt: optional.*\n\n", 1), encoding="utf-8")
-    written = tables.progress(School())
+    written = board(Session())
     lesson.write_text(before, encoding="utf-8")
     assert "0 of 1 katas solved" in written and f"{BLACK_BELT}: 0 of 1 solved" in written
 
 
-def test_damaged_runs_are_named_on_the_page_and_the_rest_stands(school):
-    folder = school.root / "runs" / "verona"
+def test_damaged_runs_are_named_on_the_page_and_the_rest_stands(session):
+    folder = session.root / "runs" / "verona"
     folder.mkdir(parents=True)
     (folder / "best.pt").write_bytes(b"no checkpoint")
     (folder / "history.json").write_text('{"preset": "verona", "vocabulary": "ab", "losses": [2')
-    said = []
-    written = page.build(school, "", said.append)
+    written, said = page.build(session, "")
     assert len(said) == 2 and all("history.json is damaged" in note for note in said)
     assert written.count('<p class="note">') == 2
     assert "0 of 2 katas solved" in written and "There is no run yet" in written
 
 
-def test_a_model_that_fails_is_said_and_the_rest_stands(model, school, monkeypatch):
+def test_a_model_that_fails_is_said_and_the_rest_stands(model, session, monkeypatch):
     def fails(*args, **options):
         raise ZeroDivisionError("by <nothing>")
 
     sampling = SimpleNamespace(generate=fails)
     monkeypatch.setattr(page, "latest", lambda *args: replace(model, parts=model.parts | {"k13": sampling}))
-    written = page.build(school, "", lambda note: None)
+    written, _ = page.build(session, "")
     assert "ZeroDivisionError: by &lt;nothing&gt;" in written and "0 of 2 katas solved" in written
     assert 'id="attention-data">null<' in written
 
 
 def test_samples_come_at_every_temperature(model, monkeypatch):
     monkeypatch.setattr(page, "CHARACTERS", 2)
-    written = page.samples(model)
+    written = page.render("samples.html", model=page.Shown(model.origin, page.samples(model)))
     assert re.findall(r"<h3>Temperature ([\d.]+)</h3>", written) == ["0.5", "0.8", "1.0", "1.3"]
     assert "an &lt;untrained&gt; model" in written and "<untrained>" not in written
 
 
 def test_the_maps_hold_what_the_model_weighs(model):
-    section, data = page.attention(model, "to be", print)
+    data = page.maps(model, "to be", print)
+    section = page.render("attention.html", model=page.Shown(model.origin, {}, data))
     weights = model.parts["k15"].attention_weights(model.model, torch.tensor([model.tokenizer.encode("to be")]))[:, 0]
     assert (len(data["weights"]), len(data["weights"][0])) == (3, 2)
     for layer in range(3):
@@ -173,90 +180,97 @@ def test_the_maps_hold_what_the_model_weighs(model):
 
 def test_a_text_that_the_model_does_not_know_is_said_and_another_is_shown(model):
     said = []
-    _, data = page.attention(model, "ß", said.append)
+    data = page.maps(model, "ß", said.append)
     assert "does not know 'ß'" in said[0] and set(data["tokens"]) <= set(WORDS)
 
 
-def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(school):
+def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(session):
     older = results(date="2025-12-31T00:00:00+00:00")
-    written = tables.benchmarks([results(), older, results(machine={"device_name": "a GPU"})])
+    written = benchmarks(results(), older, results(machine={"device_name": "a GPU"}))
     assert written.count("<svg") == 2 and "2025-12-31" not in written
     for shown in ("einsum", "no &lt;compiler&gt; is at hand", "Refused: yours", "Left out: T = 4096", "A &lt;CPU&gt;"):
         assert shown in written
     assert "102k" in written  # 1,024 tokens in 10 ms
     broken = results(rows=[{"name": "einsum", "seconds": "soon", "work": 3}])
-    assert "cannot be shown" in tables.benchmarks([broken])
+    assert "cannot be shown" in benchmarks(broken)
 
 
-def test_pictures_of_the_last_benchmark_are_taken_in_as_images(school):
-    folder = school.root / page.RESULTS[0]
+def test_pictures_of_the_last_benchmark_are_taken_in_as_images(session):
+    folder = session.root / page.RESULTS[0]
     folder.mkdir(parents=True)
     (folder / "memory.svg").write_text(EVIL)
-    (folder / "roofline.svg").write_text("x" * page.LARGEST)
-    written = page.build(school, "", print)
+    (folder / "roofline.svg").write_text("x" * sections.LARGEST)
+    written, _ = page.build(session, "")
     assert re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="The peak', written) == [
         base64.b64encode(EVIL.encode()).decode()
     ]
     assert written.count("<img") == 1
 
 
-def test_results_of_a_newer_version_are_named_and_left_out(school):
-    folder = school.root / page.RESULTS[0]
+def test_results_of_a_newer_version_are_named_and_left_out(session):
+    folder = session.root / page.RESULTS[0]
     folder.mkdir(parents=True)
     (folder / "new.json").write_text(json.dumps(results(format=99)))
     (folder / "old.json").write_text(json.dumps(results()))
-    said = []
-    written = page.build(school, "", said.append)
+    written, said = page.build(session, "")
     assert len(said) == 1 and "new.json" in said[0] and "new.json" in written and "on A &lt;CPU&gt;" in written
 
 
-def test_nothing_breaks_out_of_the_page(model, school, monkeypatch):
-    written = evil_page(model, school, monkeypatch)
+def test_nothing_breaks_out_of_the_page(model, session, monkeypatch):
+    written = evil_page(model, session, monkeypatch)
     assert written.count("<script") == 2 and written.count("</script") == 2
     assert "<img" not in written and "alert(1)>" not in written
     data = re.search(r'id="attention-data">(.*?)</script>', written, re.DOTALL).group(1)
     assert json.loads(data)["tokens"] == [EVIL, "b"]
 
 
-def evil_page(model, school, monkeypatch):
+def evil_page(model, session, monkeypatch):
     """A page whose tokens and results are markup; a model of pairs of bytes may have such tokens."""
     attended = ([EVIL, "b"], torch.tensor([[[[1.0, 0.0], [0.5, 0.5]]]]), [0.5, 0.5])
     monkeypatch.setattr(page, "attend", lambda *args: attended)
-    return build_with(model, school, monkeypatch, EVIL)
+    return build_with(model, session, monkeypatch, EVIL)
 
 
-def test_a_page_that_cannot_be_written_is_said(school):
-    (school.root / "runs").write_text("a file")
+def test_a_page_that_cannot_be_written_is_said(session):
+    (session.root / "runs").write_text("a file")
     console = Console(record=True, width=200)
-    assert page.write(school, "", console) == 1
+    assert page.write(session, "", console) == 1
     assert "could not be written" in console.export_text()
-    (school.root / "runs").unlink()
+    (session.root / "runs").unlink()
 
 
 # Charts.
 
 
-def test_a_chart_puts_points_where_they_belong():
-    drawn = line_chart([Series("one", [(0, 0), (5, 10), (10, 0)])], "said <so>", "x", "y", level=("floor", 5))
-    first, top, last = (
-        tuple(map(float, place.split(","))) for place in re.search(r'points="([^"]+)"', drawn).group(1).split()
+def test_a_chart_shows_its_lines_and_takes_the_colours_of_the_page():
+    drawn = loss_curve(RUN, titled=False)
+    axes = drawn.axes[0]
+    training, validation, floor = axes.get_lines()
+    assert list(training.get_ydata()) == RUN.losses and list(validation.get_ydata()) == [2.1]
+    assert set(floor.get_ydata()) == {RUN.floor} and floor.get_label() == "floor of this corpus, 0.500"
+    chart = plots.chart(drawn, "said <so>")
+    for part in ("var(--0072b2, #0072b2)", "var(--d55e00, #d55e00)", ">validation<", ">floor of this corpus, 0.500<"):
+        assert part in chart.body
+    assert "<style" not in chart.body and re.findall(r' id="([^"]*)"', chart.body) == re.findall(
+        r' id="([mp][0-9a-f]{10})"', chart.body
     )
-    assert top[0] == (first[0] + last[0]) / 2 and first[1] == last[1] > top[1]
-    level = float(re.search(r'class="level".*?y1="([\d.]+)"', drawn).group(1))
-    assert level == pytest.approx((first[1] + top[1]) / 2, abs=0.1)
-    assert 'aria-label="said &lt;so&gt;"' in drawn and ">floor<" in drawn and ">one<" in drawn
+    written = page.render("loss.html", curves=[chart])
+    assert f'viewBox="{chart.view}" aria-label="said &lt;so&gt;"' in written and f">{chart.body}</svg>" in written
 
 
-def test_a_logarithmic_chart_drops_what_has_no_logarithm():
-    drawn = line_chart([Series("one", [(0, 1), (10, 1), (100, 10), (1000, float("nan"))])], "", "x", "y", log=True)
-    assert len(re.search(r'points="([^"]+)"', drawn).group(1).split()) == 2
-    assert ">10<" in drawn and ">100<" in drawn
-    assert line_chart([Series("one", [])], "", "x", "y") == ""
-    assert line_chart([Series("one", [(1, 1)])], "", "x", "y", log=True)  # a single point is no reason to fail
+def test_a_name_in_a_chart_is_text_and_never_markup():
+    rows = [{"name": f"{EVIL} $x$", "T": length, "work": 1, "seconds": length} for length in (128, 256)]
+    body = plots.chart(sections.growth(rows, "tokens"), "").body
+    assert "&lt;/script&gt;" in body and "<script" not in body and "<img" not in body
+
+
+def test_growth_is_shown_where_there_are_two_lengths():
+    assert "<svg" in benchmarks(results()) and "<svg" not in benchmarks(results(rows=results()["rows"][:1]))
 
 
 def test_numbers_are_short():
-    assert [short(n) for n in (0, 0.25, 1500, 20_480, 3.2e6, 1e10)] == ["0", "0.25", "1,500", "20.5k", "3.2M", "10G"]
+    numbers = (0, 0.25, 1500, 20_480, 3.2e6, 1e10)
+    assert [sections.short(n) for n in numbers] == ["0", "0.25", "1,500", "20.5k", "3.2M", "10G"]
 
 
 # In a browser.
@@ -271,23 +285,23 @@ def tab(tmp_path_factory):
     opened.close()
 
 
-def build_with(model, school, monkeypatch, text):
+def build_with(model, session, monkeypatch, text):
     monkeypatch.setattr(page, "latest", lambda *args: model)
     monkeypatch.setattr(page, "read_runs", lambda *args: [RUN])
     monkeypatch.setattr(page, "_measured", lambda *args: [results()])
-    return page.build(school, text, lambda note: None)
+    return page.build(session, text)[0]
 
 
-RUN = SimpleNamespace(curve=([3.0, 2.5, 2.0], [(3, 2.1)], 0.5), title="tiny: 3 steps")
+RUN = History("tiny", "tiny", {}, "", 0.5, [3.0, 2.5, 2.0], [(3, 2.1)])
 READING = "document.getElementById('reading').textContent"
 FOCUS = "[document.activeElement.dataset.row, document.activeElement.dataset.column].map(Number)"
 
 
-def test_hover_and_keys_read_the_maps(tab, model, school, monkeypatch, tmp_path):
+def test_hover_and_keys_read_the_maps(tab, model, session, monkeypatch, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(build_with(model, school, monkeypatch, "to be <or>"), encoding="utf-8")
+    path.write_text(build_with(model, session, monkeypatch, "to be <or>"), encoding="utf-8")
     tab.open(path)
-    weights = page.attention(model, "to be <or>", print)[1]["weights"]
+    weights = page.maps(model, "to be <or>", print)["weights"]
     tab.point('td[data-row="3"][data-column="1"]')
     assert tab.run(READING) == f"“b” (token 4) looks at “o” (token 2): {weights[0][0][3][1] / 1000:.3f}"
 
@@ -314,9 +328,9 @@ def test_hover_and_keys_read_the_maps(tab, model, school, monkeypatch, tmp_path)
     assert tab.complaints == [] and tab.requests == [path.as_uri()]
 
 
-def test_tokens_are_text_and_never_markup(tab, model, school, monkeypatch, tmp_path):
+def test_tokens_are_text_and_never_markup(tab, model, session, monkeypatch, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(evil_page(model, school, monkeypatch), encoding="utf-8")
+    path.write_text(evil_page(model, session, monkeypatch), encoding="utf-8")
     tab.open(path)
     assert tab.run("document.querySelector('#map tbody th').textContent") == EVIL
     assert tab.run("document.querySelectorAll('main img, main script').length") == 0
@@ -324,9 +338,9 @@ def test_tokens_are_text_and_never_markup(tab, model, school, monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize(("width", "dark"), [(400, False), (1100, True)], ids=["narrow and light", "wide and dark"])
-def test_the_page_fits_its_window_and_can_be_read(tab, model, school, monkeypatch, tmp_path, width, dark):
+def test_the_page_fits_its_window_and_can_be_read(tab, model, session, monkeypatch, tmp_path, width, dark):
     path = tmp_path / "report.html"
-    path.write_text(build_with(model, school, monkeypatch, EVIL), encoding="utf-8")
+    path.write_text(build_with(model, session, monkeypatch, EVIL), encoding="utf-8")
     tab.open(path, width=width, dark=dark)
     assert tab.run("document.documentElement.scrollWidth") <= width
     assert tab.run("document.querySelectorAll('#map td[tabindex]').length") == 24 * 25 / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 
 import matplotlib
 import pytest
@@ -13,9 +14,10 @@ from rich.console import Console
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import attention
 from dojo.figures.lesson_pictures import PICTURES
-from dojo.figures.plots import attention_maps, measured
-from dojo.gpt import presets, trained
+from dojo.figures.run import attention_maps
+from dojo.gpt import trained
 from dojo.gpt.corpus import Corpus
+from dojo.gpt.model import parts
 from dojo.gpt.presets import Preset
 from dojo.gpt.runs import read_runs
 
@@ -31,7 +33,7 @@ TINY = Preset("tiny", lambda: Corpus("tiny", WORDS, 0.1), 8, 4, 3, 1e-2, emb_dim
 @pytest.fixture(scope="module")
 def modules():
     torch.set_num_threads(1)
-    return presets.parts(CATALOG, frozenset())[0]
+    return parts(CATALOG, frozenset())[0]
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def tree(tmp_path, monkeypatch):
 
 def committed(picture):
     return CATALOG.find(picture.kata).lesson.with_name(f"{picture.name}.svg")
+
+
+def measured(path):
+    """What was measured for the picture in an SVG, which keeps it."""
+    return json.loads(unescape(described(path, "description")))
+
+
+def described(path, name):
+    return re.search(rf"<dc:{name}>(.*?)</dc:{name}>", path.read_text(encoding="utf-8"), re.DOTALL).group(1)
 
 
 def close(one, other):
@@ -73,7 +84,7 @@ def test_a_lesson_shows_what_the_command_draws(picture, tmp_path):
     if f"Matplotlib v{matplotlib.__version__}," not in there:
         pytest.skip(f"drawn with another matplotlib than {matplotlib.__version__}")
     for path in (tmp_path / "one.svg", tmp_path / "two.svg"):
-        picture.write(measured(committed(picture)), path)
+        picture.write(measured(committed(picture)), CATALOG.find(picture.kata).text, path)
     assert path.read_bytes() == (tmp_path / "one.svg").read_bytes()
     here, there = (re.sub(r'(id="|#)[^")]+', "", text) for text in (path.read_text(encoding="utf-8"), there))
     assert NUMBER.split(here) == NUMBER.split(there)
@@ -84,7 +95,8 @@ def test_a_lesson_shows_what_the_command_draws(picture, tmp_path):
 @pytest.mark.parametrize("picture", EACH)
 def test_a_picture_is_small_and_its_lesson_says_what_one_sees(picture):
     assert committed(picture).stat().st_size < 60_000
-    assert f"![{picture.alt}]({picture.name}.svg)" in CATALOG.find(picture.kata).text
+    alt = unescape(described(committed(picture), "title"))
+    assert f"![{alt}]({picture.name}.svg)" in CATALOG.find(picture.kata).text
 
 
 @pytest.mark.parametrize("kata", [pytest.param(kata, id=kata.code) for kata in CATALOG.katas])
@@ -132,7 +144,8 @@ def test_a_damaged_run_is_named_and_not_replaced_by_the_reference(tree):
     folder = tree.root / "runs" / "verona"
     folder.mkdir(parents=True)
     (folder / "best.pt").write_bytes(b"nothing")
-    (folder / "history.json").write_text('{"preset": "verona", "vocabulary": "abc"}')
+    history = '{"preset": "verona", "vocabulary": "abc", "losses": [], "evaluations": [], "floor": null}'
+    (folder / "history.json").write_text(history)
     status, said = drawn(tree)
     assert status == 1 and "runs/verona cannot be used" in said.replace("\\", "/") and "best.pt" in said
     (folder / "history.json").write_text("[]")
@@ -153,7 +166,7 @@ def test_the_most_attended_tokens_are_marked_on_x(modules, tmp_path):
         return axes[-1]
 
     maps = torch.eye(4).expand(1, 2, 4, 4)
-    attention_maps(tmp_path / "maps.png", maps, list("abcd"), plot, "", [2])
+    attention_maps([tmp_path / "maps.png"], maps, list("abcd"), plot, "", [2])
     for one in axes:
         assert [label.get_weight() for label in one.get_xticklabels()] == ["normal", "normal", "bold", "normal"]
         assert {label.get_weight() for label in one.get_yticklabels()} == {"normal"}
@@ -177,5 +190,5 @@ def test_histories_of_runs_are_read_and_a_damaged_one_is_named(tmp_path):
     said = []
     runs = read_runs(tmp_path, said.append)
     assert [run.title for run in runs] == ["good: 2 steps, best validation loss 1.500"]
-    assert runs[0].curve == ([2.0, 1.0], [(2, 1.5)], 0.5)
+    assert (runs[0].losses, runs[0].evaluations, runs[0].floor) == ([2.0, 1.0], [(2, 1.5)], 0.5)
     assert sorted(line.split(" is damaged")[0] for line in said) == ["runs/cut/history.json", "runs/other/history.json"]

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dojo.cli import train as graduation
 from dojo.gpt import presets
-from dojo.gpt.presets import continue_text, parts, write
+from dojo.gpt.model import parts
 
 from .test_training import CATALOG, TINY, begin
 
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
 
 def texts(run, characters, count=1, seed=5):
     generator = torch.Generator().manual_seed(seed)
-    return write(run.parts, run.model, run.tokenizer, PROMPT, characters, TINY, generator, count=count)
+    return run.gpt.stream(PROMPT, characters, generator, count)
 
 
 def sample(run, monkeypatch, stdout, count=1, prompt=PROMPT):
@@ -44,7 +44,7 @@ def sample(run, monkeypatch, stdout, count=1, prompt=PROMPT):
 
 @pytest.mark.parametrize("seed", [5, 6, 7])
 def test_the_text_is_that_of_the_model_without_a_cache(run, seed):
-    plain = continue_text(run.parts, run.model, run.tokenizer, PROMPT, 40, TINY, torch.Generator().manual_seed(seed))
+    plain = run.gpt.write(PROMPT, 40, torch.Generator().manual_seed(seed))
     assert PROMPT + "".join(column[0] for column in texts(run, 40, seed=seed)) == plain
 
 

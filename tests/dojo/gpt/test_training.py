@@ -15,9 +15,11 @@ import torch
 
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog
+from dojo.figures.run import draw
 from dojo.gpt import presets
 from dojo.gpt.corpus import Corpus
-from dojo.gpt.presets import Preset, parts
+from dojo.gpt.model import parts
+from dojo.gpt.presets import Preset
 from dojo.gpt.training import Interrupted, Run, TrainingError
 
 from ..trees import ROOT, copy_tree
@@ -131,6 +133,7 @@ def test_a_finished_run_can_be_shown_again(reference_parts, whole):
     again = finish(reference_parts, whole.folder)
     same_run(again, whole)
     sample = again.finish()
+    draw(again, sample)
     assert len(sample) > 100
     assert (whole.folder / "sample.txt").read_text(encoding="utf-8") == sample
     for name in ("loss.png", "attention.png"):

@@ -1,34 +1,63 @@
 """From a text back to its derivation: a parser that counts, and a proof that no text has two derivations.
 
-Probabilities play no part here. A grammar is a start rule and, for each rule, its alternatives: sequences of
-symbols, each a literal text or the name of a rule in braces, as in "{speaker}". No rule may reach itself. A text
-is a run of whole speeches; a speech is what the start rule makes.
+Where no text of a grammar has two, its entropy per character is exact and its texts can be read back. Probabilities
+play no part in the proof. A text is a run of whole speeches; a speech is what the start rule makes.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-Alternatives = dict[str, tuple[tuple[str, ...], ...]]
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from dojo.gpt.grammar import Grammar, GrammarError, rule_named
+
 Choice = tuple[str, int]  # the name of a rule, and the number of the alternative taken
-Rest = tuple  # what is still to be read of a speech, as linked pairs (symbol, rest); () when it is over
+Rest = tuple[Any, ...]  # what is still to be read of a speech, as linked pairs (symbol, rest); () when it is over
+Trail = tuple[Any, ...]  # the choices made so far, as linked pairs (earlier trail, choices)
 Opening = tuple[str, Rest, tuple[Choice, ...]]  # the next literal, what follows it, the choices that led to it
 Move = tuple[Rest, tuple[Choice, ...]]  # what is left after a character, and the choices that it gave away
 
 
-class GrammarError(ValueError):
-    """A grammar that cannot be used, or a text that is not of its language."""
+def parse(grammar: Grammar, text: str) -> list[Choice]:
+    """The one derivation of `text`: each rule used and the number of the alternative taken, left to right.
+
+    Raises:
+        GrammarError: the text is not a run of whole speeches, or has more than one derivation.
+    """
+    return Reader(grammar).parse(text)
 
 
-def rule_named(symbol: str) -> str | None:
-    """The rule that a symbol stands for; None for a literal."""
-    return symbol[1:-1] if symbol.startswith("{") else None
+def spell(grammar: Grammar, choices: list[Choice]) -> str:
+    """The text of a derivation: the way back from `parse`."""
+    taken = iter(choices)
+
+    def text(symbol: str) -> str:
+        if not rule_named(symbol):
+            return symbol
+        name, number = next(taken)
+        return "".join(map(text, grammar.rules[name].alternatives[number]))
+
+    speeches = sum(name == grammar.start for name, _ in choices)
+    return "".join(text("{" + grammar.start + "}") for _ in range(speeches))
+
+
+def log_probability(grammar: Grammar, text: str) -> float:
+    """Log-probability of `text` in nats, among all runs of as many speeches. Raises GrammarError, as `parse` does."""
+    return math.fsum(math.log(grammar.rules[name].probabilities[number]) for name, number in parse(grammar, text))
+
+
+def require_unambiguous(grammar: Grammar) -> None:
+    """Prove that no text has two derivations. Raises GrammarError where one has."""
+    Reader(grammar).require_unambiguous()
 
 
 class Reader:
     """Reads texts of one grammar, a character at a time, following all derivations side by side."""
 
-    def __init__(self, start: str, alternatives: Alternatives):
-        self._alternatives = alternatives
-        self._speech: Rest = ("{" + start + "}", ())
+    def __init__(self, grammar: Grammar):
+        self._alternatives = {name: rule.alternatives for name, rule in grammar.rules.items()}
+        self._speech: Rest = ("{" + grammar.start + "}", ())
         self._known_moves: dict[Rest, dict[str, list[Move]]] = {}
 
     def parse(self, text: str) -> list[Choice]:
@@ -37,9 +66,9 @@ class Reader:
         Raises:
             GrammarError: the text is not a run of whole speeches, or has more than one derivation.
         """
-        readings: dict[Rest, tuple[int, tuple]] = {(): (1, ())}  # how many lead here, and the choices of one
+        readings: dict[Rest, tuple[int, Trail]] = {(): (1, ())}  # how many lead here, and the choices of one
         for position, character in enumerate(text):
-            following: dict[Rest, tuple[int, tuple]] = {}
+            following: dict[Rest, tuple[int, Trail]] = {}
             for rest, (count, trail) in readings.items():
                 for left, choices in self._moves(rest).get(character, ()):
                     before = following[left][0] if left in following else 0
@@ -66,7 +95,7 @@ class Reader:
         Raises:
             GrammarError: two readers meet. The message shows the text up to there.
         """
-        first = frozenset([()])
+        first: frozenset[Rest] = frozenset([()])
         beginnings, seen = [("", first)], {first}
         for text, places in beginnings:  # grows while it is walked
             following: dict[str, list[Rest]] = {}
@@ -119,7 +148,7 @@ class Reader:
             yield from self._openings(opened, (*choices, (name, number)))
 
 
-def _unwound(trail: tuple) -> list[Choice]:
+def _unwound(trail: Trail) -> list[Choice]:
     """The choices of a trail of linked pairs (earlier trail, choices), earliest first."""
     steps = []
     while trail:

@@ -1,0 +1,80 @@
+"""A GPT put together from the katas' parts, the learner's own where they are solved: built, and writing text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from ..curriculum.catalog import Catalog
+from ..sandbox.loader import Workspace
+from ..system.files import content_hash
+from .presets import Preset
+
+USED = tuple(f"k{number:02}" for number in range(1, 16))  # the katas whose code takes part
+Parts = dict[str, ModuleType]  # the modules of the katas, by code
+
+
+def parts(catalog: Catalog, solved: frozenset[str]) -> tuple[Parts, dict[str, str]]:
+    """The katas' modules by code, and whose each is: "reference" or the hash of the learner's file."""
+    whose = {k.code: content_hash(k.file) if k.slug in solved else "reference" for k in catalog.katas if k.code in USED}
+    return Workspace(catalog, solved).parts(), {code: owner or "reference" for code, owner in whose.items()}
+
+
+def build_model(parts: Parts, preset: Preset, vocab_size: int) -> torch.nn.Module:
+    """A GPT of the preset's sizes, without dropout."""
+    k10 = parts["k10"]
+    sizes = (vocab_size, preset.context_length, preset.emb_dim, preset.num_heads, preset.num_layers)
+    return k10.GPT(k10.GPTConfig(*sizes, dropout=0.0))
+
+
+@dataclass(frozen=True)
+class GPT:
+    """A model with what it takes to use it."""
+
+    origin: str  # in words: which model this is
+    parts: Parts
+    preset: Preset
+    tokenizer: Any  # a CharTokenizer of k01
+    model: torch.nn.Module
+
+    def write(self, prompt: str, characters: int, generator: torch.Generator, temperature: float = 0.8) -> str:
+        """The prompt and what the model writes after it. Raises ValueError for a character it does not know."""
+        ids = self._draw(self.model, self.encode(prompt), characters, generator, temperature)
+        return self.tokenizer.decode(ids[0].tolist())
+
+    def stream(self, prompt: str, characters: int, generator: torch.Generator, count: int = 1) -> Iterator[list[str]]:
+        """What the model writes after the prompt, a character at a time, of `count` texts at once.
+
+        A single text is that of `write` with an equal generator. What was read is kept (k18) for as long as the text
+        fits into the context; past it every position moves with each character, and the window is read anew. Raises
+        ValueError, at once, for a character the model does not know.
+        """
+        ids = self.encode(prompt).repeat(count, 1)  # (count, T)
+
+        def texts(ids: torch.Tensor) -> Iterator[list[str]]:
+            context = self.preset.context_length
+            cached = self.parts["k18"].CachedGPT(self.model, self.preset.num_heads, context)
+            for _ in range(characters):
+                reader = cached if ids.shape[1] <= context else self.model
+                ids = self._draw(reader, ids, 1, generator)
+                yield [self.tokenizer.decode([token]) for token in ids[:, -1].tolist()]
+
+        return texts(ids)
+
+    def attention(self, text: str) -> torch.Tensor:
+        """The weights of every layer and head, (layers, 1, h, T, T), of each token of a text on each."""
+        return self.parts["k15"].attention_weights(self.model, self.encode(text))
+
+    def encode(self, text: str) -> torch.Tensor:
+        """The tokens of a text, (1, T). Raises ValueError for a character the model does not know."""
+        return torch.tensor([self.tokenizer.encode(text)])
+
+    def _draw(
+        self, reader: Any, ids: torch.Tensor, tokens: int, generator: torch.Generator, temperature: float = 0.8
+    ) -> torch.Tensor:
+        options = {"context_length": self.preset.context_length, "temperature": temperature, "generator": generator}
+        return self.parts["k13"].generate(reader, ids, tokens, **options)
