@@ -7,16 +7,15 @@ own, so that what hangs or crashes there is a row and no end.
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
 from ..curriculum.catalog import Catalog
 from ..sandbox.loader import Workspace
+from ..system.files import load_module
 from . import machine
 from .jobs import YOURS, Job, Send, refusal
 from .timing import Race, explain
@@ -35,7 +34,7 @@ def run(job: Job, send: Send) -> None:
     workspace = Workspace(catalog, frozenset(job.solved))
     torch.set_default_device(job.device)  # so that the races of a file are of whichever device is asked for
     send({"facts": job.facts or {**machine.describe(job.device, catalog.root), "limits": {}}})
-    races, reference = load(kata.races).races, workspace.reference(kata)
+    races, reference = load_module(kata.races).races, workspace.reference(kata)
     finished = {row["race"] for row in job.rows}
     if job.yours and YOURS not in job.without:
         try:
@@ -66,12 +65,3 @@ def _run(each: Race, job: Job, send: Send, seconds: float) -> None:
     each.racers = [racer for racer in each.racers if racer.name not in job.without]
     rows = each.run(job.device, seconds=seconds, rounds=ROUNDS, limit=LIMIT, notify=notify)
     send({"rows": rows})
-
-
-def load(path: Path) -> ModuleType:
-    """The module in a file of races."""
-    spec = importlib.util.spec_from_file_location(f"_dojo_races_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

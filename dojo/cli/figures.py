@@ -28,7 +28,7 @@ def attention(text: str, preset: str) -> None:
 @click.option("--lessons", is_flag=True, help="For authors: draw them anew beside the lessons, as SVG.")
 def pictures(lessons: bool) -> None:
     """Draw the pictures of the lessons and the loss curves of your runs, as PNG and SVG."""
-    from ..figures.lesson_pictures import PICTURES
+    from ..figures.lesson_pictures import pictures_of
     from ..figures.plots import save
     from ..figures.run import loss_curve
     from ..gpt.model import parts
@@ -36,13 +36,12 @@ def pictures(lessons: bool) -> None:
     session = Session()
     folder, (modules, _) = session.root / "runs" / "pictures", parts(session.catalog, frozenset())
     try:
-        for picture in PICTURES:
-            kata = session.find(picture.kata)
+        for kata, picture in [(each, picture) for each in session.catalog.katas for picture in pictures_of(each)]:
             if lessons:
                 paths = [kata.lesson.with_name(f"{picture.name}.svg")]
             else:
                 folder.mkdir(parents=True, exist_ok=True)
-                paths = [folder / f"{picture.kata}-{picture.name}{ending}" for ending in ENDINGS]
+                paths = [folder / f"{kata.code}-{picture.name}{ending}" for ending in ENDINGS]
             picture.write(picture.measure(modules), kata.text, *paths)
             _say_written(session, paths)
         for run in [] if lessons else read_runs(session.root, warn):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 
 from ..curriculum.catalog import Kata
+from ..system.files import load_module
 from .bans import Ban
 from .claims import Claim
 from .mistakes import Mistake
@@ -52,18 +50,9 @@ def load_suite(kata: Kata) -> Suite:
 def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
     if "torch.optim" in kata.tests.read_text(encoding="utf-8"):
         load_compiler()
-    tests = _load(kata.tests, f"_dojo_tests_{kata.slug}")
+    tests = load_module(kata.tests)
     claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
     mistakes: tuple[Mistake, ...] = ()
     if kata.mistakes.is_file():
-        mistakes = tuple(_load(kata.mistakes, f"_dojo_mistakes_{kata.slug}").MISTAKES)
+        mistakes = tuple(load_module(kata.mistakes).MISTAKES)
     return Suite(tuple(sorted(claims, key=lambda claim: claim.step)), tuple(getattr(tests, "BANS", ())), mistakes)
-
-
-def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -1,14 +1,16 @@
-"""Files: written whole or not at all, locked against other processes, told apart by their content."""
+"""Files: written whole or not at all, locked against other processes, told apart by their content, run as modules."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from types import ModuleType
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -49,3 +51,13 @@ def content_hash(path: Path) -> str | None:
 def timestamp(moment: datetime | None = None) -> str:
     """A moment, or this one, as it stands in the files of this project: in UTC, so that times sort as text."""
     return (moment or datetime.now()).astimezone(timezone.utc).isoformat(timespec="seconds")
+
+
+def load_module(path: Path) -> ModuleType:
+    """The module in a file, run anew; it stands in no package, and `import` does not know it. Raises what it raises."""
+    spec = importlib.util.spec_from_file_location(f"_dojo_{path.parent.name}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from dojo.bench import katas, timing
+from dojo.bench import timing
 from dojo.bench.attention import Sizes
 from dojo.curriculum.catalog import Catalog, section
 from dojo.sandbox.loader import Workspace
+from dojo.system.files import load_module
 
 from ..learners import swapped
 from ..trees import ROOT
@@ -52,7 +53,7 @@ def races(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def begin(kata, learners):
-        module = katas.load(kata.races)
+        module = load_module(kata.races)
         for name, value in SMALL.get(kata.code, {}).items():
             monkeypatch.setattr(module, name, value)
         return module.races(learners, WORKSPACE.reference(kata))

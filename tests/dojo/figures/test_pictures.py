@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import attention
-from dojo.figures.lesson_pictures import PICTURES
+from dojo.figures.lesson_pictures import pictures_of
 from dojo.figures.run import attention_maps
 from dojo.gpt import trained
 from dojo.gpt.corpus import Corpus
@@ -24,7 +24,8 @@ from dojo.gpt.runs import read_runs
 from ..trees import ROOT
 
 CATALOG = Catalog(ROOT)
-EACH = [pytest.param(picture, id=picture.name) for picture in PICTURES]
+PICTURES = {picture.name: (each, picture) for each in CATALOG.katas for picture in pictures_of(each)}
+EACH = [pytest.param(*pair, id=name) for name, pair in PICTURES.items()]
 NUMBER = re.compile(r"-?\d+\.?\d*")
 WORDS = "to be or not to be\n" * 300
 TINY = Preset("tiny", lambda: Corpus("tiny", WORDS, 0.1), 8, 4, 3, 1e-2, emb_dim=8, num_heads=2, num_layers=2)
@@ -48,8 +49,8 @@ def tree(tmp_path, monkeypatch):
     return catalog
 
 
-def committed(picture):
-    return CATALOG.find(picture.kata).lesson.with_name(f"{picture.name}.svg")
+def committed(kata, picture):
+    return kata.lesson.with_name(f"{picture.name}.svg")
 
 
 def measured(path):
@@ -73,18 +74,18 @@ def close(one, other):
 # The pictures of the lessons.
 
 
-@pytest.mark.parametrize("picture", EACH)
-def test_a_lesson_shows_what_is_measured(picture, modules):
-    assert close(json.loads(json.dumps(picture.measure(modules))), measured(committed(picture)))
+@pytest.mark.parametrize(("kata", "picture"), EACH)
+def test_a_lesson_shows_what_is_measured(kata, picture, modules):
+    assert close(json.loads(json.dumps(picture.measure(modules))), measured(committed(kata, picture)))
 
 
-@pytest.mark.parametrize("picture", EACH)
-def test_a_lesson_shows_what_the_command_draws(picture, tmp_path):
-    there = committed(picture).read_text(encoding="utf-8")
+@pytest.mark.parametrize(("kata", "picture"), EACH)
+def test_a_lesson_shows_what_the_command_draws(kata, picture, tmp_path):
+    there = committed(kata, picture).read_text(encoding="utf-8")
     if f"Matplotlib v{matplotlib.__version__}," not in there:
         pytest.skip(f"drawn with another matplotlib than {matplotlib.__version__}")
     for path in (tmp_path / "one.svg", tmp_path / "two.svg"):
-        picture.write(measured(committed(picture)), CATALOG.find(picture.kata).text, path)
+        picture.write(measured(committed(kata, picture)), kata.text, path)
     assert path.read_bytes() == (tmp_path / "one.svg").read_bytes()
     here, there = (re.sub(r'(id="|#)[^")]+', "", text) for text in (path.read_text(encoding="utf-8"), there))
     assert NUMBER.split(here) == NUMBER.split(there)
@@ -92,11 +93,11 @@ def test_a_lesson_shows_what_the_command_draws(picture, tmp_path):
     assert numbers[0] == pytest.approx(numbers[1], abs=0.01)  # other processors round the last digit elsewhere
 
 
-@pytest.mark.parametrize("picture", EACH)
-def test_a_picture_is_small_and_its_lesson_says_what_one_sees(picture):
-    assert committed(picture).stat().st_size < 60_000
-    alt = unescape(described(committed(picture), "title"))
-    assert f"![{alt}]({picture.name}.svg)" in CATALOG.find(picture.kata).text
+@pytest.mark.parametrize(("kata", "picture"), EACH)
+def test_a_picture_is_small_and_its_lesson_says_what_one_sees(kata, picture):
+    assert committed(kata, picture).stat().st_size < 60_000
+    alt = unescape(described(committed(kata, picture), "title"))
+    assert f"![{alt}]({picture.name}.svg)" in kata.text
 
 
 @pytest.mark.parametrize("kata", [pytest.param(kata, id=kata.code) for kata in CATALOG.katas])
@@ -107,9 +108,9 @@ def test_every_picture_that_a_lesson_shows_is_there_and_described(kata):
 
 
 def test_a_lesson_and_its_picture_count_the_same_draws(modules):
-    picture = next(one for one in PICTURES if one.name == "temperature")
-    said = re.findall(r"^  (\w+) +(\d+)", CATALOG.find("k13").text, re.MULTILINE)
-    counts = measured(committed(picture))["counts"].values()
+    kata, picture = PICTURES["temperature"]
+    said = re.findall(r"^  (\w+) +(\d+)", kata.text, re.MULTILINE)
+    counts = measured(committed(kata, picture))["counts"].values()
     assert [int(number) for _, number in said] == [count for row in counts for count in row]
 
 
