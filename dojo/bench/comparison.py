@@ -11,10 +11,41 @@ import torch
 from torch import Tensor, nn
 
 from ..spec import check
-from .attention import Implementation, Sizes
 from .roofline import WAYS
 from .timing import Race, Refused
 from .workloads import Workload, proving
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What an attention is made for. `tokens` is the context length, `width` the width of the output, h·d."""
+
+    batch: int
+    heads: int
+    d_in: int
+    width: int
+    tokens: int
+
+
+# Makes a module with the weights of a reference, a `MultiHeadAttention` of k06, or raises Unavailable.
+Make = Callable[[Sizes, Any], nn.Module]
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to compute attention."""
+
+    name: str
+    make: Make
+    square: bool = False  # it can have d_in = d_out only
+    compiled: bool = False  # its first call takes long, and so does a change of sizes
+    no_backward_on: tuple[str, ...] = ()
+
+    def missing(self, device: str, passes: str) -> str:
+        """Why it cannot take part on this device, or nothing."""
+        kind = device.split(":")[0]
+        return f"it has no backward pass on {kind.upper()}" if passes == "both" and kind in self.no_backward_on else ""
+
 
 SMALL = Sizes(batch=2, heads=3, d_in=10, width=12, tokens=7)
 SQUARE = Sizes(batch=2, heads=3, d_in=12, width=12, tokens=7)

@@ -30,6 +30,7 @@ SILENCE = 120.0  # seconds without an event while it is nobody's turn: torch is 
 RESTARTS = 8
 WORKER = ("-m", "dojo.bench.worker")
 YOURS = "yours"  # the racer that is the learner's
+ATTENTION = "k06"  # the kata whose implementations race in the sweep
 
 
 @dataclass

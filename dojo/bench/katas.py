@@ -1,6 +1,6 @@
-"""The races of a single kata: `tests/benchmarks/kNN_name.py` holds them, this runs it.
+"""The races of a single kata: `tests/benchmarks/kNN_name.py` holds them, this runs them.
 
-Such a file holds one function, `races(kata, reference)`, which yields `Race` after `Race`. `reference` is the module
+Such a file holds a function, `races(kata, reference)`, which yields `Race` after `Race`. `reference` is the module
 of the solution; `kata` is the learner's, or None where the kata is not solved. Its racers run in a process of their
 own, so that what hangs or crashes there is a row and no end.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -26,24 +27,34 @@ ROUNDS = (5, 50)
 SECONDS = 4.0  # of a race: a kata has three or four, and nobody should wait for half a minute
 
 
+def load(job: Job, send: Send) -> tuple[ModuleType, ModuleType | None, ModuleType]:
+    """What a job needs of its kata: the file of its races, the learner's module where that races, the reference's."""
+    catalog = Catalog(Path(job.root))
+    kata, workspace = catalog.find(job.slug), Workspace(catalog, frozenset(job.solved))
+    races, reference, learners = load_module(kata.races), workspace.reference(kata), None
+    if job.yours and YOURS not in job.without:
+        send({"turn": YOURS, "limit": LOADING})
+        try:
+            learners = workspace.part(kata)
+        except (Exception, SystemExit) as error:
+            send(refusal(YOURS, *explain(error)))
+    return races, learners, reference
+
+
 def run(job: Job, send: Send) -> None:
     """Run every race of a job's kata in turn, within the time there is."""
     ends = time.monotonic() + job.seconds
-    catalog = Catalog(Path(job.root))
-    kata = catalog.by_slug(job.slug)
-    workspace = Workspace(catalog, frozenset(job.solved))
     torch.set_default_device(job.device)  # so that the races of a file are of whichever device is asked for
-    send({"facts": job.facts or {**machine.describe(job.device, catalog.root), "limits": {}}})
-    races, reference = load_module(kata.races).races, workspace.reference(kata)
+    send({"facts": job.facts or {**machine.describe(job.device, Path(job.root)), "limits": {}}})
+    file, learners, reference = load(job, send)
     finished = {row["race"] for row in job.rows}
-    if job.yours and YOURS not in job.without:
-        try:
-            send({"turn": YOURS, "limit": LOADING})
-            _run_all(races(workspace.part(kata), reference), finished, job, send, ends)
-            return
-        except (Exception, SystemExit) as error:  # what a learner's code raises while a race is made ready
-            send(refusal(YOURS, *explain(error)))
-    _run_all(races(None, reference), finished, job, send, ends)
+    try:
+        _run_all(file.races(learners, reference), finished, job, send, ends)
+    except (Exception, SystemExit) as error:  # what a learner's code raises while a race is made ready
+        if learners is None:
+            raise
+        send(refusal(YOURS, *explain(error)))
+        _run_all(file.races(None, reference), finished, job, send, ends)
 
 
 def _run_all(races: Iterator[Race], finished: set[str], job: Job, send: Send, ends: float) -> None:

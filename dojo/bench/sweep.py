@@ -10,17 +10,13 @@ from pathlib import Path
 
 import torch
 
-from ..curriculum.catalog import Catalog
-from ..sandbox.loader import Workspace
-from . import machine
-from .attention import Implementation, Sizes, implementations
-from .comparison import Comparison, Configuration
-from .jobs import YOURS, Job, Send, refusal
+from . import katas, machine
+from .comparison import Comparison, Configuration, Implementation, Sizes
+from .jobs import ATTENTION, Job, Send, refusal
 from .results import Facts, Row
 from .roofline import WAYS
 from .timing import explain
 
-KATA = "k06"
 ROUNDS = 3, 20  # at least and at most
 WARM_UP = 3  # calls, the one that measures memory among them
 GROWTH = 5.0  # times the last race that the next takes at most: at twice the length, or with backward too
@@ -81,18 +77,9 @@ class Sweep:
         return {**machine.describe(job.device, Path(job.root)), "limits": limits, "sizes": sizes}
 
     def _load(self) -> None:
-        catalog = Catalog(Path(self.job.root))
-        kata = catalog.find(KATA)
-        workspace = Workspace(catalog, frozenset(self.job.solved))
-        reference, learners = workspace.reference(kata), None
-        if self.job.yours and YOURS not in self.job.without:
-            self.send({"turn": YOURS, "limit": 10.0})
-            try:
-                learners = workspace.part(kata).MultiHeadAttention
-            except (Exception, SystemExit) as error:
-                self.send(refusal(YOURS, *explain(error)))
+        file, learners, reference = katas.load(replace(self.job, slug=ATTENTION), self.send)
         self.comparison = Comparison(reference.MultiHeadAttention, self.job.device)
-        known = implementations(reference.MultiHeadAttention, reference.MultiHeadAttentionWrapper, learners)
+        known = file.implementations(learners, reference)
         only = self.job.only or [implementation.name for implementation in known]
         self.implementations = [each for each in known if each.name in only and each.name not in self.job.without]
 

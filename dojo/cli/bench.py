@@ -10,14 +10,13 @@ import click
 
 from ..bench import jobs, table
 from ..bench import results as files
-from ..bench.jobs import BenchError, Job
+from ..bench.jobs import ATTENTION, BenchError, Job
 from ..learner.session import Session
 from ..system.console import console, warn
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
 DTYPES = ("float32", "bfloat16")
-ATTENTION = "k06"  # the kata whose code races where none is named
 
 
 @click.command()

@@ -10,19 +10,20 @@ import os
 
 import pytest
 
-from dojo.bench.attention import Sizes, implementations
-from dojo.bench.comparison import Comparison, Configuration
+from dojo.bench.comparison import Comparison, Configuration, Sizes
 from dojo.bench.timing import Clock, Refused, Unavailable
 from dojo.curriculum.catalog import Catalog
 from dojo.sandbox.loader import Workspace
+from dojo.system.files import load_module
 from tests.dojo.trees import ROOT
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 SIZES = Sizes(batch=8, heads=12, d_in=768, width=768, tokens=int(os.environ.get("BENCH_TOKENS", "128")))
 CATALOG = Catalog(ROOT)
-MODULE = Workspace(CATALOG).reference(CATALOG.find("multi_head_attention"))
+K06 = CATALOG.find("multi_head_attention")
+MODULE = Workspace(CATALOG).reference(K06)
 COMPARISON = Comparison(MODULE.MultiHeadAttention, DEVICE)
-IMPLEMENTATIONS = implementations(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper)
+IMPLEMENTATIONS = load_module(K06.races).implementations(None, MODULE)
 
 
 @pytest.mark.parametrize("passes", ["forward", "both"])

@@ -14,9 +14,7 @@ import pytest
 import torch
 
 from dojo.bench import jobs, katas, learners_code, machine, memory, results, roofline, sweep, table, worker
-from dojo.bench.attention import Implementation, Sizes, implementations, plain
-from dojo.bench.comparison import SMALL, Comparison, Configuration
-from dojo.bench.compiled import whole
+from dojo.bench.comparison import SMALL, Comparison, Configuration, Implementation, Sizes
 from dojo.bench.pairs import PairError, Program, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
@@ -26,6 +24,7 @@ from dojo.curriculum.catalog import Catalog
 from dojo.figures import bench as pictures
 from dojo.learner.session import Session
 from dojo.sandbox.loader import Workspace
+from dojo.system.files import load_module
 
 from ..gpt.test_training import TINY
 from ..learners import swapped
@@ -133,7 +132,8 @@ def test_a_race_whose_ratios_wander_is_called_noisy(times, widest):
 
 
 COMPARISON = Comparison(MODULE.MultiHeadAttention, "cpu")
-KNOWN = implementations(MODULE.MultiHeadAttention, MODULE.MultiHeadAttentionWrapper, MODULE.MultiHeadAttention)
+RACES = load_module(K06.races)
+KNOWN = RACES.implementations(MODULE, MODULE)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -163,7 +163,7 @@ def test_a_wrong_implementation_is_refused_with_the_reason(name):
     old, new, reason = WRONG[name]
     wrong = WORKSPACE.variant(K06, swapped(old, new, SOLUTION), name).module.MultiHeadAttention
     with pytest.raises(Refused, match=f"^{reason}"):
-        COMPARISON.prove(Implementation(name, plain(wrong)), Configuration("float32", "both", SMALL))
+        COMPARISON.prove(Implementation(name, RACES.plain(wrong)), Configuration("float32", "both", SMALL))
 
 
 def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
@@ -171,7 +171,7 @@ def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
     from torch._inductor.exc import InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", fails(InvalidCxxCompiler()))
-    compiled = Implementation("torch.compile", whole(plain(MODULE.MultiHeadAttention)), compiled=True)
+    compiled = Implementation("torch.compile", RACES.compiled(RACES.plain(MODULE.MultiHeadAttention)), compiled=True)
     with pytest.raises(Unavailable, match="no compiler is at hand"):
         COMPARISON.prove(compiled, Configuration("float32", "both", SMALL))
 

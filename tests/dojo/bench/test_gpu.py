@@ -7,7 +7,6 @@ import os
 import pytest
 import torch
 
-from dojo.bench.attention import implementations
 from dojo.bench.comparison import SMALL, Comparison, Configuration
 from dojo.bench.machine import copy_rate, product_rate
 from dojo.bench.timing import Clock, Racer, race
@@ -15,6 +14,7 @@ from dojo.curriculum.catalog import Catalog
 from dojo.judge.client import Judge
 from dojo.sandbox.loader import Workspace
 from dojo.speedrun.referee import judge
+from dojo.system.files import load_module
 
 from ..speedrun.test_speedrun import GOOD, TARGET, TEXT
 from ..trees import ROOT
@@ -40,8 +40,7 @@ def reference(code):
 
 
 def known():
-    module = reference("k06")
-    return implementations(module.MultiHeadAttention, module.MultiHeadAttentionWrapper)
+    return load_module(CATALOG.find("k06").races).implementations(None, reference("k06"))
 
 
 def test_times_are_those_of_the_gpu_and_not_of_asking_it():

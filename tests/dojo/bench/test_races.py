@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dojo.bench import timing
-from dojo.bench.attention import Sizes
+from dojo.bench.comparison import Sizes
 from dojo.curriculum.catalog import Catalog, section
 from dojo.sandbox.loader import Workspace
 from dojo.system.files import load_module
