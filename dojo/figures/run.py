@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -72,9 +71,7 @@ def attention_maps(
     grid = drawn.subplots(layers, heads, squeeze=False, gridspec_kw=edges | {"wspace": 0.25, "hspace": 0.3})
     for layer in range(layers):
         for head in range(heads):
-            with warnings.catch_warnings():  # plots hand matplotlib tensors, whose __array__ lacks an argument
-                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-                axes = plot(maps[layer, head], tokens, grid[layer, head])
+            axes = plot(maps[layer, head], tokens, grid[layer, head])
             axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=9, pad=10)
             axes.tick_params(labelsize=6)
             _mark(axes, marked)

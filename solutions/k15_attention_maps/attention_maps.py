@@ -58,7 +58,7 @@ def plot_attention(weights: Float[Tensor, "T T"], tokens: list[str], ax: "Axes |
     # <solution step=3>
     if ax is None:
         ax = Figure(layout="constrained").subplots()
-    image = ax.imshow(weights.detach().cpu(), vmin=0)
+    image = ax.imshow(weights.detach().cpu().numpy(), vmin=0)
     labels = [repr(token) for token in tokens]  # a space and a line break can be seen
     ax.set_xticks(range(len(tokens)), labels, rotation=90)
     ax.set_yticks(range(len(tokens)), labels)

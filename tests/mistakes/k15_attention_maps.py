@@ -13,7 +13,7 @@ RECEIVED = "received = weights.mean(dim=(0, 2)).sum(dim=1)  # (B, T, T), then (B
 VIEWERS = "viewers = torch.arange(T, 0, -1, device=weights.device)  # (T,): token j is seen by T − j tokens"
 RESULT = "return received / viewers"
 AXES = "if ax is None:"
-IMAGE = "image = ax.imshow(weights.detach().cpu(), vmin=0)"
+IMAGE = "image = ax.imshow(weights.detach().cpu().numpy(), vmin=0)"
 X_TICKS = "ax.set_xticks(range(len(tokens)), labels, rotation=90)"
 Y_TICKS = "ax.set_yticks(range(len(tokens)), labels)"
 RETURN = "    return ax\n"
@@ -343,28 +343,28 @@ MISTAKES = [
     # Step 3
     mistake(
         "x and y are swapped",
-        swap(IMAGE, "image = ax.imshow(weights.T.detach().cpu(), vmin=0)"),
+        swap(IMAGE, "image = ax.imshow(weights.T.detach().cpu().numpy(), vmin=0)"),
         caught_by="test_colours_are_the_weights",
         explanation="""The image is turned over: the tokens that look are on x. In `imshow` a row of the matrix is a row of
         the picture, and columns run along x.""",
     ),
     mistake(
         "the image stands on its head",
-        swap(IMAGE, "image = ax.imshow(weights.flip(0).detach().cpu(), vmin=0)"),
+        swap(IMAGE, "image = ax.imshow(weights.flip(0).detach().cpu().numpy(), vmin=0)"),
         caught_by="test_colours_are_the_weights",
         explanation="""The rows of the image are reversed, and the labels beside them are not. Each row then stands beside
         another token's name.""",
     ),
     mistake(
         "colours are logarithms",
-        swap(IMAGE, "image = ax.imshow((weights + 1e-9).log().detach().cpu())"),
+        swap(IMAGE, "image = ax.imshow((weights + 1e-9).log().detach().cpu().numpy())"),
         caught_by="test_colours_are_the_weights",
         explanation="""The colour is the logarithm of the weight. Weights that are as good as nothing then look
         important.""",
     ),
     mistake(
         "each row is stretched to 1",
-        swap(IMAGE, "image = ax.imshow((weights / weights.amax(dim=-1, keepdim=True)).detach().cpu(), vmin=0)"),
+        swap(IMAGE, "image = ax.imshow((weights / weights.amax(dim=-1, keepdim=True)).detach().cpu().numpy(), vmin=0)"),
         caught_by="test_colours_are_the_weights",
         explanation="""Each row is divided by its largest weight. Rows that spread their attention then look as sharp as
         those that do not.""",
@@ -471,7 +471,7 @@ MISTAKES = [
     ),
     mistake(
         "the labels are between the cells",
-        swap(IMAGE, "image = ax.imshow(weights.detach().cpu(), vmin=0, extent=(0, len(tokens), len(tokens), 0))"),
+        swap(IMAGE, "image = ax.imshow(weights.detach().cpu().numpy(), vmin=0, extent=(0, len(tokens), len(tokens), 0))"),
         caught_by="test_colours_are_the_weights",
         explanation="""The cells reach from one whole number to the next, and the ticks stand at whole numbers. A label then
         stands between two columns, and nobody can tell which of them is meant.""",

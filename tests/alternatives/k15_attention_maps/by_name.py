@@ -45,7 +45,7 @@ def plot_attention(weights, tokens, ax=None):
         figure = Figure()
         ax = figure.add_axes((0.2, 0.2, 0.7, 0.7))
     T = len(tokens)
-    ax.imshow(weights.cpu(), extent=(0, T, T, 0), cmap="gray")
+    ax.imshow(weights.cpu().numpy(), extent=(0, T, T, 0), cmap="gray")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(FixedLocator([i + 0.5 for i in range(T)]))
         axis.set_major_formatter(FixedFormatter(tokens))
