@@ -139,6 +139,6 @@ def _watch(session: Session, kata: Kata | None) -> int:
     left = loop(session, kata, _terminal())
     if not left.train:
         return left.status
-    from .train import train  # imports torch
+    from .gpt import train_preset  # imports torch
 
-    return train(session.catalog, session.progress.solved(session.catalog), "verona", False, console)
+    return train_preset(session)

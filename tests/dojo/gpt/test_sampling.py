@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
-from rich.console import Console
 
-from dojo.cli import train as graduation
+from dojo.cli import gpt as verbs
 from dojo.gpt import presets
 from dojo.gpt.model import parts
 
@@ -34,12 +34,18 @@ def texts(run, characters, count=1, seed=5):
 
 
 def sample(run, monkeypatch, stdout, count=1, prompt=PROMPT):
-    """What `graduation.sample` returns, having written to `stdout`."""
+    """The exit status of `dojo sample`, which writes to `stdout`."""
     catalog = copy.copy(CATALOG)
     catalog.root = run.folder.parent.parent
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
     monkeypatch.setattr(sys, "stdout", stdout)
-    return graduation.sample(catalog, frozenset(), prompt, "tiny", 30, 5, count, Console(file=stdout))
+    session = SimpleNamespace(catalog=catalog, progress=SimpleNamespace(solved=lambda catalog: frozenset()))
+    monkeypatch.setattr(verbs, "Session", lambda: session)
+    try:
+        verbs.sample.callback(prompt, "tiny", 30, 5, count)
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 @pytest.mark.parametrize("seed", [5, 6, 7])
