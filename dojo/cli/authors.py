@@ -7,20 +7,20 @@ import sys
 
 import click
 
-from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, find_root
+from ..curriculum.stubs import outdated, write
 from ..system.console import console
 
 
-@click.command("stubs")
+@click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
-def make_stubs(check: bool) -> None:
+def stubs(check: bool) -> None:
     """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
     root = find_root()
-    stale = [kata for kata in Catalog(root).katas if stubs.outdated(kata)]
+    stale = [kata for kata in Catalog(root).katas if outdated(kata)]
     for kata in stale:
         if not check:
-            stubs.write(kata)
+            write(kata)
         state = "is out of date: make stubs" if check else "written"
         console.print(f"{kata.file.relative_to(root).as_posix()} {state}")
     if not stale:
