@@ -25,7 +25,7 @@ SMALL_RANKS = DATA / "small_ranks.tiktoken"
 
 
 def small_ranks() -> dict[bytes, int]:
-    """The 256 bytes and 256 merges that `dojo.gpt.corpus` trained on the embedded corpus, from their file."""
+    """The 256 bytes and 256 merges that `tests.dojo.gpt.ranks` trained on the embedded corpus, from their file."""
     return ranks_from_text(SMALL_RANKS.read_text(encoding="ascii"))
 
 

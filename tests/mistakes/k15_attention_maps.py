@@ -471,7 +471,9 @@ MISTAKES = [
     ),
     mistake(
         "the labels are between the cells",
-        swap(IMAGE, "image = ax.imshow(weights.detach().cpu().numpy(), vmin=0, extent=(0, len(tokens), len(tokens), 0))"),
+        swap(
+            IMAGE, "image = ax.imshow(weights.detach().cpu().numpy(), vmin=0, extent=(0, len(tokens), len(tokens), 0))"
+        ),
         caught_by="test_colours_are_the_weights",
         explanation="""The cells reach from one whole number to the next, and the ticks stand at whole numbers. A label then
         stands between two columns, and nobody can tell which of them is meant.""",

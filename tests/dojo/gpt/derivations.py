@@ -10,7 +10,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from dojo.gpt.grammar import Grammar, GrammarError, rule_named
+from dojo.gpt.grammar import Grammar, rule_named
+
+from .well_formed import GrammarError
 
 Choice = tuple[str, int]  # the name of a rule, and the number of the alternative taken
 Rest = tuple[Any, ...]  # what is still to be read of a speech, as linked pairs (symbol, rest); () when it is over

@@ -16,6 +16,8 @@ from dojo.spec import byte_pairs
 from dojo.system import data_files
 from dojo.system.data_files import DataError
 
+from .ranks import SMALL_MERGES, train_ranks
+
 
 @pytest.fixture
 def fetched(tmp_path):
@@ -74,13 +76,13 @@ def test_no_short_memory_beats_the_floor_of_the_embedded_corpus():
 
 def test_the_kept_ranks_are_those_that_training_gives():
     kept = byte_pairs.SMALL_RANKS.read_text(encoding="ascii")
-    trained = corpus.train_ranks(corpus.verona().text, corpus.SMALL_MERGES)
-    assert kept == byte_pairs.ranks_to_text(trained), "the play has changed: run python -m dojo.gpt.corpus"
+    trained = train_ranks(corpus.verona().text, SMALL_MERGES)
+    assert kept == byte_pairs.ranks_to_text(trained), "the play has changed: run python -m tests.dojo.gpt.ranks"
 
 
 def test_the_small_ranks_are_all_bytes_and_then_the_merges():
     ranks = byte_pairs.small_ranks()
-    assert sorted(ranks.values()) == list(range(256 + corpus.SMALL_MERGES))
+    assert sorted(ranks.values()) == list(range(256 + SMALL_MERGES))
     assert all(ranks[bytes([byte])] == byte for byte in range(256))
 
 
@@ -106,14 +108,14 @@ def test_small_ranks_carry_any_text_there_and_back(text):
 
 
 def test_training_takes_the_commonest_pair_first_and_of_equals_the_first_in_byte_order():
-    ranks = corpus.train_ranks("low low low slow bow", 3)
+    ranks = train_ranks("low low low slow bow", 3)
     assert list(ranks)[256:] == [b"ow", b"low", b" low"]
-    assert list(corpus.train_ranks("ba\nba\ndc\ndc", 2))[256:] == [b"ba", b"dc"]
+    assert list(train_ranks("ba\nba\ndc\ndc", 2))[256:] == [b"ba", b"dc"]
 
 
 def test_a_text_too_poor_for_the_merges_is_refused_with_both_numbers():
     with pytest.raises(ValueError, match="only 2 merges, not 5"):
-        corpus.train_ranks("abc", 5)
+        train_ranks("abc", 5)
 
 
 # What was downloaded.

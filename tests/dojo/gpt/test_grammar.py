@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dojo.gpt.grammar import Grammar, GrammarError, Rule, load
+from dojo.gpt.grammar import Grammar, Rule, load
 
 from .derivations import Choice, log_probability, parse, require_unambiguous, spell
+from .well_formed import GrammarError, checked
 
 VERONA = Path(__file__).resolve().parents[3] / "data" / "verona.toml"
 
@@ -40,7 +41,7 @@ start = "speech"
 
 @pytest.fixture(scope="module")
 def verona() -> Grammar:
-    return load(VERONA)
+    return checked(VERONA)
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def grammar_of(tmp_path):
     def make(toml: str) -> Grammar:
         path = tmp_path / "grammar.toml"
         path.write_text(toml, encoding="utf-8")
-        return load(path)
+        return checked(path)
 
     return make
 
