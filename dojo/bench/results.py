@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from ..system.console import console, warn
 from ..system.files import timestamp, write_whole
 
 FORMAT = 1
@@ -102,6 +103,16 @@ def write(path: Path, results: Results) -> None:
     """Write a results file, whole or not at all; its folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+def keep(path: Path, results: Results, root: Path) -> None:
+    """Write a results file of a clone, and say where it is; where that fails, say so and go on."""
+    try:
+        write(path, results)
+    except OSError as error:
+        warn(f"The results could not be written: {error}.")
+    else:
+        console.print(f"Results: {path.relative_to(root).as_posix()}")
 
 
 def recorded_path(root: Path, name: str, results: Results) -> Path:

@@ -18,7 +18,7 @@ from .roofline import WAYS
 from .timing import explain
 
 ROUNDS = 3, 20  # at least and at most
-WARM_UP = 3  # calls, the one that measures memory among them
+UNTIMED = 3  # calls before the timed ones, the one that measures memory among them
 GROWTH = 5.0  # times the last race that the next takes at most: at twice the length, or with backward too
 SHARE = 0.1  # of the time left, for one race that could go on and on
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
@@ -110,7 +110,7 @@ class Sweep:
         if not last:
             last = len(self.implementations) * self._products(configuration)
             basis = f", going by a matrix product ({self.facts['limits'][dtype] / 1e9:.3g} GFLOP/s)"
-        return GROWTH * last * (ROUNDS[0] + WARM_UP), basis
+        return GROWTH * last * (ROUNDS[0] + UNTIMED), basis
 
     def _products(self, configuration: Configuration) -> float:
         """Seconds that the matrix products of a call take at least."""

@@ -174,7 +174,7 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
     """Prove a racer and warm it up: one call for what is done only once, some more to see how many make a turn."""
     notify(racer.name)
 
-    def warm_up() -> None:
+    def get_ready() -> None:
         racer.prove()
         first = _prepared(racer, clock, 1)
         if first > limit:
@@ -184,7 +184,7 @@ def _ready(racer: Racer, clock: Clock, times: Times, limit: float, notify: Calla
             again = min(_prepared(racer, clock, 1) for _ in range(3))
             times.calls = max(1, min(MOST_CALLS, math.ceil(TURN / max(again, 1e-9))))
 
-    return _guarded(warm_up, times, clock)
+    return _guarded(get_ready, times, clock)
 
 
 def _prepared(racer: Racer, clock: Clock, calls: int) -> float:

@@ -1,4 +1,4 @@
-"""`make bench-train`: run the trainer, alone or in turn with another program, and say what came of it."""
+"""`make bench-train`: run tests/benchmarks/training.py, alone or in turn with another program, and say what came."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(job: Job, against: str, pairs: int, console: Console) -> int:
     if job.preset not in PRESETS:
         warn(f"PRESET is one of {', '.join(PRESETS)}.")
         return 2
-    command = [sys.executable, "-m", "dojo.bench.trainer", json.dumps(asdict(job))]
+    command = [sys.executable, "-m", "tests.benchmarks.training", json.dumps(asdict(job))]
     ours, theirs = Program("this repository", command, Path(job.root)), Program("the other", against, Path.cwd())
     columns = "{task.description}", BarColumn(), TimeElapsedColumn()
     with progress_bar(*columns, on=console, transient=True) as bar:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -74,19 +73,10 @@ def _run(session: Session, job: Job, event: jobs.Event, record: bool) -> list[st
     name = job.slug or "attention"
     here = session.root / "runs" / "bench" / f"{name}-{job.device.replace(':', '')}.json"
     for path in [here, *([files.recorded_path(session.root, name, results)] if record else [])]:
-        _keep(path, results, session)
+        files.keep(path, results, session.root)
     if not job.slug:
         _draw(session)
     return devices
-
-
-def _keep(path: Path, results: files.Results, session: Session) -> None:
-    try:
-        files.write(path, results)
-    except OSError as error:
-        warn(f"The results could not be written: {error}.")
-    else:
-        console.print(f"Results: {session.relative(path)}")
 
 
 def _draw(session: Session) -> None:

@@ -12,7 +12,7 @@ from . import corpus
 from .model import GPT, build_model, parts
 from .presets import PRESETS, Preset
 from .runs import History
-from .training import Run
+from .training import Enough, Run
 
 # Small, so that a minute of a slow machine is enough to see its heads take sides.
 QUICK = Preset(
@@ -75,17 +75,11 @@ def train_reference(
     def after(run: Run) -> None:
         on_step(run)
         if run.step == preset.steps or time.monotonic() > end:
-            raise _Enough
+            raise Enough
 
-    try:
-        run.train(after)
-    except _Enough:
-        _keep(run)
+    run.train(after)
+    _keep(run)
     return GPT(_origin(preset, run.step), run.parts, preset, run.tokenizer, run.model)
-
-
-class _Enough(Exception):
-    """The training has taken what it may."""
 
 
 def _keep(run: Run) -> None:

@@ -6,6 +6,7 @@ import signal
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,10 @@ class TrainingError(Exception):
 
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM: the run stops after the step it is in."""
+
+
+class Enough(Exception):
+    """Raised after a step or in an evaluation: the run ends there, as if that were its last step."""
 
 
 @dataclass
@@ -109,10 +114,10 @@ class Run:
         return History(*begun_with, self.losses, self.evaluations)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
-        """Train to the end. Raises Interrupted, with everything saved, when a signal asks to stop."""
+        """Train to the end, or to Enough. Raises Interrupted, with everything saved, when a signal asks to stop."""
         preset = self.preset
         asked: list[int] = []  # the signals that asked to stop; noted only, so that a step is never cut in two
-        with on_signals(("SIGINT", "SIGTERM"), lambda number, frame: asked.append(number)):
+        with on_signals(("SIGINT", "SIGTERM"), lambda number, frame: asked.append(number)), suppress(Enough):
             self._evaluate_if_due()
             while self.step < preset.steps:
                 start = self.step

@@ -71,7 +71,7 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
         warn(str(error))
         return 1
     if race.record:
-        _record(root, facts, race, times, max(outcome.loss for outcome in outcomes), console)
+        _record(root, facts, race, times, max(outcome.loss for outcome in outcomes))
     if len(outcomes) < rules.SEEDS:
         console.print(f"{len(outcomes)} of {rules.SEEDS} seeds: that does not count as a record, and is marked so.")
     entries = _enter(root, _entry(path.name, source, outcomes, race.target, facts["machine"]))
@@ -105,20 +105,14 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
     return outcomes, [Times(path.name, pairs.ours), Times(OTHER, pairs.theirs)]
 
 
-def _record(root: Path, facts: results.Facts, race: Race, times: list[Times], worst: float, console: Console) -> None:
+def _record(root: Path, facts: results.Facts, race: Race, times: list[Times], worst: float) -> None:
     """Keep a results file: a row for the submission, with its worst loss, and one for what it was raced against."""
     facts["machine"]["load_after"] = machine.load()
     kept = results.new("speedrun", **facts)
     kept["rows"] = rows(times, times[0].name, {"race": f"to {race.target:g}"})
     kept["rows"][0]["figures"] = {"loss": worst}
     kept["sizes"] = {"target": race.target}
-    path = results.recorded_path(root, f"speedrun-{race.target:g}", kept)
-    try:
-        results.write(path, kept)
-    except OSError as error:
-        warn(f"The results could not be written: {error}.")
-    else:
-        console.print(f"Results: {path.relative_to(root).as_posix()}")
+    results.keep(results.recorded_path(root, f"speedrun-{race.target:g}", kept), kept, root)
 
 
 def _entry(name: str, source: bytes, outcomes: list[Outcome], target: float, judged_on: results.Machine) -> Entry:

@@ -18,7 +18,6 @@ from dojo.bench.comparison import SMALL, Comparison, Configuration, Implementati
 from dojo.bench.pairs import PairError, Program, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
-from dojo.bench.trainer import TimedRun, train
 from dojo.bench.workloads import passes
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import bench as pictures
@@ -26,6 +25,7 @@ from dojo.learner.session import Session
 from dojo.sandbox.loader import Workspace
 from dojo.system.files import load_module
 
+from ...benchmarks.training import TimedRun, train
 from ..gpt.test_training import TINY
 from ..learners import swapped
 from ..trees import ROOT
@@ -132,8 +132,8 @@ def test_a_race_whose_ratios_wander_is_called_noisy(times, widest):
 
 
 COMPARISON = Comparison(MODULE.MultiHeadAttention, "cpu")
-RACES = load_module(K06.races)
-KNOWN = RACES.implementations(MODULE, MODULE)
+ATTENTIONS = load_module(K06.races)
+KNOWN = ATTENTIONS.implementations(MODULE, MODULE)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -163,7 +163,7 @@ def test_a_wrong_implementation_is_refused_with_the_reason(name):
     old, new, reason = WRONG[name]
     wrong = WORKSPACE.variant(K06, swapped(old, new, SOLUTION), name).module.MultiHeadAttention
     with pytest.raises(Refused, match=f"^{reason}"):
-        COMPARISON.prove(Implementation(name, RACES.plain(wrong)), Configuration("float32", "both", SMALL))
+        COMPARISON.prove(Implementation(name, ATTENTIONS.plain(wrong)), Configuration("float32", "both", SMALL))
 
 
 def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
@@ -171,7 +171,8 @@ def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
     from torch._inductor.exc import InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", fails(InvalidCxxCompiler()))
-    compiled = Implementation("torch.compile", RACES.compiled(RACES.plain(MODULE.MultiHeadAttention)), compiled=True)
+    make = ATTENTIONS.compiled(ATTENTIONS.plain(MODULE.MultiHeadAttention))
+    compiled = Implementation("torch.compile", make, compiled=True)
     with pytest.raises(Unavailable, match="no compiler is at hand"):
         COMPARISON.prove(compiled, Configuration("float32", "both", SMALL))
 
@@ -260,7 +261,7 @@ def test_a_race_takes_at_most_five_times_the_last():
         for dtype, passes, tokens in (("float32", "forward", 16), ("float32", "both", 8), ("bfloat16", "forward", 8))
     )
     begun.facts, begun.implementations = {"limits": {"bfloat16": unknown.flop}}, KNOWN[:2]
-    calls = sweep.ROUNDS[0] + sweep.WARM_UP
+    calls = sweep.ROUNDS[0] + sweep.UNTIMED
     assert begun._cost(longer) == begun._cost(backward) == (5 * 2.0 * calls, "")
     seconds, basis = begun._cost(unknown)
     assert seconds == 5 * 2 * 1.0 * calls and basis.startswith(", going by a matrix product")

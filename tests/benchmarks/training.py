@@ -1,7 +1,7 @@
 """Train a preset to a validation loss and tell how long that took: the program behind `make bench-train`.
 
-`python -m dojo.bench.trainer '{"preset": "shakespeare", …}'`, a `Job`, prints a JSON object a line: `step`, `steps` and
-`loss` now and then, and at last a `Training`.
+`python -m tests.benchmarks.training '{"preset": "shakespeare", …}'`, a `Job`, prints a JSON object a line: `step`,
+`steps` and `loss` now and then, and at last a `Training`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,14 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..curriculum.catalog import Catalog
-from ..gpt.model import parts
-from ..gpt.presets import PRESETS
-from ..gpt.training import Run, TrainingError
-from ..system.data_files import DataError
-from .training import Job, Training
+from dojo.bench.training import Job, Training
+from dojo.curriculum.catalog import Catalog
+from dojo.gpt.model import parts
+from dojo.gpt.presets import PRESETS
+from dojo.gpt.training import Enough, Run, TrainingError
+from dojo.system.data_files import DataError
 
 NEWS = 20  # steps between two lines of news
-
-
-class _Reached(Exception):
-    pass
 
 
 class TimedRun(Run):
@@ -35,10 +31,10 @@ class TimedRun(Run):
     target: float = 0.0
 
     def evaluate(self) -> float:
-        """Evaluate as any run does; raises when that is enough."""
+        """Evaluate as any run does; raises Enough at the target."""
         loss = super().evaluate()
         if loss <= self.target:
-            raise _Reached
+            raise Enough
         return loss
 
 
@@ -61,18 +57,15 @@ def main() -> None:
 
 def train(run: TimedRun) -> Training:
     """Train until the target is reached, or to the preset's last step. Evaluating and saving are not timed."""
-    flop, preset, reached = flop_of_step(run), run.preset, False
+    flop, preset = flop_of_step(run), run.preset
 
     def print_news(run: Run) -> None:
         if run.step % NEWS == 0:
             print(json.dumps({"step": run.step, "steps": preset.steps, "loss": run.losses[-1]}), flush=True)
 
-    try:
-        run.train(print_news)
-    except _Reached:
-        reached = True
+    run.train(print_news)
     rate = preset.batch_size * preset.context_length / run.median_step
-    return Training(sum(run.durations), reached, run.best, run.step, rate, flop, flop / run.median_step)
+    return Training(sum(run.durations), run.best <= run.target, run.best, run.step, rate, flop, flop / run.median_step)
 
 
 def flop_of_step(run: Run) -> int:
