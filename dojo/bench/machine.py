@@ -15,7 +15,7 @@ import torch
 
 from .. import __version__
 from ..system.git import Git, UpdateError
-from .results import Facts
+from .results import Facts, load
 from .rounds import quartiles
 from .timing import Clock
 
@@ -77,11 +77,6 @@ def device_name(device: str) -> str:
     if kind == "cuda":
         return torch.cuda.get_device_name(torch.device(device))
     return cpu_name() if kind == "cpu" else f"{cpu_name()} (GPU)"
-
-
-def load() -> float | None:
-    """How many processes wanted a core over the last minute, on average; None where the system does not tell."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _commit(root: Path) -> Facts:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import queue
 import statistics
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.processes import end, lines_of, start
+from .results import load
 from .rounds import quartiles
 
 LIMIT = 3600.0  # seconds that a program may take
@@ -84,11 +84,11 @@ class Pairs:
         ours, theirs, ratio = statistics.median(self.ours), statistics.median(self.theirs), self.ratio
         faster = f"{1 / ratio:.2f} times as fast" if ratio < 1 else f"{ratio:.2f} times as slow"
         how = "on the clock, from start to end" if self.on_the_clock else "as each says itself"
-        load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+        busy = "" if (now := load()) is None else f", load {now:.1f}"
         spread = f"ratios within pairs from {self.ratio_low:.2g} to {self.ratio_high:.2g} in the middle half"
         return (
             f"{name} {ours:.3g} s, {against} {theirs:.3g} s (medians of {len(self.ours)}, {how}): {faster}, "
-            f"ratio {ratio:.3f}; {spread}{load}."
+            f"ratio {ratio:.3f}; {spread}{busy}."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import date
@@ -13,6 +14,7 @@ from ..system.console import console, warn
 from ..system.files import timestamp, write_whole
 
 FORMAT = 1
+FOLDERS = ("runs/bench", "data/benchmarks")  # in a clone: of this machine, and of those that were recorded
 
 
 class Machine(TypedDict, total=False):
@@ -93,6 +95,11 @@ class NewerResults(ValueError):
     """A results file of a newer form than this program knows."""
 
 
+def load() -> float | None:
+    """How many processes wanted a core over the last minute, on average; None where the system does not tell."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
 def new(kind: str, **facts: Any) -> Results:
     """Results of a kind, dated now, without rows yet."""
     empty = {"limits": {}, "sizes": {}, "rows": [], "refused": [], "left_out": [], "noisy": 0.0}
@@ -119,7 +126,7 @@ def recorded_path(root: Path, name: str, results: Results) -> Path:
     """Where results are kept that are to be shown beside those of other machines."""
     machine = results["machine"]
     device, maker = machine["device"].replace(":", ""), re.sub(r"\W+", "-", machine["device_name"].lower()).strip("-")
-    return root / "data" / "benchmarks" / f"{name}-{device}-{maker}-{date.today():%Y%m%d}.json"
+    return root / FOLDERS[1] / f"{name}-{device}-{maker}-{date.today():%Y%m%d}.json"
 
 
 def read(path: Path) -> Results:

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 from .jobs import Event, Job, Send
+from .results import load
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def run(job: Job, send: Send) -> None:
         torch.cuda.set_device(torch.device(job.device).index or 0)  # events are of the current device
     send({"devices": machine.devices()})
     (katas.run if job.slug else sweep.run)(job, send)
-    send({"load_after": machine.load()})
+    send({"load_after": load()})
 
 
 if __name__ == "__main__":

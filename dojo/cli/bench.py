@@ -1,9 +1,12 @@
-"""The verbs that measure: `bench` races implementations, `bench-train` times the training. No torch here."""
+"""The verbs that measure: `bench`, `bench-train`, and `speedrun` with its `ablate`. No torch here."""
 
 from __future__ import annotations
 
 import os
+import runpy
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +14,13 @@ from ..bench import jobs, table
 from ..bench import results as files
 from ..bench.jobs import ATTENTION, BenchError, Job
 from ..learner.session import Session
+from ..speedrun import rules
 from ..system.console import console, warn
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
 DTYPES = ("float32", "bfloat16")
+RECORD = Path("solutions") / "speedrun" / "record.py"
 
 
 @click.command()
@@ -43,9 +48,9 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     job = Job(str(session.root), device or "cpu", seconds, slug=asked.slug if asked else "")
     if not asked:
         job = replace(job, lengths=QUICK_LENGTHS if quick else LENGTHS, dtypes=(dtype,) if dtype else DTYPES)
-    cores = os.cpu_count() or 1
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > cores / 2:
-        warn(f"The load is {os.getloadavg()[0]:.1f} on {cores} cores: what is measured now may be noisy.")
+    busy, cores = files.load() or 0.0, os.cpu_count() or 1
+    if busy > cores / 2:
+        warn(f"The load is {busy:.1f} on {cores} cores: what is measured now may be noisy.")
     learners = judge_learners_code(session, asked or session.catalog.find(ATTENTION))
     if "refused" in learners.event:
         warn(f"refused: yours: {learners.event['refused']['reason']}")
@@ -71,7 +76,7 @@ def _run(session: Session, job: Job, event: jobs.Event, record: bool) -> list[st
         warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
         return devices
     name = job.slug or "attention"
-    here = session.root / "runs" / "bench" / f"{name}-{job.device.replace(':', '')}.json"
+    here = session.root / files.FOLDERS[0] / f"{name}-{job.device.replace(':', '')}.json"
     for path in [here, *([files.recorded_path(session.root, name, results)] if record else [])]:
         files.keep(path, results, session.root)
     if not job.slug:
@@ -83,10 +88,9 @@ def _draw(session: Session) -> None:
     """Draw this run beside what was recorded elsewhere; a picture that cannot be drawn is a line, no more."""
     from ..figures.bench import draw_all
 
-    here = files.read_all(session.root / "runs" / "bench", warn)
-    recorded = files.read_all(session.root / "data" / "benchmarks", warn)
+    folders = [session.root / name for name in files.FOLDERS]
     try:
-        paths = draw_all(session.root / "runs" / "bench", here, recorded)
+        paths = draw_all(folders[0], *(files.read_all(folder, warn) for folder in folders))
     except (OSError, ImportError) as error:
         warn(f"The pictures could not be drawn: {error}.")
     else:
@@ -110,3 +114,39 @@ def bench_train(against: str, pairs: int, preset: str, target: float, steps: int
     solved = session.progress.solved(session.catalog) if impl == "yours" else frozenset()
     job = Job(str(session.root), preset, target, steps, sorted(solved))
     raise SystemExit(run(job, against, pairs if against else 1, console))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--target", default=rules.TARGET, help="The loss to reach, in nats a character.")
+@click.option("--seeds", default=rules.SEEDS, type=click.IntRange(min=1), help="Fewer than three is no record.")
+@click.option("--against", default="", help="Another program, as one types it in a shell: run in turn with this one.")
+@click.option("--pairs", default=rules.SEEDS, type=click.IntRange(min=1), help="How often each is run.")
+@click.option("--device", default="cpu", help="cpu, cuda or mps.")
+@click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too.")
+@click.option("--rules", "show", is_flag=True, help="Only list the rules.")
+def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
+    """Judge a submission to the speedrun, else the record: train to a validation loss as fast as two threads can."""
+    if show:
+        for name, rule in rules.RULES.items():
+            console.print(f"{name}: {rule}", soft_wrap=True)
+        return
+    session = Session()
+    path = file or session.root / RECORD
+    if not path.is_file():
+        warn(f"There is no file {path}. What a submission is: {RECORD.parent / 'README.md'}")
+        raise SystemExit(2)
+    from ..speedrun import race as races
+
+    raise SystemExit(races.run(path, session.root, console, races.Race(**asked)))
+
+
+@click.command()
+@click.option("--target", default=rules.TARGET, help="The loss to reach, in nats a character.")
+@click.option("--seeds", default=rules.SEEDS, type=click.IntRange(min=1), help="How often each is trained.")
+@click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
+def ablate(target: float, seeds: int, only: str) -> None:
+    """Take the record's tricks away, one at a time, and measure how much longer it then takes to the target."""
+    session = Session()
+    ablation = runpy.run_path(str(session.root / RECORD.parent / "ablate.py"))
+    raise SystemExit(ablation["run"](session.root, session.root / RECORD, console, target, seeds, only))

@@ -18,9 +18,8 @@ VERBS = {
     "authors": ("stubs", "check"),
     "gpt": ("data", "train", "sample"),
     "upkeep": ("progress", "update", "doctor"),
-    "bench": ("bench", "bench-train"),
+    "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "speedrun": ("speedrun", "ablate"),
 }
 
 

@@ -31,7 +31,6 @@ from .attention import TEXT, UnknownText, attend, most_attended
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = ("Progress", "Loss", "Samples", "Attention", "Benchmarks")  # each has a template of its name
-RESULTS = ("runs/bench", "data/benchmarks")  # folders: of this machine, of those that were recorded
 TEMPERATURES = (0.5, 0.8, 1.0, 1.3)
 CHARACTERS = 240  # of each sample
 PIECE = 40  # characters written before the clock is looked at
@@ -84,7 +83,7 @@ def build(session: Session, text: str) -> tuple[str, list[str]]:
         attempts=count(sum(map(session.progress.attempts, session.catalog.katas)), "attempt"),
         curves=sections.curves(read_runs(session.root, notes.append)),
         benchmarks=sections.benchmarks(_measured(session.root, notes.append)),
-        pictures=sections.pictures(session.root / RESULTS[0]),
+        pictures=sections.pictures(session.root / results.FOLDERS[0]),
         notes=notes,
         sections=SECTIONS,
         date=f"{datetime.now():%Y-%m-%d at %H:%M}",
@@ -154,5 +153,5 @@ def _model(session: Session, note: Callable[[str], None]) -> GPT:
 
 def _measured(root: Path, note: Callable[[str], None]) -> list[results.Results]:
     """The results of benchmarks, the newest first: this machine's own, and those recorded on others."""
-    measured = [result for folder in RESULTS for result in results.read_all(root / folder, note)]
+    measured = [result for folder in results.FOLDERS for result in results.read_all(root / folder, note)]
     return sorted(measured, key=lambda result: result["date"], reverse=True)

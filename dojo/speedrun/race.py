@@ -107,7 +107,7 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
 
 def _record(root: Path, facts: results.Facts, race: Race, times: list[Times], worst: float) -> None:
     """Keep a results file: a row for the submission, with its worst loss, and one for what it was raced against."""
-    facts["machine"]["load_after"] = machine.load()
+    facts["machine"]["load_after"] = results.load()
     kept = results.new("speedrun", **facts)
     kept["rows"] = rows(times, times[0].name, {"race": f"to {race.target:g}"})
     kept["rows"][0]["figures"] = {"loss": worst}

@@ -72,7 +72,7 @@ def run(root: Path, record: Path, console: Console, target: float, seeds: int, o
     console.print(table(rows, target))
     path = root / "runs" / "ablation.json"
     sizes = {"target": target, "seeds": seeds}
-    results.write(path, measured | {"rows": rows, "sizes": sizes, "load_after": machine.load()})
+    results.write(path, measured | {"rows": rows, "sizes": sizes, "load_after": results.load()})
     console.print(f"Results: {path.relative_to(root).as_posix()}")
     return 0
 

@@ -16,6 +16,7 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
+from dojo.bench.results import FOLDERS
 from dojo.cli import main as cli
 from dojo.curriculum.catalog import Catalog
 from dojo.figures import page, plots, sections
@@ -196,7 +197,7 @@ def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(sessio
 
 
 def test_pictures_of_the_last_benchmark_are_taken_in_as_images(session):
-    folder = session.root / page.RESULTS[0]
+    folder = session.root / FOLDERS[0]
     folder.mkdir(parents=True)
     (folder / "memory.svg").write_text(EVIL)
     (folder / "roofline.svg").write_text("x" * sections.LARGEST)
@@ -208,7 +209,7 @@ def test_pictures_of_the_last_benchmark_are_taken_in_as_images(session):
 
 
 def test_results_of_a_newer_version_are_named_and_left_out(session):
-    folder = session.root / page.RESULTS[0]
+    folder = session.root / FOLDERS[0]
     folder.mkdir(parents=True)
     (folder / "new.json").write_text(json.dumps(results(format=99)))
     (folder / "old.json").write_text(json.dumps(results()))
