@@ -27,11 +27,6 @@ TURN, TURNS = 3.0, 20.0  # seconds that a call may take, or so many times what i
 SLACK = 15.0  # seconds beyond two such calls after which a turn is taken to hang: a busy machine may stall so long
 
 
-def run(job: Job, send: Send) -> None:
-    """Run a job: measure the machine, let every implementation prove itself, and race."""
-    Sweep(job, send).run()
-
-
 class Sweep:
     """The races on one device, smallest sizes first, as far as the time goes."""
 
@@ -46,7 +41,7 @@ class Sweep:
         self._note(job.rows)
 
     def run(self) -> None:
-        """Race every configuration that fits, and say what does not."""
+        """Measure the machine, let every implementation prove itself, race what fits, and say what does not."""
         job, finished = self.job, set(self.seconds)
         self.facts = job.facts or self._measure_machine()
         self.send({"facts": self.facts})

@@ -47,7 +47,7 @@ def run(job: Job, send: Send) -> None:
     if job.device.startswith("cuda"):
         torch.cuda.set_device(torch.device(job.device).index or 0)  # events are of the current device
     send({"devices": machine.devices()})
-    (katas.run if job.slug else sweep.run)(job, send)
+    katas.run(job, send) if job.slug else sweep.Sweep(job, send).run()
     send({"load_after": load()})
 
 

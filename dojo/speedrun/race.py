@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text as Words
+from rich.text import Text
 
 from ..bench import machine, results
 from ..bench.pairs import PairError, Program, run_pairs
@@ -21,7 +21,7 @@ from ..system.files import timestamp
 from ..system.processes import HOME
 from . import leaderboard, rules
 from .leaderboard import Entry
-from .referee import Outcome, Text, judge
+from .referee import Outcome, Split, judge
 from .rules import RuleBroken
 
 OTHER = "the other"  # what --against runs
@@ -44,7 +44,7 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
     try:
         device = machine.find_device(race.device)
         source = path.read_bytes()
-        text = Text.shakespeare()
+        text = Split.shakespeare()
     except machine.UnknownDevice as error:
         warn(str(error))
         return 2
@@ -63,7 +63,7 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
             outcomes = list(_seeds(source, path.name, text, race, console))
             times = [Times(path.name, [outcome.seconds for outcome in outcomes])]
     except RuleBroken as error:
-        console.print(Words(f"{path.name} is refused. Rule “{error.rule}”: {error}.", "red"), soft_wrap=True)
+        console.print(Text(f"{path.name} is refused. Rule “{error.rule}”: {error}.", "red"), soft_wrap=True)
         if error.rule in rules.RULES:
             console.print(f"The rule: {rules.RULES[error.rule]}.", soft_wrap=True)
         return 1
@@ -79,7 +79,7 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
     return 0
 
 
-def _seeds(source: bytes, name: str, text: Text, race: Race, console: Console) -> Iterator[Outcome]:
+def _seeds(source: bytes, name: str, text: Split, race: Race, console: Console) -> Iterator[Outcome]:
     """What comes of each seed, drawn afresh. Raises RuleBroken at the first that fails."""
     for _ in range(race.seeds):
         outcome = judge(source, name, text, race.target, device=race.device)

@@ -33,7 +33,7 @@ VALIDATION = 0.1  # of the text
 
 
 @dataclass(frozen=True)
-class Text:
+class Split:
     """A text as ids: what is learned from, what the verdict is found on, and how many characters there are."""
 
     train: Tensor
@@ -41,7 +41,7 @@ class Text:
     vocab_size: int
 
     @classmethod
-    def of(cls, text: str) -> Text:
+    def of(cls, text: str) -> Split:
         """The first nine tenths of a text to learn from, the last to be judged on; ids are of the sorted characters."""
         number = {character: at for at, character in enumerate(sorted(set(text)))}
         ids = torch.tensor([number[character] for character in text], dtype=torch.int16)
@@ -49,7 +49,7 @@ class Text:
         return cls(ids[:cut], ids[cut:], len(number))
 
     @classmethod
-    def shakespeare(cls) -> Text:
+    def shakespeare(cls) -> Split:
         """The text of the race. Raises DataError where it is not there."""
         return cls.of(corpus.tinyshakespeare().text)
 
@@ -77,7 +77,9 @@ class Outcome:
         return cls(**{"printed" if name == "said" else name: value for name, value in facts.items()})
 
 
-def judge(source: bytes, name: str, text: Text, target: float, seed: int | None = None, device: str = "cpu") -> Outcome:
+def judge(
+    source: bytes, name: str, text: Split, target: float, seed: int | None = None, device: str = "cpu"
+) -> Outcome:
     """Train and evaluate a submission with one seed, drawn afresh where none is given. Raises RuleBroken."""
     if len(source) > rules.SOURCE:
         raise RuleBroken("one file", f"the file has {len(source):,} bytes, and {rules.SOURCE:,} is the most")
@@ -96,7 +98,7 @@ def judge(source: bytes, name: str, text: Text, target: float, seed: int | None 
 class Examination:
     """Ask a model about the validation split, in windows of its context length, every token once."""
 
-    def __init__(self, job: Job, model: bytes, context: int, text: Text):
+    def __init__(self, job: Job, model: bytes, context: int, text: Split):
         self.job, self.model, self.valid = job, model, text.valid
         self.context = min(context, len(text.valid) // 4)
         self.count = (len(text.valid) - 1) // self.context
@@ -177,7 +179,7 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     path = Path(asked["file"])
     try:
-        outcome = judge(path.read_bytes(), path.name, Text.shakespeare(), asked["target"], device=asked["device"])
+        outcome = judge(path.read_bytes(), path.name, Split.shakespeare(), asked["target"], device=asked["device"])
     except RuleBroken as error:
         print(json.dumps({"refused": [error.rule, str(error)]}))
         sys.exit(1)

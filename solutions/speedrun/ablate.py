@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dojo.bench import machine, results, rounds
-from dojo.speedrun.referee import Outcome, Text, judge
+from dojo.speedrun.referee import Outcome, Split, judge
 from dojo.speedrun.rules import RuleBroken
 from dojo.system.console import warn
 from dojo.system.data_files import DataError
@@ -52,7 +52,7 @@ def run(root: Path, record: Path, console: Console, target: float, seeds: int, o
         warn(f"There is no trick {', '.join(unknown)}. There are: {', '.join(names)}.")
         return 2
     try:
-        text = Text.shakespeare()
+        text = Split.shakespeare()
     except DataError as error:
         warn(f"{error}\nThe race is on tinyshakespeare: make data")
         return 2

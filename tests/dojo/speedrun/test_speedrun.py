@@ -15,13 +15,13 @@ from dojo.cli.main import app
 from dojo.curriculum.catalog import Catalog
 from dojo.speedrun import leaderboard, rules
 from dojo.speedrun import race as speedrun
-from dojo.speedrun.referee import Text, judge
+from dojo.speedrun.referee import Split, judge
 from dojo.speedrun.rules import RuleBroken
 
 from ..trees import ROOT
 
 WORDS = ("the cat ", "a dog ", "my house ")
-TEXT = Text.of("".join(WORDS[i * i * 7 % 11 % 3] + WORDS[i % 3] for i in range(400)))
+TEXT = Split.of("".join(WORDS[i * i * 7 % 11 % 3] + WORDS[i % 3] for i in range(400)))
 GOOD = """
 import os
 from pathlib import Path
@@ -174,7 +174,7 @@ def test_training_put_off_until_the_first_answer_is_on_the_clock():
 
 
 def test_a_right_submission_enters_the_leaderboard(tmp_path, monkeypatch):
-    monkeypatch.setattr(Text, "shakespeare", classmethod(lambda cls: TEXT))
+    monkeypatch.setattr(Split, "shakespeare", classmethod(lambda cls: TEXT))
     path, shown = tmp_path / "mine.py", io.StringIO()
     path.write_text(GOOD)
     for _ in range(2):  # the same file again takes the place of the first
@@ -186,7 +186,7 @@ def test_a_right_submission_enters_the_leaderboard(tmp_path, monkeypatch):
 
 
 def test_a_race_is_recorded_with_the_times_that_are_compared(tmp_path, monkeypatch):
-    monkeypatch.setattr(Text, "shakespeare", classmethod(lambda cls: TEXT))
+    monkeypatch.setattr(Split, "shakespeare", classmethod(lambda cls: TEXT))
     path = tmp_path / "mine.py"
     path.write_text(GOOD)
     console = Console(file=io.StringIO(), width=200)
