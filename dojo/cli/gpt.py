@@ -73,8 +73,8 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None, count: i
     try:
         columns = gpt.stream(prompt, characters, generator, count)
     except ValueError as error:
-        only = "The model knows only the characters it was trained on."
-        console.print(Text(f"The prompt cannot be continued: {error}. {only}", "red"))
+        problem = f"The prompt cannot be continued: {error}. The model knows only the characters it was trained on."
+        console.print(Text(problem, "red"))
         raise SystemExit(2) from None
     _show(columns, prompt, count)
 
@@ -178,14 +178,10 @@ def _conclude(run: Run) -> int:
         console.print(f"the floor of this corpus is {run.corpus.floor:.4f}: {loss - run.corpus.floor:.4f} above it")
     if run.durations:
         console.print(f"median step {1000 * run.median_step:.1f} ms, {torch.get_num_threads()} threads")
-    console.print(
-        f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {_from_here(run.folder)}"
-    )
+    here, folder = Path.cwd(), run.folder
+    where = folder.relative_to(here).as_posix() if folder.is_relative_to(here) else str(folder)
+    console.print(f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {where}")
     if run.unsaved:
         console.print(Text(f"The last checkpoint could not be saved: {run.unsaved}.", "red"))
         return 1
     return 0
-
-
-def _from_here(path: Path) -> str:
-    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)

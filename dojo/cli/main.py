@@ -21,6 +21,7 @@ VERBS = {
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
 }
+FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
 
 class Verbs(click.Group):
@@ -28,14 +29,13 @@ class Verbs(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names of all verbs."""
-        return sorted(verb for verbs in VERBS.values() for verb in verbs)
+        return sorted(FILES)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """A verb's help, from the docstring of its function, which is called as the verb is."""
-        file = next((file for file, verbs in VERBS.items() if name in verbs), None)
-        if file is None:
+        if name not in FILES:
             return None
-        body = ast.parse(Path(__file__).with_name(f"{file}.py").read_bytes()).body
+        body = ast.parse(Path(__file__).with_name(f"{FILES[name]}.py").read_bytes()).body
         functions = {node.name.replace("_", "-"): node for node in body if isinstance(node, ast.FunctionDef)}
         return click.Command(name, help=ast.get_docstring(functions[name]))
 
@@ -45,8 +45,7 @@ class Verbs(click.Group):
         """The verb that the arguments call, imported, and what is left of them."""
         name, verb, rest = super().resolve_command(context, arguments)
         if name is not None:
-            file = next(file for file, verbs in VERBS.items() if name in verbs)
-            verb = getattr(import_module(f"{__package__}.{file}"), name.replace("-", "_"))
+            verb = getattr(import_module(f"{__package__}.{FILES[name]}"), name.replace("-", "_"))
         return name, verb, rest
 
 
