@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ..bench.jobs import ATTENTION, BenchError, Job
 from ..learner.session import Session
 from ..speedrun import rules
 from ..system.console import console, warn
+from ..system.files import load_module
 
 BUDGET, QUICK_BUDGET, KATA_BUDGET = 150.0, 45.0, 18.0  # seconds for one device; the last one for one kata
 LENGTHS, QUICK_LENGTHS = (128, 256, 512, 1024, 2048, 4096), (128, 256)
@@ -108,12 +108,11 @@ def _draw(session: Session) -> None:
 @click.option("--impl", default="yours", type=click.Choice(["yours", "solutions"]), help="Whose parts.")
 def bench_train(against: str, pairs: int, preset: str, target: float, steps: int, impl: str) -> None:
     """Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do."""
-    from ..bench.training import Job, run
-
     session = Session()
     solved = session.progress.solved(session.catalog) if impl == "yours" else frozenset()
-    job = Job(str(session.root), preset, target, steps, sorted(solved))
-    raise SystemExit(run(job, against, pairs if against else 1, console))
+    training = load_module(session.root / "tests" / "benchmarks" / "training.py")
+    job = training.Job(str(session.root), preset, target, steps, sorted(solved))
+    raise SystemExit(training.run(job, against, pairs if against else 1))
 
 
 @click.command()
@@ -148,5 +147,5 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 def ablate(target: float, seeds: int, only: str) -> None:
     """Take the record's tricks away, one at a time, and measure how much longer it then takes to the target."""
     session = Session()
-    ablation = runpy.run_path(str(session.root / RECORD.parent / "ablate.py"))
-    raise SystemExit(ablation["run"](session.root, session.root / RECORD, console, target, seeds, only))
+    ablation = load_module(session.root / RECORD.parent / "ablate.py")
+    raise SystemExit(ablation.run(session.root, session.root / RECORD, console, target, seeds, only))

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -58,6 +59,9 @@ def load_module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"_dojo_{path.parent.name}_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.modules.pop(spec.name, None)
     return module

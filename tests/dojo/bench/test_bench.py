@@ -25,7 +25,7 @@ from dojo.learner.session import Session
 from dojo.sandbox.loader import Workspace
 from dojo.system.files import load_module
 
-from ...benchmarks.training import TimedRun, train
+from ...benchmarks.trainer import TimedRun, train
 from ..gpt.test_training import TINY
 from ..learners import swapped
 from ..trees import ROOT
