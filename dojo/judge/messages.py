@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from .verdict import Verdict
@@ -38,7 +38,7 @@ class Event:
 
 def line_of(message: Request | Event | Verdict) -> str:
     """A message as a line of JSON."""
-    return json.dumps(asdict(message)) + "\n"
+    return json.dumps(message, default=vars) + "\n"
 
 
 def request_of(line: str | bytes) -> Request:

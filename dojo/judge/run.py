@@ -60,9 +60,12 @@ class KataRun:
         stand_ins = workspace.stand_ins(kata)
         self.verdict.stand_ins = [StandIn(slug.split("_")[0], names) for slug, names in stand_ins.items()]
 
-    def load(self) -> bool:
-        """Import the learner's file; False, with the verdict filled in, when that fails."""
-        if any(claim.slow for claim in self.suite.claims):
+    def load(self, slow: bool = True) -> bool:
+        """Import the learner's file; False, with the verdict filled in, when that fails.
+
+        Unless `slow` claims are left out, a process is kept for them that was forked before the file was loaded.
+        """
+        if slow and any(claim.slow for claim in self.suite.claims):
             clean_process.prepare()
         self._send_steps()
         self.reference = self.workspace.reference(self.kata)
