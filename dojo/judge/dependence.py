@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,14 +14,12 @@ from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
 from ..spec.claims import Example, Outcome
 
-Facts = dict[str, str]  # what the answer depends on, by a key, with the sentence where it should not
-
 
 def dependences(outcome: Outcome, run: Callable[[Example], Outcome], subject: Subject, reference: Any) -> Iterator[str]:
     """Sentences on what the answer depends on and should not, or the other way round."""
     with subject.calls.logged() as log:
         error = run(outcome.example).error
-    if not isinstance(error, Mismatch) or not isinstance(error.got, Tensor):
+    if not isinstance(error, Mismatch) or not isinstance(error.got, Tensor) or error.got.is_meta:
         return
     call = next((call for call in reversed(log) if _gave(call, error.got)), None)
     if call is None:
@@ -38,11 +35,10 @@ def dependences(outcome: Outcome, run: Callable[[Example], Outcome], subject: Su
 
 
 def _gave(call: Call, got: Tensor) -> bool:
+    """Whether a tensor was the result of a call, or a part of it."""
     results = call.result if isinstance(call.result, (tuple, list)) else [call.result]
-    return any(
-        isinstance(r, Tensor) and r.shape == got.shape and torch.equal(r.detach().nan_to_num(), got.nan_to_num())
-        for r in results
-    )
+    tensors = [result.detach() for result in results if isinstance(result, Tensor) and result.shape == got.shape]
+    return any(torch.equal(tensor.nan_to_num(), got.nan_to_num()) for tensor in tensors)
 
 
 def _of_the_reference(call: Call, reference: Any) -> Callable[..., Any] | None:
@@ -93,16 +89,13 @@ def _facts(function: Callable[..., Any], call: Call) -> dict[str, tuple[bool, st
 
 
 def _answer(function: Callable[..., Any], call: Call, changed: dict[int, Tensor]) -> Tensor:
+    """What a function gives for a call's arguments, some of them changed; the first tensor where it gives several."""
     positional = [changed.get(at, value) for at, value in enumerate(call.positional)]
-    positional = [
-        value if at in changed or not isinstance(value, Tensor) else value.detach()
-        for at, value in enumerate(positional)
-    ]
+    positional = [value.detach() if isinstance(value, Tensor) else value for value in positional]
     torch.manual_seed(0)
-    named = {key: copy.copy(value) for key, value in call.named.items()}
-    result = function(*positional, **named)
-    result = result[0] if isinstance(result, (tuple, list)) else result
-    return result.detach().double()
+    result = function(*positional, **call.named)
+    tensor: Tensor = result[0] if isinstance(result, (tuple, list)) else result
+    return tensor.detach().double()
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

@@ -21,12 +21,12 @@ from ..curriculum.catalog import Kata
 from ..sandbox.loader import Workspace
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
-from ..spec.claims import Claim
+from ..spec.claims import Claim, Outcome
 from ..spec.errors import Stop
 from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
-from .answers import Answer
-from .index import Check, Index, answer_on, checks_of
+from .answers import Answer, answer_of
+from .index import Check, Index, checks_of, outcome_on
 from .verdict import Relation
 
 OTHER = 1  # which example of each other claim: the first is the simplest, and too much alike for many mistakes
@@ -56,7 +56,8 @@ class Lookup:
         """`held` are the steps that are known to hold: no mistake that is caught there was made."""
         self.kata, self.workspace, self.suite, self.subject, self.index = kata, workspace, suite, subject, index
         self.reference = workspace.reference(kata)
-        self.answers: dict[Check, Answer] = {}  # of the code under test; none where a step is not started
+        self.outcomes: dict[Check, Outcome] = {}  # of the code under test
+        self.answers: dict[Check, Answer] = {}  # likewise; none where a step is not written
         self.checks = [check for check in checks_of(suite) if check.claim.step not in held]
         self.open = np.array([suite.step_of(mistake) not in held for mistake in suite.mistakes])
 
@@ -80,14 +81,14 @@ class Lookup:
     def ask(self, checks: Iterable[Check]) -> None:
         """Have the code under test answer checks; steps that are not started say nothing."""
         for check in checks:
-            if check not in self.answers:
-                outcome = answer_on(check, self.subject, self.reference)
-                if outcome is not None:
-                    self.answers[check] = outcome
+            if check not in self.outcomes:
+                outcome = self.outcomes[check] = outcome_on(check, self.subject, self.reference)
+                if outcome.kind not in ("not_started", "missing"):
+                    self.answers[check] = answer_of(outcome.evidence)
 
     def _agreeing(self, checks: Iterable[Check]) -> Bools:
         """Which mistakes give the answers of the code under test on all these checks, (M,) bool."""
-        agree = np.ones(len(self.open), bool)
+        agree: Bools = np.full(len(self.open), True)
         for check in checks:
             if check in self.answers:
                 agree &= self.index.agree(check, self.answers[check])
@@ -113,17 +114,14 @@ class Lookup:
             rows = alike.nonzero()[0]
             if len(rows) < 2:
                 break
-            left = [check for check in checks if check not in self.answers and self._differ(rows, check)]
+            left = [check for check in checks if check not in self.outcomes and self._differ(rows, check)]
             if not left:
                 break
             self.ask(left[:1])
-            if left[0] not in self.answers:
-                checks = [check for check in checks if check is not left[0]]
-                continue
             alike = alike & self._agreeing(left[:1])
         return alike
 
-    def _differ(self, rows: Bools, check: Check) -> bool:
+    def _differ(self, rows: NDArray[np.intp], check: Check) -> bool:
         at = self.index.column[check.name]
         digests, projections = self.index.digests[rows, at], self.index.projections[rows, at]
         slack = self.index.slack[rows, at].max()
@@ -136,7 +134,7 @@ class Lookup:
         first that explain more of the wrong answers by themselves.
         """
         wrong = [check for check, answer in self.answers.items() if not answer.passed]
-        fails = self.index.failing()[:, [self.index.column[check.name] for check in self.answers]]
+        fails = self.index.failing[:, [self.index.column[check.name] for check in self.answers]]
         learner = np.array([not answer.passed for answer in self.answers.values()])
         rows = (self.open & ~(fails & ~learner).any(axis=1)).nonzero()[0]
         explains = np.array([self.index.agree(check, self.answers[check]) for check in wrong]).T  # (M, wrong)
@@ -163,8 +161,8 @@ class Lookup:
         except (LoadError, Exception, Stop):
             return False
         for check in wrong:
-            answer = answer_on(check, subject, self.reference)
-            if answer is None or not answer.agrees(self.answers[check]):
+            outcome = outcome_on(check, subject, self.reference)
+            if not answer_of(outcome.evidence).agrees(self.answers[check]):
                 return False
         return True
 
@@ -175,10 +173,10 @@ class Lookup:
         Only up to this step: a later one of the learner's need not build on the faulty one.
         """
         checks = [check for check in self.answers if check.claim.step <= step]
-        fails = self.index.failing()[:, [self.index.column[check.name] for check in checks]]
+        fails = self.index.failing[:, [self.index.column[check.name] for check in checks]]
         learner = np.array([not self.answers[check].passed for check in checks])
-        left = alike & ~(fails & ~learner).any(axis=1)
-        sooner = left & (fails == learner).all(axis=1)
+        left: Bools = alike & ~(fails & ~learner).any(axis=1)
+        sooner: Bools = left & (fails == learner).all(axis=1)
         return sooner if sooner.any() else left
 
     def _mistakes(self, which: Bools) -> list[Mistake]:

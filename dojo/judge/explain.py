@@ -18,10 +18,11 @@ from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
-from .diagnosis import Lookup
+from .diagnosis import Diagnosis, Lookup
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
+from .observations import observe
 from .verdict import Location, NamedMistake, VerdictKind
 
 if TYPE_CHECKING:
@@ -123,14 +124,16 @@ def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
 
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
     run.notify(Event("undiagnosed", verdict=replace(run.verdict, steps=run.all_steps())))
-    try:
-        index = load_index(run.kata)
-    except IndexUnusable as error:
-        run.verdict.notes.append(str(error))
-        return
+    diagnosis = Diagnosis()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
-        diagnosis = Lookup(run.kata, run.workspace, run.suite, subject, index, run.held).diagnose(claim)
+        try:
+            lookup = Lookup(run.kata, run.workspace, run.suite, subject, load_index(run.kata), run.held)
+            diagnosis = lookup.diagnose(claim)
+        except IndexUnusable as error:
+            run.verdict.notes.append(str(error))
+        if not diagnosis.mistakes and not claim.slow:
+            run.verdict.observations = observe(claim, outcome, subject, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [
         NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes

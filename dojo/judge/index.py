@@ -16,13 +16,14 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..curriculum.catalog import Kata
 from ..sandbox.limits import limit
 from ..sandbox.loader import Workspace
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
-from ..spec.claims import Claim, Example
+from ..spec.claims import Claim, Example, Outcome
 from ..spec.errors import Stop, TimeUp
 from ..spec.mistakes import Mistake
 from ..spec.suite import Suite
@@ -30,7 +31,6 @@ from ..system.processes import HOME
 from .answers import PROJECTIONS, Answer, answer_of
 
 MADE_WITH = ("spec/*.py", "sandbox/calls.py", "sandbox/arguments.py", "judge/answers.py")
-ENDLESS = ("endless",)
 UNUSABLE = ("unusable",)  # the mistake's text cannot even be imported
 
 
@@ -67,25 +67,26 @@ class Index:
 
     mistakes: tuple[str, ...]
     checks: tuple[str, ...]
-    digests: np.ndarray  # (M, C), uint64; 0 where the mistake passes
-    projections: np.ndarray  # (M, C, PROJECTIONS), float32
-    slack: np.ndarray  # (M, C), float32
+    digests: NDArray[np.uint64]  # (M, C); 0 where the mistake passes
+    projections: NDArray[np.float32]  # (M, C, PROJECTIONS)
+    slack: NDArray[np.float32]  # (M, C)
 
     @cached_property
     def column(self) -> dict[str, int]:
         """The column of each check, by its name."""
         return {name: number for number, name in enumerate(self.checks)}
 
-    def agree(self, check: Check, answer: Answer) -> np.ndarray:
+    def agree(self, check: Check, answer: Answer) -> NDArray[np.bool_]:
         """Which mistakes give this answer, (M,) bool."""
         at = self.column[check.name]
         same = self.digests[:, at] == answer.digest
         off = np.abs(self.projections[:, at] - answer.projections).max(axis=1)
-        return same & (off <= np.maximum(self.slack[:, at], answer.slack))
+        return np.asarray(same & (off <= np.maximum(self.slack[:, at], answer.slack)))
 
-    def failing(self) -> np.ndarray:
-        """Where a mistake does not pass, (M, C) bool."""
-        return self.digests != 0
+    @cached_property
+    def failing(self) -> NDArray[np.bool_]:
+        """Where a mistake does not pass, (M, C)."""
+        return np.asarray(self.digests != 0)
 
     def to_bytes(self, stamp: str) -> bytes:
         """The content of an index file: only what fails is written down."""
@@ -174,22 +175,18 @@ def _answers(kata: Kata, workspace: Workspace, mistake: Mistake, checks: list[Ch
         yield from (answer_of(UNUSABLE) for _ in checks)
         return
     reference = workspace.reference(kata)
-    endless: set[str] = set()  # one example of a claim is enough to wait for
+    endless: dict[str, Outcome] = {}  # one example of a claim is enough to wait for
     for check in checks:
-        if check.claim.name in endless:
-            yield answer_of(ENDLESS)
-            continue
-        answer = answer_on(check, subject, reference) or answer_of(UNUSABLE)
-        if answer.digest == answer_of(ENDLESS).digest:
-            endless.add(check.claim.name)
-        yield answer
+        outcome = endless.get(check.claim.name) or outcome_on(check, subject, reference)
+        if isinstance(outcome.error, TimeUp):
+            endless[check.claim.name] = outcome
+        yield answer_of(outcome.evidence)
 
 
-def answer_on(check: Check, subject: Subject, reference: object) -> Answer | None:
-    """The answer of some code on a check, None where its step is not written."""
+def outcome_on(check: Check, subject: Subject, reference: object) -> Outcome:
+    """What comes of a check of some code; one that does not end raises TimeUp."""
     try:
         with limit(check.claim.seconds):
-            outcome = check.claim.once(subject, reference, check.example)
-    except TimeUp:
-        return answer_of(ENDLESS)
-    return None if outcome.kind in ("not_started", "missing") else answer_of(outcome.evidence)
+            return check.claim.once(subject, reference, check.example)
+    except TimeUp as error:
+        return Outcome("raised", error, check.example)

@@ -85,7 +85,8 @@ class Outcome:
         """
         if isinstance(self.error, Mismatch):
             return self.kind, self.error.problem, self.error.alike
-        return self.kind, type(self.error).__name__, re.findall(r"\d+", str(self.error))
+        numbers = re.findall(r"\d+", str(self.error)) if isinstance(self.error, Exception) else []
+        return self.kind, type(self.error).__name__, numbers
 
 
 @dataclass(frozen=True)
