@@ -114,6 +114,8 @@ def _factor(failure: Failure, failures: Sequence[Failure]) -> str:
     if any(ratio is None or not math.isfinite(ratio) or ratio == 0 for ratio in ratios):
         return ""
     known = [ratio for ratio in ratios if ratio is not None]
+    if all(abs(ratio - 1) < 1e-2 for ratio in known):
+        return ""  # nearly right says nothing
     if all(abs(ratio + 1) < 1e-3 for ratio in known):
         return "The answer is right but for its sign."
     for formula in _formulas(failures):
