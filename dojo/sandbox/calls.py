@@ -96,7 +96,7 @@ class Calls:
 
     def _call(self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         conditions = self.conditions
-        positional, named = self._arranged(name, positional, named)
+        positional, named = self._arranged(function, name, positional, named)
         if conditions.layout != "contiguous":
             positional = tuple(laid_out(value, conditions.layout) for value in positional)
             named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
@@ -113,7 +113,7 @@ class Calls:
         return _with_gradients_laid_out(result, conditions.gradients)
 
     def _arranged(
-        self, name: str, positional: tuple[Any, ...], named: dict[str, Any]
+        self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments by position as far as that goes, or by keyword, in the order of the contract."""
         how, order = self.conditions.arguments, self._order(name)
@@ -125,7 +125,7 @@ class Calls:
                 if key not in named:
                     break
                 positional, named = (*positional, named[key]), {k: v for k, v in named.items() if k != key}
-        elif not name.endswith(".forward"):  # modules are called with their input first
+        elif set(order) <= set(inspect.signature(function).parameters):  # who renames them is not called by name
             kept = 1 if method else 0
             named = dict(zip(order[kept:], positional[kept:])) | named
             positional = positional[:kept]
@@ -149,6 +149,9 @@ def laid_out(value: Any, layout: str) -> Any:
         return value
     if layout == "transposed" and value.ndim > 1:
         return value.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if layout == "permuted" and value.ndim > 2:  # as heads lie that were split off from channels
+        outer = (1, 2) if value.ndim > 3 else (0, 1)
+        return value.transpose(*outer).contiguous().transpose(*outer)
     if layout == "cut":
         return torch.stack([value, value], dim=-1)[..., 0]  # every second entry of a larger one
     return value

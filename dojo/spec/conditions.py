@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 FACTORS: dict[str, tuple[str, ...]] = {
-    "layout": ("contiguous", "transposed", "cut"),
+    "layout": ("contiguous", "transposed", "permuted", "cut"),
     "dtype": ("float64", "float32"),
     "earlier": ("nothing", "other calls"),
     "arguments": ("by position", "by keyword"),
 }
 WORDS = {
     "transposed": "tensors transposed in memory",
+    "permuted": "tensors whose outer dimensions are exchanged in memory",
     "cut": "tensors cut from larger ones",
     "float32": "in float32",
     "float64": "in float64",

@@ -211,7 +211,7 @@ def test_temperature_divides_the_logits(kata, size, t):
     want = logits / t
     got = kata.with_temperature(logits, t)
     check.tensor(got, want.shape, want.dtype, f"with_temperature(logits, {t})", want=want, given={"logits": logits})
-    if not torch.allclose(got.double().softmax(dim=-1), want.softmax(dim=-1), rtol=0, atol=2e-5):
+    if not torch.allclose(got.double().softmax(dim=-1), want.double().softmax(dim=-1), rtol=0, atol=2e-5):
         problem = f"the softmax of with_temperature(logits, {t}) has wrong values"
         raise check.Mismatch(problem, got, want, {"logits": logits})
 

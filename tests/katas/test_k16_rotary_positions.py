@@ -95,7 +95,7 @@ def test_angles_are_on_the_device_of_the_positions(kata, size):
     devices.check("the positions")
     if isinstance(got, Exception):  # as in step 3, the code looks at values
         return
-    check.tensor(got, (size.T, size.n), torch.float32, "the angles of positions on another device")
+    check.tensor(got, (size.T, size.n), torch.get_default_dtype(), "the angles of positions on another device")
     check.equal(got.device.type, "meta", "the device of the angles, for positions on the device meta")
 
 
@@ -301,7 +301,7 @@ def test_what_forward_makes_is_on_the_device_of_x(kata, size):
     devices.check("x")
     if isinstance(got, Exception):  # the code looks at values, which a meta tensor does not have, and that is no fault
         return
-    check.tensor(got, size.shape("B T h*2*n"), torch.float32, "the output on another device")
+    check.tensor(got, size.shape("B T h*2*n"), torch.get_default_dtype(), "the output on another device")
     check.equal(got.device.type, "meta", "the device of the output, for x on the device meta")
 
 
@@ -315,7 +315,7 @@ def test_no_sequence_is_too_long(kata, size):
         many = attention(kata, size)(size.normal("1 2100 d_in"))
     if isinstance(many, Exception):
         raise check.Mismatch("10 tokens are taken, but not 2,100", str(many), alike="") from many
-    check.tensor(many, size.shape("1 2100 h*2*n"), torch.float32, "the output for 2,100 tokens")
+    check.tensor(many, size.shape("1 2100 h*2*n"), torch.get_default_dtype(), "the output for 2,100 tokens")
 
 
 @claim(step=3, size=sizes("n h d_in", n=(2, 4)), examples=1, seconds=30.0, costly=True)

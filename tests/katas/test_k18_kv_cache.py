@@ -15,6 +15,11 @@ ROWS = sizes("B h d V", strided=False, B=(3, 4), h=(2, 3), V=(8, 12))
 CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (5, 1), (2, 2, 1, 1)]
 rooms = [2, 0]  # how many tokens fewer than the context length
 LENGTHS = [(3, 1, 4), (1, 4, 2), (2, 2, 3)]  # tokens of each prompt
+STATEFUL = {
+    "earlier": "a cache answers by what it was given before: that is what it is for",
+    "dtype": "weights so large that nothing is hidden by them; float32 rounds more than is allowed here",
+}
+FLOAT32 = {"dtype": "a cache is of float32 unless told otherwise, whatever the default is"}
 dtypes = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
 
@@ -165,7 +170,7 @@ def test_append_gives_all_tokens_so_far(kata, size, chunks):
         check.equal(cache.length, end, "the length")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=2, size=CACHE, without=FLOAT32)
 def test_memory_is_reserved_at_once(kata, size):
     """`keys` and `values` have room for the whole capacity from the start, and tokens are written into that memory."""
     cache = kata.KVCache(size.B, size.h, size.C, size.d)
@@ -198,7 +203,7 @@ def test_a_full_cache_refuses_more(kata, size):
         check.exactly(cache.keys[:, :, :held], keys, "the keys after that")
 
 
-@claim(step=1, examples=4, size=CACHE, dtype=dtypes)
+@claim(step=1, examples=4, size=CACHE, dtype=dtypes, without=FLOAT32)
 def test_a_cache_has_its_dtype(kata, size, dtype):
     """Keys and values have the dtype that was asked for, and torch's default dtype where none was."""
     for options, want in (({"dtype": dtype}, dtype), ({}, torch.float32)):
@@ -263,6 +268,7 @@ def attention_and_cache(kata, size, tokens, bias=True, scale=1.0, batch=None):
     bias=[False, True],
     mode=[False, True],
     double=True,
+    without=STATEFUL,
 )
 def test_piece_by_piece_equals_all_at_once(kata, size, chunks, scale, bias, mode):
     """Attention over a cache gives each token what the full causal attention gives it, however the text comes in; in
@@ -279,7 +285,7 @@ def test_piece_by_piece_equals_all_at_once(kata, size, chunks, scale, bias, mode
             check.equal(got, want, f"the output for {piece.shape[1]} tokens after {held}", tolerance=CLOSE, x=piece)
 
 
-@claim(step=2, examples=2, size=MODEL, chunks=[(3,), (1, 2)], double=True)
+@claim(step=2, examples=2, size=MODEL, chunks=[(3,), (1, 2)], double=True, without=STATEFUL)
 def test_later_tokens_are_hidden_whatever_the_scores(kata, size, chunks):
     """The first token's output is made of its own value alone, also where its own score is far below all others."""
     attention, cache = attention_and_cache(kata, size, sum(chunks), bias=False)
@@ -295,7 +301,7 @@ def test_later_tokens_are_hidden_whatever_the_scores(kata, size, chunks):
             want = None
 
 
-@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True)
+@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
 def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
     """Each token's key and value are in the cache afterwards, once, where the token stands."""
     attention, cache = attention_and_cache(kata, size, sum(chunks))
@@ -309,7 +315,7 @@ def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
             check.equal(getattr(cache, name)[:, :, : sum(chunks)], want, f"`{name}`", tolerance=CLOSE)
 
 
-@claim(step=2, examples=4, size=MODEL, lengths=LENGTHS, more=[(1,), (2, 1)], double=True)
+@claim(step=2, examples=4, size=MODEL, lengths=LENGTHS, more=[(1,), (2, 1)], double=True, without=STATEFUL)
 def test_padding_is_not_seen(kata, size, lengths, more):
     """With padding on the left each row gets what its own tokens alone give, and nothing becomes NaN."""
     T, longest = max(lengths) + sum(more), max(lengths)
@@ -348,7 +354,7 @@ def test_every_block_has_a_cache_that_fits(kata, size, layers):
                 check.equal(got, (str(weight.dtype), weight.device.type), f"dtype and device of `{name}`")
 
 
-@claim(step=3, examples=5, size=MODEL, chunks=CHUNKS, room=rooms, bias=[False, True], double=True)
+@claim(step=3, examples=5, size=MODEL, chunks=CHUNKS, room=rooms, bias=[False, True], double=True, without=STATEFUL)
 def test_each_step_equals_the_full_forward_pass(kata, size, chunks, room, bias):
     """However the text comes in, after each piece the logits are those of a full pass over all of it."""
     model = gpt(size, sum(chunks) + room, bias=bias)
@@ -359,7 +365,7 @@ def test_each_step_equals_the_full_forward_pass(kata, size, chunks, room, bias):
         check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=3, examples=3, size=MODEL, lengths=LENGTHS, room=rooms, double=True)
+@claim(step=3, examples=3, size=MODEL, lengths=LENGTHS, room=rooms, double=True, without=STATEFUL)
 def test_each_padded_row_is_as_if_alone(kata, size, lengths, room):
     """Prompts of several lengths, padded on the left: every row's logits are those it would get alone, at each step."""
     new, longest = 2, max(lengths)
@@ -395,7 +401,7 @@ def test_a_double_model_is_read_in_double(kata, size):
         check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=3, examples=2, size=MODEL, double=True)
+@claim(step=3, examples=2, size=MODEL, double=True, without=STATEFUL)
 def test_nothing_is_dropped(kata, size):
     """The logits are those of eval mode, also where the model is in train mode, and its mode is as before."""
     model, ids = gpt(size, 4, rate=0.5), size.ids("B 3", size.V)
@@ -410,13 +416,13 @@ def test_nothing_is_dropped(kata, size):
         check.equal(modes, {mode}, "the modes of the model's parts afterwards (True: train mode)")
 
 
-@claim(step=3, examples=2, size=MODEL)
+@claim(step=3, examples=2, size=MODEL, without=STATEFUL)
 def test_no_graph_is_kept(kata, size):
     """Nothing is recorded for gradients: the caches hold plain numbers, and so do the logits."""
     model, ids = gpt(size, 4), size.ids("B 3", size.V)
     caches = kata.make_caches(model, size.B, size.h, 4)
     got = kata.next_logits(model, ids, caches)
-    check.tensor(got, size.shape("B V"), torch.float32, "the logits")
+    check.tensor(got, size.shape("B V"), torch.get_default_dtype(), "the logits")
     flags = got.requires_grad, caches[0].keys.requires_grad, caches[-1].values.requires_grad
     check.equal(flags, (False, False, False), "whether logits, keys and values have a gradient")
     check.equal(torch.is_grad_enabled(), True, "whether gradients are still on afterwards")
@@ -456,7 +462,7 @@ def last(reader, ids, V):
     return got[:, -1]
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
     """While a text grows, by one token or several, the last logits of CachedGPT are those of the model for it."""
     for chunks, room in (((1, 1, 3), 2), ((2, 2, 1), 0)):
@@ -467,7 +473,7 @@ def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
             check.equal(got, want, f"the last logits for {end} tokens", tolerance=CLOSE, ids=ids[:, :end])
 
 
-@claim(step=4, examples=2, size=ROWS, way=["at once", "by growing"])
+@claim(step=4, examples=2, size=ROWS, way=["at once", "by growing"], without=STATEFUL)
 def test_a_text_that_is_too_long_is_refused(kata, size, way):
     """More than context_length tokens are a ValueError or an IndexError, also where the model could take more."""
     model, ids = gpt(size, 9, layers=1), size.ids("B 5", size.V)
@@ -479,7 +485,7 @@ def test_a_text_that_is_too_long_is_refused(kata, size, way):
     check.raises((ValueError, IndexError), call, what=f"a text of 5 tokens, {way}, with a context_length of 4,")
 
 
-@claim(step=4, examples=2, size=ROWS, pads=[0, 1], double=True)
+@claim(step=4, examples=2, size=ROWS, pads=[0, 1], double=True, without=STATEFUL)
 def test_what_was_read_is_not_read_again(kata, size, pads):
     """Once a token has been read its embedding plays no part any more: its keys and values are in the caches."""
     model = gpt(size, 6)
@@ -541,7 +547,7 @@ CHANGES = {
 }
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_longer_text_that_began_otherwise_is_read_anew(kata, size):
     """A longer text goes on from the one before only where all rows begin with all of it; else it is read anew."""
     check_anew(
@@ -561,7 +567,7 @@ def test_ids_that_change_in_place_are_noticed(kata, size):
     check.equal(last(reader, ids, size.V), logits_after(model, ids), "the last logits", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_another_text_is_read_anew(kata, size):
     """A text that is no longer than the one before, or has other rows, is read anew; nothing is left of the other."""
     check_anew(kata, size, CHANGES)
