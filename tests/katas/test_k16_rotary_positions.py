@@ -233,13 +233,13 @@ def test_output_is_attention_over_turned_queries_and_keys(kata, reference, size,
             check.equal(module(x), want, f"the output{said} for the {which} input", x=x)
 
 
-@claim(step=3, size=sizes(HEADS, **RANGES), mode=[True, False], examples=4)
+@claim(step=3, size=sizes(HEADS, **RANGES), mode=[True, False], examples=2)
 def test_each_text_is_read_anew(kata, reference, size, mode):
     """Texts of other lengths and batches of other sizes may follow one another, in either mode, with gradients or
     without."""
     module, model = beside(reference, kata, size)
     module.train(mode)
-    for B, T in ((1, size.T), (size.B, size.T + 3), (size.B + 1, 1), (size.B, size.T)):
+    for B, T in ((1, size.T), (size.B, size.T + 3), (size.B, size.T)):
         x = size.normal(f"{B} {T} d_in")
         want = rotary_attention_by_tokens(model, x, size.h)
         with torch.set_grad_enabled(mode):

@@ -121,7 +121,7 @@ def test_results_have_the_dtype_of_the_inputs(kata, size, tiling):
     check.equal(logsumexp, torch.logsumexp(causal_scores(query, key), dim=-1), "logsumexp of float32 inputs")
 
 
-@claim(step=2, size=sizes(SIZES), tiling=tilings, examples=4)
+@claim(step=2, size=sizes(SIZES), tiling=tilings[:2], examples=2)
 def test_inputs_may_lie_in_memory_as_they_like(kata, size, tiling):
     """Query, key and value may be what split_heads gives, which does not lie in memory in order, or one key for all."""
     tokens, block = tiling
@@ -137,9 +137,9 @@ def test_inputs_may_lie_in_memory_as_they_like(kata, size, tiling):
 
 @claim(step=2, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
 def test_no_tile_is_made_for_later_keys(kata, size):
-    """flash_forward goes up to the diagonal and no further: for 5 blocks it makes 15 tiles, not 25."""
+    """flash_forward goes up to the diagonal and no further: for 3 blocks it makes 6 tiles, not 9."""
     counts = []
-    for tokens in (16, 80):
+    for tokens in (16, 48):
         query, key, value = some_inputs(size, tokens)
         memory = Memory()
         context, _ = forward(kata, query, key, value, 16, memory)
@@ -180,7 +180,7 @@ def test_extreme_scores_do_not_break_the_gradients(kata, size, tiling):
     same_gradients(backward(kata, grad, inputs, block), plain_gradients(grad, inputs), " for large inputs", 1e-6)
 
 
-@claim(step=3, size=sizes(SIZES), tiling=tilings, examples=4)
+@claim(step=3, size=sizes(SIZES), tiling=tilings[:2], examples=2)
 def test_gradients_may_arrive_as_they_like(kata, size, tiling):
     """The gradient of the context may be what merge_heads sends back, or that of a sum, one number for all entries."""
     tokens, block = tiling
@@ -193,7 +193,7 @@ def test_gradients_may_arrive_as_they_like(kata, size, tiling):
         same_gradients(found, plain_gradients(one, inputs), what, EXACT)
 
 
-@claim(step=3, size=sizes(SIZES), tiling=tilings, examples=4)
+@claim(step=3, size=sizes(SIZES), tiling=tilings[:2], examples=2)
 def test_gradients_have_the_dtype_of_the_inputs(kata, size, tiling):
     """In float32 the three gradients are float32 too."""
     tokens, block = tiling
@@ -204,9 +204,9 @@ def test_gradients_have_the_dtype_of_the_inputs(kata, size, tiling):
 
 @claim(step=3, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
 def test_backward_makes_no_tile_for_later_keys(kata, size):
-    """flash_backward goes up to the diagonal and no further: for 5 blocks it makes 15 tiles, not 25."""
+    """flash_backward goes up to the diagonal and no further: for 3 blocks it makes 6 tiles, not 9."""
     counts = []
-    for tokens in (16, 80):
+    for tokens in (16, 48):
         inputs, grad, memory = some_inputs(size, tokens), some_grad(size, tokens), Memory()
         found = backward(kata, grad, inputs, 16, memory)
         same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens,", EXACT)
@@ -249,7 +249,7 @@ def test_the_usual_block_is_64(kata):
     check.equal(getattr(block, "default", None), 64, "the default of `block`")
 
 
-@claim(step=4, size=sizes(SIZES), tiling=tilings, examples=4)
+@claim(step=4, size=sizes(SIZES), tiling=tilings[:2], examples=2)
 def test_heads_are_split_before_and_merged_after(kata, size, tiling):
     """Between split_heads and merge_heads it is one operation among others, by which gradients reach x."""
     tokens, block = tiling
@@ -361,12 +361,12 @@ def demand_small(memory, x, block, what):
 
 
 def demand_half(counts, memory, what):
-    """Demand that of the tiles of a matrix of 5 × 5 the 15 up to the diagonal were made, by what one tile takes."""
+    """Demand that of the tiles of a matrix of 3 × 3 the 6 up to the diagonal were made, by what one tile takes."""
     one, all_of_them = counts
-    if all_of_them > 15 * one:
+    if all_of_them > 6 * one:
         problem = f"{what} makes tiles of which all keys are later"
         alike = round(all_of_them / one), tuple(memory.exponentials[-2:])
-        raise check.Mismatch(problem, f"{all_of_them / one:g} tiles for 5 blocks", "15", alike=alike)
+        raise check.Mismatch(problem, f"{all_of_them / one:g} tiles for 3 blocks", "6", alike=alike)
 
 
 def is_one_operation(context):
