@@ -1550,7 +1550,7 @@ MISTAKES = [
     mistake(
         "bias and dropout of the blocks change places",
         swap(BLOCK, "config.emb_dim, config.context_length, config.num_heads, config.qkv_bias, config.dropout)\n"),
-        caught_by=DROPOUT,
+        caught_by=FORMULA,
         explanation="""The blocks get qkv_bias for the rate and the rate for the bias. A rate above 0 counts as
         true.""",
     ),
