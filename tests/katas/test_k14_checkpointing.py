@@ -497,6 +497,9 @@ def test_the_step_comes_back(kata, name, way, saved, resume):
         path = spelled(name, way)
         kata.save_checkpoint(path, model, optimizer, saved)
         got = kata.load_checkpoint(path, model, optimizer if resume else None)
+    if got is not None and type(got) is not int:
+        kind = type(got).__name__
+        raise check.Mismatch(f"what comes back is of type {kind}, not an int", got, saved, alike=kind)
     check.equal(got, saved, f"the step, saved at step {saved},")
 
 

@@ -1546,4 +1546,14 @@ MISTAKES = [
         explanation="""The model's parameters become tensors of the file, in whatever dtype those are. The model keeps
         the dtype that it has.""",
     ),
+    mistake(
+        "all prefixes are cut off",
+        swap(
+            MODEL,
+            '"model": {k.removeprefix("module.").removeprefix("_orig_mod."): v for k, v in model.state_dict().items()},\n        "optimizer"',
+        ),
+        caught_by="test_any_model_comes_back",
+        explanation="""The names are saved without what wrappers put in front, `module.` and `_orig_mod.`. A model that
+        is wrapped looks for its own names, and a child may be called so too.""",
+    ),
 ]
