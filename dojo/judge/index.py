@@ -38,7 +38,7 @@ class IndexUnusable(Exception):
     """There is no index that fits; the message says why, and what to type."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One example of a claim."""
 
