@@ -11,21 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..curriculum.stubs import begun
-from ..sandbox.limits import limit, out_of_memory
+from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
-from .diagnosis import Diagnoser
+from .diagnosis import Diagnosis, Lookup
+from .index import IndexUnusable
+from .index import load as load_index
 from .messages import Event
+from .observations import observe
 from .verdict import Location, NamedMistake, VerdictKind
 
 if TYPE_CHECKING:
     from .run import KataRun
-
-DIAGNOSING = 10.0  # seconds of processor time after which the search for the mistake is given up
 
 
 def import_failed(run: KataRun, error: BaseException) -> None:
@@ -117,16 +118,22 @@ def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
         run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
         shown |= error.given
     run.verdict.example = {name: show(value) for name, value in shown.items()}
+    if conditions := str(outcome.example.conditions):
+        run.verdict.example["conditions"] = conditions
 
 
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
     run.notify(Event("undiagnosed", verdict=replace(run.verdict, steps=run.all_steps())))
-    try:
-        with limit(DIAGNOSING), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
-            diagnosis = Diagnoser(run.kata, run.workspace, run.suite, subject, run.held).diagnose(claim, outcome)
-    except TimeUp:
-        return
+    diagnosis = Diagnosis()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
+        try:
+            lookup = Lookup(run.kata, run.workspace, run.suite, subject, load_index(run.kata), run.held)
+            diagnosis = lookup.diagnose(claim)
+        except IndexUnusable as error:
+            run.verdict.notes.append(str(error))
+        if not diagnosis.mistakes and not claim.slow:
+            run.verdict.observations = observe(claim, outcome, subject, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [
         NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes

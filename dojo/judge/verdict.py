@@ -78,6 +78,7 @@ class Verdict:
     expected: str = ""
     got: str = ""
     where: Location | None = None
+    observations: list[str] = field(default_factory=list)  # sentences on how, on what and where it is wrong
     diagnosis: list[NamedMistake] = field(default_factory=list)
     relation: Relation = ""
     steps: list[StepResult] = field(default_factory=list)

@@ -70,6 +70,9 @@ def _trouble(verdict: Verdict) -> Iterator[Text]:
     if verdict.got:
         yield _line("Got:")
         yield _block("", verdict.got, "red")
+    if verdict.observations:
+        yield _line("\nWhat the examples show:")
+        yield from (_line(f"    {sentence}") for sentence in verdict.observations)
     if verdict.diagnosis:
         yield from _diagnosis(verdict)
     if verdict.where:

@@ -5,10 +5,8 @@ Were it changed, a claim would compute what it expects from the changed values, 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
-from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -18,41 +16,8 @@ from ..spec.check import Mismatch
 LARGE = 10_000  # a list or dict of more entries (the ranks of GPT-2) is not looked at: it would take too long
 
 
-def forbid_mutation(module: ModuleType) -> None:
-    """Make every function and method of a module raise Mismatch where it has changed a tensor, list or dict it got.
-
-    Only calls from outside are looked at: what the module's own functions do to each other's is their business.
-    """
-    inside: list[str] = []
-    for name, value in list(vars(module).items()):
-        if getattr(value, "__module__", None) != module.__name__:
-            continue
-        if isinstance(value, FunctionType):
-            setattr(module, name, _watched(value, name, inside))
-        elif inspect.isclass(value):
-            for method, function in list(vars(value).items()):
-                if isinstance(function, FunctionType) and (method == "__init__" or not method.startswith("__")):
-                    setattr(value, method, _watched(function, f"{name}.{method}", inside))
-
-
-def _watched(function: Callable[..., Any], name: str, inside: list[str]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*positional: Any, **named: Any) -> Any:
-        if inside:
-            return function(*positional, **named)
-        before = _copy((positional, named))
-        inside.append(name)
-        try:
-            result = function(*positional, **named)
-        finally:
-            inside.pop()
-        _compare(function, name, (positional, named), before)
-        return result
-
-    return call
-
-
-def _compare(function: Callable[..., Any], name: str, after: Any, before: Any) -> None:
+def check_unchanged(function: Callable[..., Any], name: str, after: Any, before: Any) -> None:
+    """Raise Mismatch where a call has changed a tensor, list or dict that it got."""
     if _same(after, before):
         return
     parameters = list(inspect.signature(function).parameters)
@@ -61,19 +26,19 @@ def _compare(function: Callable[..., Any], name: str, after: Any, before: Any) -
     for parameter, now, then in pairs:
         if not _same(now, then):
             problem = f"`{name}` changes its argument `{parameter}`, which belongs to the caller"
-            raise Mismatch(problem, _copy(now), then)
+            raise Mismatch(problem, snapshot(now), then)
 
 
-def _copy(value: Any) -> Any:
+def snapshot(value: Any) -> Any:
     """A value as it is now; what is no tensor, list, tuple or dict stays itself."""
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value.detach().clone()
     if type(value) in (list, tuple, dict) and len(value) > LARGE:
         return None
     if type(value) in (list, tuple):
-        return type(value)(_copy(entry) for entry in value)
+        return type(value)(snapshot(entry) for entry in value)
     if type(value) is dict:
-        return {key: _copy(entry) for key, entry in value.items()}
+        return {key: snapshot(entry) for key, entry in value.items()}
     return value
 
 

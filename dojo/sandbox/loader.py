@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
-from .arguments import forbid_mutation
+from .calls import Calls
 from .file_access import forbid_reading
 from .source import compile_source, read_source
 from .subject import Subject
@@ -104,6 +104,7 @@ class Workspace:
         self._finder.current = current
 
     def _execute(self, kata: Kata, source: str, filename: str, name: str) -> Subject:
+        contract = self.reference(kata)
         module = ModuleType(name)
         module.__file__ = filename
         module.__package__ = name.rpartition(".")[0]
@@ -114,8 +115,9 @@ class Workspace:
         except BaseException:
             sys.modules.pop(name, None)
             raise
-        forbid_mutation(module)
-        return Subject(module, filename, source, kata, self.solved)
+        calls = Calls(contract)
+        calls.watch(module)
+        return Subject(module, filename, source, kata, self.solved, calls)
 
 
 class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

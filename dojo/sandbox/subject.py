@@ -12,6 +12,7 @@ from typing import Any
 
 from ..curriculum.catalog import Kata
 from ..spec.errors import Missing
+from .calls import Calls
 from .clean_process import Job, call
 
 
@@ -24,6 +25,7 @@ class Subject:
     source: str
     home: Kata
     solved: frozenset[str] = frozenset()  # slugs of the katas whose file it may build on
+    calls: Calls = field(default_factory=Calls)  # how calls from outside reach it
     called: list[str] = field(default_factory=list)  # names of the contract that the running claim has used
 
     def __getattr__(self, name: str) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import byte_pairs, check
     from .bans import CROSS_ENTROPY, DROPOUT, FUSED_ATTENTION, GELU, NORMALISATION, SOFTMAX, ban, ban_module, oracle
     from .claims import claim
+    from .errors import Refused
     from .mistakes import mistake, swap
     from .strategies import Sizes, randomise, sizes
     from .torch_internals import OperationMode, tree_leaves
@@ -24,6 +25,7 @@ NAMES = {
         *("ban", "ban_module", "oracle"),
     ),
     "claims": ("claim",),
+    "errors": ("Refused",),
     "mistakes": ("mistake", "swap"),
     "strategies": ("Sizes", "randomise", "sizes"),
     "torch_internals": ("OperationMode", "tree_leaves"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from hypothesis.internal.conjecture import providers
 
 from ..curriculum.catalog import find_root
 from .check import Mismatch
+from .conditions import Conditions, covering
 from .errors import Missing, Refused, Stop, unwritten_step
 from .isolation import isolated
 from .strategies import in_turn
@@ -50,7 +52,15 @@ class _Fails(Exception):
 
 
 class Example(dict[str, Any]):
-    """The values of a law's arguments, by their names."""
+    """The values of a law's arguments, by their names, and the conditions under which it is tried."""
+
+    conditions = Conditions()
+
+    def under(self, conditions: Conditions) -> Example:
+        """The same values under other conditions."""
+        other = Example(self)
+        other.conditions = conditions
+        return other
 
     @functools.cached_property
     def text(self) -> str:
@@ -69,10 +79,14 @@ class Outcome:
 
     @property
     def evidence(self) -> tuple[Any, ...]:
-        """What two codes have in common that made the same mistake on this example."""
+        """What two codes have in common that made the same mistake on this example.
+
+        Of an error that was raised, its type and the numbers in its message: its words are free.
+        """
         if isinstance(self.error, Mismatch):
             return self.kind, self.error.problem, self.error.alike
-        return self.kind, type(self.error).__name__, str(self.error)
+        numbers = re.findall(r"\d+", str(self.error)) if isinstance(self.error, Exception) else []
+        return self.kind, type(self.error).__name__, numbers
 
 
 @dataclass(frozen=True)
@@ -91,14 +105,25 @@ class Claim:
     seconds: float
     slow: bool = False
     costly: bool = False
+    without: Mapping[str, str] = field(default_factory=dict)  # the factors of conditions that do not apply, and why
 
     def check(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
         """Check on many examples: the outcome on the smallest that fails, or a pass."""
         first = self.tried(kata, reference, modes, costly)
-        if first.kind not in SEARCHED or first.example is self.drawn[0]:  # no example is smaller than the first
+        if first.kind not in SEARCHED:
             return first
-        outcome = self._smallest(kata, reference, modes) or first
+        outcome = self._simplest(kata, reference, first, modes)
+        if first.example is not self.drawn[0]:  # no example is smaller than the first
+            outcome = self._smallest(kata, reference, modes, outcome.example.conditions) or outcome
         outcome.leaks = first.leaks
+        return outcome
+
+    def _simplest(self, kata: Any, reference: Any, outcome: Outcome, modes: Sequence[Mode]) -> Outcome:
+        """A failure under as few conditions as it takes."""
+        for conditions in outcome.example.conditions.simpler():
+            again = self.once(kata, reference, outcome.example.under(conditions), modes)
+            if again.kind == outcome.kind:
+                return self._simplest(kata, reference, again, modes)
         return outcome
 
     def tried(self, kata: Any, reference: Any, modes: Sequence[Mode] = (), costly: Sequence[Mode] = ()) -> Outcome:
@@ -117,13 +142,13 @@ class Claim:
         outcome.leaks = tuple(sorted(leaks))
         return outcome
 
-    def _smallest(self, kata: Any, reference: Any, modes: Sequence[Mode]) -> Outcome | None:
+    def _smallest(self, kata: Any, reference: Any, modes: Sequence[Mode], conditions: Conditions) -> Outcome | None:
         """Search for the smallest example that fails; none where the code under test does not fail again."""
         last: Outcome | None = None
 
         def visit(example: Example) -> None:
             nonlocal last
-            outcome = self.once(kata, reference, example, modes)
+            outcome = self.once(kata, reference, example.under(conditions), modes)
             if outcome.kind != "passed":
                 last = outcome
                 raise _Fails if outcome.kind in SEARCHED else Stop
@@ -140,7 +165,9 @@ class Claim:
         kind: OutcomeKind = "passed"
         failure: BaseException | None = None
         try:
-            with isolated(self.double, leaks), ExitStack() as stack:
+            with isolated(example.conditions.double(self.double), leaks), ExitStack() as stack:
+                if calls := vars(kata).get("calls"):
+                    stack.enter_context(calls.under(example.conditions))
                 for mode in modes:
                     stack.enter_context(mode())
                 self.law(**{name: arguments[name] for name in self.wanted})
@@ -162,7 +189,9 @@ class Claim:
         generated: list[Example] = []
         self._over((Phase.generate,), generated.append, self.strategies)
         rows = in_turn([generated, *self.choices.values()], self.examples)
-        return tuple(Example(drawn | dict(zip(self.choices, chosen))) for drawn, *chosen in rows)
+        conditions = covering(len(rows), self.without, start=zlib.crc32(self.name.encode()))
+        examples = (Example(drawn | dict(zip(self.choices, chosen))) for drawn, *chosen in rows)
+        return tuple(example.under(each) for example, each in zip(examples, conditions))
 
     def _over(
         self, phases: Collection[Phase], visit: Callable[[Example], None], strategies: dict[str, st.SearchStrategy[Any]]
@@ -184,6 +213,7 @@ def claim(
     seconds: float = 5.0,
     slow: bool = False,
     costly: bool = False,
+    without: Mapping[str, str] | None = None,
     **values: st.SearchStrategy[Any] | Sequence[Any],
 ) -> Callable[[Callable[..., None]], Callable[[Any, Any], None]]:
     """Make a law into a test of `step`; its docstring is the sentence that a learner reads.
@@ -193,6 +223,7 @@ def claim(
     as many examples. With `double`, the default dtype is float64 while it runs. `seconds` is the processor time after
     which the search for a failing example is called endless. A `costly` law takes part in finding the mistake behind a
     wrong answer only where it is the one that fails; a `slow` one, which starts a process, does not even then.
+    `without` names the factors of the conditions (see `conditions.FACTORS`) that do not apply, each with the reason.
     """
 
     def decorate(law: Callable[..., None]) -> Callable[[Any, Any], None]:
@@ -202,7 +233,8 @@ def claim(
         choices = {name: value for name, value in values.items() if not isinstance(value, st.SearchStrategy)}
         if short := [name for name, value in choices.items() if len(value) > examples]:
             raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
-        made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, examples, double, seconds, slow, costly)
+        rest = examples, double, seconds, slow, costly, without or {}
+        made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, *rest)
 
         def test(kata: Any, reference: Any) -> None:
             outcome = made.check(kata, reference)

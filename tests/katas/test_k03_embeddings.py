@@ -214,7 +214,7 @@ def test_equal_sequences_of_a_batch_are_embedded_alike(kata, size, room):
     module = embedding(kata, size, room)
     ids = some_ids(size)[:1].expand(size.B, -1)
     got = module(ids)
-    check.tensor(got, size.shape("B T D"), torch.float32, "the embedding")
+    check.tensor(got, size.shape("B T D"), torch.get_default_dtype(), "the embedding")
     check.equal(got, module(ids[:1]).expand(size.B, -1, -1), "the embedding of equal rows", ids=ids)
 
 
@@ -246,7 +246,7 @@ def test_order_matters(kata, size):
     _, pos = tables(module)
     ids = some_ids(size)
     forwards, backwards = module(ids), module(ids.flip(1))
-    check.tensor(forwards, size.shape("B T D"), torch.float32, "the embedding")
+    check.tensor(forwards, size.shape("B T D"), torch.get_default_dtype(), "the embedding")
     want = (forwards - pos).flip(1) + pos
     check.equal(backwards, want, "the embedding of the sequence turned round", ids=ids)
 
@@ -257,7 +257,7 @@ def test_both_tables_learn(kata, size, room):
     module = embedding(kata, size, room)
     ids = some_ids(size)
     got = module(ids)
-    check.tensor(got, size.shape("B T D"), torch.float32, "the embedding")
+    check.tensor(got, size.shape("B T D"), torch.get_default_dtype(), "the embedding")
     counts = one_hot(ids, size.V).sum(dim=(0, 1)), (torch.arange(size.T + room) < size.T) * float(size.B)
     names = ("tok_emb", "pos_emb")
     learning = {f"`{name}`": (check.parameter(module, f"{name}.weight"), n) for name, n in zip(names, counts)}
@@ -271,8 +271,8 @@ def test_dropout_acts_on_the_sum(kata, size, rate):
     ids = some_ids(size)
     whole = module(ids)
     got = module.train()(ids)
-    check.tensor(whole, size.shape("B T D"), torch.float32, "the embedding in eval mode")
-    check.tensor(got, whole.shape, torch.float32, "the embedding in training")
+    check.tensor(whole, size.shape("B T D"), torch.get_default_dtype(), "the embedding in eval mode")
+    check.tensor(got, whole.shape, torch.get_default_dtype(), "the embedding in training")
     try:
         check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
     except check.Mismatch as mismatch:
@@ -338,7 +338,7 @@ def test_positions_are_made_where_the_ids_are(kata, size, room):
             problem = "a tensor on the CPU meets one on the device of the ids"
             raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of the ids", alike="")
         if got is not None:
-            check.tensor(got, size.shape("B T D"), torch.float32, "the embedding on another device")
+            check.tensor(got, size.shape("B T D"), torch.get_default_dtype(), "the embedding on another device")
             check.equal(got.device.type, "meta", "the device of the embedding, for ids on the device meta")
             return  # else a check of the ids' values stood in the way both times, which is no fault
 

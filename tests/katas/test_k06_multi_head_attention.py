@@ -116,9 +116,9 @@ def test_merge_lays_the_heads_of_a_token_side_by_side(kata, size):
 def test_merge_undoes_split(kata, size):
     """Split, then merged, x is what it was."""
     x = numbered(size)
-    heads = kata.split_heads(x, size.h)
+    heads = kata.split_heads(x=x, num_heads=size.h)
     check.tensor(heads, size.shape("B h T d"), x.dtype, f"split_heads(x, {size.h})")
-    check.exactly(kata.merge_heads(heads), x, f"merge_heads(split_heads(x, {size.h}))")
+    check.exactly(kata.merge_heads(x=heads), x, f"merge_heads(split_heads(x, {size.h}))")
 
 
 @claim(step=2, size=sizes("h d B T"), examples=4, double=True)
@@ -178,6 +178,9 @@ def test_layers_are_linear_and_serve_all_heads(kata, size, bias):
 def test_mask_is_a_buffer(kata, size):
     """`mask` is a buffer: it moves with the module, and it is not trained."""
     module = fused(kata, size)
+    if not hasattr(module, "mask"):
+        found = [name for name, _ in module.named_buffers()]
+        raise check.Mismatch("there is no `mask` among the buffers", found, ["mask"])
     check.parameter(module, "mask")
     check.equal("mask" in dict(module.named_buffers()), True, "the presence of `mask` among the buffers")
     check.equal("mask" in dict(module.named_parameters()), False, "the presence of `mask` among the parameters")
@@ -323,16 +326,22 @@ def test_dropout_acts_on_the_weights(kata, size, rate):
     drops_weights(module, size, rate, bias=1)
 
 
-@claim(step=4, size=sizes("h T B", h=(2, 3), T=(5, 5), B=(2, 4)), examples=2)
+@claim(step=4, size=sizes("h T B", h=(2, 3), T=(9, 9), B=(2, 4)), examples=2)
 def test_every_head_drops_weights_of_its_own(kata, size):
-    """In training, every head and every row of the batch drops weights of its own."""
+    """In training, each weight is dropped by itself: every row of the batch, head, query and key draws its own."""
     module = that_shows_its_weights(kata, size, 0.5).train()
     output = module(torch.eye(size.T).expand(size.B, size.T, size.T).clone())
     check.tensor(output, size.shape("B T h*2*T"), output.dtype, "the output in training")
-    kept = output.unflatten(-1, (size.h, 2 * size.T)) != 0
-    for what, one, other in (("heads", kept[:, :, 0], kept[:, :, 1]), ("rows of the batch", kept[0], kept[1])):
-        if torch.equal(one, other):
-            raise check.Mismatch(f"two {what} drop the same weights", one)
+    kept = output.unflatten(-1, (size.h, 2, size.T))[:, :, :, 0].transpose(1, 2) != 0  # (B, h, T, T)
+    pairs = {  # of the last queries and the first keys: nothing of theirs is hidden
+        "rows of the batch": (kept[0], kept[1]),
+        "heads": (kept[:, 0], kept[:, 1]),
+        "queries": (kept[..., -1, :-1], kept[..., -2, :-1]),
+        "keys": (kept[..., 1:, 0], kept[..., 1:, 1]),
+    }
+    same = [what for what, (one, other) in pairs.items() if torch.equal(one, other)]
+    if same:
+        raise check.Mismatch(f"two {same[-1]} drop the same weights", pairs[same[-1]][0], alike=same)
 
 
 @claim(step=4, examples=4, seed=st.integers(0, 99))
@@ -340,7 +349,7 @@ def test_dropout_is_on_in_training_only(kata, seed):
     """In training two passes differ, in eval mode they do not."""
     demand_step_2(kata)
     torch.manual_seed(seed)
-    module = kata.MultiHeadAttention(3, 4, 20, 0.5, 2)
+    module = kata.MultiHeadAttention(d_in=3, d_out=4, context_length=20, dropout=0.5, num_heads=2, qkv_bias=True)
     check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
     x = torch.randn(2, 20, 3)
     module.train()
@@ -386,7 +395,8 @@ def test_input_stays_as_it_was(kata, size):
 
 def wrapper(kata, size, room=0, dropout=0.0, **options):
     """The wrapper in eval mode, with parameters that no default start hides."""
-    module = kata.MultiHeadAttentionWrapper(size.d_in, size.d, size.T + room, dropout, size.h, **options)
+    widths = {"d_in": size.d_in, "head_dim": size.d, "context_length": size.T + room}
+    module = kata.MultiHeadAttentionWrapper(**widths, dropout=dropout, num_heads=size.h, **options)
     check.instance(module, torch.nn.Module, "MultiHeadAttentionWrapper(…)")
     randomise(module, size)
     return module.eval()
@@ -404,9 +414,10 @@ def working(kata, size, room=0, dropout=0.0, **options):
     return fused(kata, size, room, dropout, **options)
 
 
-def fused(kata, size, room=0, dropout=0.0, **options):
+def fused(kata, size, room=0, dropout=0.0, qkv_bias=None):
     """The attention of all heads at once in eval mode, with parameters that no default start hides."""
-    module = kata.MultiHeadAttention(size.d_in, size.h * size.d, size.T + room, dropout, size.h, **options)
+    options = [] if qkv_bias is None else [qkv_bias]
+    module = kata.MultiHeadAttention(size.d_in, size.h * size.d, size.T + room, dropout, size.h, *options)
     check.instance(module, torch.nn.Module, "MultiHeadAttention(…)")
     randomise(module, size)
     return module.eval()
@@ -453,9 +464,9 @@ def gradients(module, x, probe, names):
     passes_gradients(output)
     inputs = [*(check.parameter(module, name) for name in names), x]
     found = torch.autograd.grad((output * probe).sum(), inputs, allow_unused=True)
-    for name, gradient in zip((*names, "x"), found):
-        if gradient is None:
-            raise check.Mismatch(f"no gradient reaches `{name}`", output)
+    missed = [name for name, gradient in zip((*names, "x"), found) if gradient is None]
+    if missed:
+        raise check.Mismatch(f"no gradient reaches `{missed[0]}`", missed, [])
     return found
 
 

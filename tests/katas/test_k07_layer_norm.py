@@ -175,7 +175,13 @@ def test_a_constant_token_stays_finite(kata, size, level):
     check.equal(finite, [True, True], "whether the gradients of x and of the weight are finite")
 
 
-@claim(step=2, examples=2, size=sizes(TOKENS), double=True)
+@claim(
+    step=2,
+    examples=2,
+    size=sizes(TOKENS),
+    double=True,
+    without={"dtype": "it is about what only double precision holds"},
+)
 def test_every_digit_of_x_counts(kata, size):
     """What is given in double precision is computed in double: a step of 1e-10 in x makes its difference."""
     module, step = trained(kata, size), size.normal(TOKENS, salt="step")

@@ -149,7 +149,7 @@ def test_gradient_norms_are_mean_absolute_gradients(kata, size, layer_sizes, sho
     """gradient_norms gives the mean absolute gradient of each weight, first layer first, of the mean square."""
     net, x = deep_net(kata, size, layer_sizes, shortcut), size.normal(f"B {layer_sizes[0]}")
     want = [gradient.abs().mean() for gradient in weight_gradients(net, x)]
-    check.equal(norms(kata, net, x), torch.stack(want), "gradient_norms(model, x)", x=x)
+    check.equal(norms(kata, net, x), torch.stack(want).double(), "gradient_norms(model, x)", x=x)
 
 
 @claim(step=2, examples=3, size=batches, shortcut=[False, True])

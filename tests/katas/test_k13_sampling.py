@@ -15,7 +15,7 @@ shares = [0.5, 0.8, 0.3, 0.95, 0.1, 0.99]
 seeds = st.integers(0, 99)
 news = st.integers(2, 8)
 stops = st.integers(0, 2)
-orders = [(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7)]  # temperature, k, p
+orders = [(2.0, None, 0.6), (0.5, None, 0.55), (1.0, 3, 0.45), (2.0, 3, 0.7), (1.0, 2, 0.9)]  # temperature, k, p
 BAD = [{"temperature": -1.0}, {"top_k": 0}, {"top_k": -2}, {"top_p": 0.0}, {"top_p": -0.5}, {"top_p": 1.5}]
 bad_options = BAD
 both_modes = [True, False]
@@ -27,7 +27,7 @@ def logits_of(size, gap=0.4):
     """Logits in which no two of a row are close to each other; each row has a height and a steepness of its own."""
     places = torch.rand(size.shape("B V"), generator=size.generator("places")).argsort(dim=-1)
     logits = (places - 1 + torch.rand(size.shape("B V"), generator=size.generator("bits")) / 2) * gap
-    logits = logits * (torch.arange(size.B) % 3 + 1)[:, None] + size.normal("B 1", salt="height")
+    logits = logits * ((torch.arange(size.B) + size.seed) % 3 + 1)[:, None] + size.normal("B 1", salt="height")
     return logits.t().contiguous().t() if size.strided else logits
 
 
@@ -93,11 +93,12 @@ class Model(nn.Module):
         super().__init__()
         self.table = nn.Parameter(table)
         self.dropout = nn.Dropout(0.5)
-        self.widths, self.modes = [], []
+        self.widths, self.modes, self.graphs = [], [], []
 
     def forward(self, ids):
         self.widths.append(ids.shape[1])
         self.modes.append(self.dropout.training)
+        self.graphs.append(torch.is_grad_enabled())
         return self.logits(ids)
 
 
@@ -158,12 +159,12 @@ def dice(seed):
 
 
 def drawn(kata, logits, seed, rows=DRAWS, **options):
-    """One new token for each of many rows that all begin alike."""
+    """Two new tokens, one after the other, for each of many rows that all begin alike: (2, rows)."""
     ids = torch.zeros(rows, 2, dtype=torch.int64)
     generator = torch.Generator().manual_seed(seed)
-    texts = kata.generate(Dice(logits), ids, 1, context_length=4, generator=generator, **options)
-    check.tensor(texts, (rows, 3), torch.int64, "generate(…)")
-    new = texts[:, -1]
+    texts = kata.generate(Dice(logits), ids, 2, context_length=4, generator=generator, **options)
+    check.tensor(texts, (rows, 4), torch.int64, "generate(…)")
+    new = texts[:, 2:].t()
     if (new < 0).any() or (new >= len(logits)).any():
         raise check.Mismatch(f"a drawn token is not one of the ids 0 to {len(logits) - 1}", new)
     return new
@@ -171,11 +172,12 @@ def drawn(kata, logits, seed, rows=DRAWS, **options):
 
 def check_drawable(kata, logits, want, seed, **options):
     """Of many draws, all tokens of finite logits in `want` turn up, and no others."""
-    counts = drawn(kata, logits, seed, **options).bincount(minlength=len(logits))
+    new = drawn(kata, logits, seed, **options)
+    counts = torch.stack([row.bincount(minlength=len(logits)) for row in new])  # of the first new token, of the second
     probabilities = logits.softmax(dim=-1)
     chosen = ", ".join(f"{name}={value:g}" for name, value in options.items()) or "no options"
     what = f"which tokens are drawn at all, with {chosen}"
-    check.equal(counts > 0, want.isfinite(), what, probabilities=probabilities)
+    check.equal(counts > 0, want.isfinite().expand(2, -1), what, probabilities=probabilities)
 
 
 # --- Step 1: the most likely token, and the temperature --------------------------------------------------------
@@ -202,14 +204,14 @@ def test_a_higher_temperature_is_flatter(kata, size, low):
         raise check.Mismatch(what, spread, sorted(spread), {"logits": logits})
 
 
-@claim(step=1, size=LOGITS, t=[1.0, 0.5, 2.0, 0.1, 5.0], double=True)
+@claim(step=1, size=LOGITS, t=[1.0, 0.5, 2.0, 0.1, 5.0, 1.4], double=True)
 def test_temperature_divides_the_logits(kata, size, t):
     """with_temperature returns logits for the probabilities softmax(logits / t)."""
     logits = logits_of(size)
     want = logits / t
     got = kata.with_temperature(logits, t)
     check.tensor(got, want.shape, want.dtype, f"with_temperature(logits, {t})", want=want, given={"logits": logits})
-    if not torch.allclose(got.double().softmax(dim=-1), want.softmax(dim=-1), rtol=0, atol=2e-5):
+    if not torch.allclose(got.double().softmax(dim=-1), want.double().softmax(dim=-1), rtol=0, atol=2e-5):
         problem = f"the softmax of with_temperature(logits, {t}) has wrong values"
         raise check.Mismatch(problem, got, want, {"logits": logits})
 
@@ -224,8 +226,8 @@ def test_temperature_must_be_above_zero(kata, t):
 @claim(step=1, size=LOGITS, examples=4)
 def test_greedy_and_temperature_leave_the_logits_alone(kata, size):
     """Neither greedy nor with_temperature changes the logits that it is given."""
-    check_untouched(logits_of(size), kata.greedy, "greedy")
-    check_untouched(logits_of(size), lambda logits: kata.with_temperature(logits, 0.5), "with_temperature")
+    check_untouched(logits_of(size), lambda logits: kata.greedy(logits=logits), "greedy")
+    check_untouched(logits_of(size), lambda logits: kata.with_temperature(logits=logits, t=0.5), "with_temperature")
 
 
 def check_untouched(logits, call, name):
@@ -280,7 +282,7 @@ def test_k_must_be_at_least_one(kata, k):
 @claim(step=2, size=LOGITS, examples=4)
 def test_top_k_leaves_the_logits_alone(kata, size):
     """top_k does not change the logits that it is given."""
-    check_untouched(logits_of(size), lambda logits: kata.top_k(logits, 2), "top_k")
+    check_untouched(logits_of(size), lambda logits: kata.top_k(logits=logits, k=2), "top_k")
 
 
 # --- Step 3: top-p ---------------------------------------------------------------------------------------------
@@ -309,6 +311,32 @@ def test_top_p_of_one_keeps_all(kata, size, gap):
         check.equal(kata.top_p(logits, 1.0), logits.clone(), "top_p(logits, 1.0)", logits=logits)
 
 
+@claim(step=3, alike=[4, 8, 16], rows=[3, 1, 2], share=[0.5, 0.25, 0.75])
+def test_top_p_ends_where_the_sum_is_p_exactly(kata, alike, rows, share):
+    """A sum of p exactly has reached p: none is kept after it, save what is as likely as the last one."""
+    logits = torch.zeros(rows, alike + 3).index_fill(1, torch.arange(alike, alike + 3), -torch.inf)  # exact sums
+    logits = logits + torch.arange(rows)[:, None]
+    got, fewest = kata.top_p(logits, share), int(share * alike)
+    check.tensor(got, logits.shape, logits.dtype, f"top_p(logits, {share})", given={"logits": logits})
+    kept = got.isfinite().sum(dim=1)
+    if not ((got == logits) | (got == -torch.inf)).all() or not ((kept == fewest) | (kept == alike)).all():
+        problem = f"of {alike} equally likely tokens, top_p(logits, {share}) keeps the wrong number in each row"
+        raise check.Mismatch(problem, kept, f"{fewest}, or all {alike}")
+
+
+@claim(step=3, size=LOGITS, short=[1e-9, 1e-7, 1e-6, 1e-16], wide=[5, 300, 2000], examples=12)
+def test_top_p_close_to_one(kata, size, short, wide):
+    """A p as close to 1 as you like is a p as any other, also where rounding keeps the sum of all tokens below it."""
+    logits, p = logits_of(Sizes({"B": size.B, "V": wide}, size.seed, size.strided), 5 / wide), 1 - short
+    got, what = kata.top_p(logits, p), f"top_p(logits, {p!r})"
+    check.tensor(got, logits.shape, logits.dtype, what)
+    lost = logits.double().softmax(dim=-1).where(got == -torch.inf, 0.0).sum(dim=-1)
+    if not ((got == logits) | (got == -torch.inf)).all():
+        raise check.Mismatch(f"{what} changes logits that it keeps", got, logits)
+    if (lost > 1e-4).any():  # rounding costs less than a tenth of that
+        raise check.Mismatch(f"the probability of all tokens that {what} drops, row by row,", lost, "next to nothing")
+
+
 @claim(step=3, size=LOGITS, share=shares, examples=8)
 def test_top_p_after_top_k(kata, size, share):
     """Tokens that are −inf already have no probability: they stay −inf, and the others share it among themselves."""
@@ -327,7 +355,7 @@ def test_p_must_be_above_zero_and_at_most_one(kata, p):
 @claim(step=3, size=LOGITS, examples=4)
 def test_top_p_leaves_the_logits_alone(kata, size):
     """top_p does not change the logits that it is given."""
-    check_untouched(logits_of(size), lambda logits: kata.top_p(logits, 0.5), "top_p")
+    check_untouched(logits_of(size), lambda logits: kata.top_p(logits=logits, p=0.5), "top_p")
 
 
 # --- Step 4: generate ------------------------------------------------------------------------------------------
@@ -348,7 +376,8 @@ def test_the_prompt_is_kept(kata, size, context, new):
 def test_no_new_tokens_leave_the_prompt(kata, size):
     """With max_new_tokens = 0, generate returns the prompts as they are."""
     ids = prompts(size)
-    check.equal(kata.generate(reader(size), ids, 0, context_length=4), ids.clone(), "generate(model, ids, 0)")
+    texts = kata.generate(model=reader(size), ids=ids, max_new_tokens=0, context_length=4)
+    check.equal(texts, ids.clone(), "generate(model, ids, 0)")
 
 
 @claim(step=4, size=TEXTS, context=st.integers(1, 5), new=st.integers(1, 5), examples=6, double=True)
@@ -378,7 +407,7 @@ def test_new_tokens_follow_from_the_last_of_their_row(kata, size, new, temperatu
     check.equal(texts, want, "generate(…), where the model leaves one choice only", prompts=ids)
 
 
-@claim(step=4, size=TEXTS, training=[False, True], temperature=[1.0, 0.0], examples=5)
+@claim(step=4, size=TEXTS, training=[False, True], temperature=[1.0, 0.0], examples=8)
 def test_the_model_writes_without_dropout(kata, size, training, temperature):
     """While generate runs, the model is in eval mode: dropout is off."""
     model = reader(size).train(training)
@@ -386,7 +415,7 @@ def test_the_model_writes_without_dropout(kata, size, training, temperature):
     check.equal(any(model.modes), False, "whether dropout was on")
 
 
-@claim(step=4, size=TEXTS, training=both_modes, temperature=[1.0, 0.0], examples=5)
+@claim(step=4, size=TEXTS, training=both_modes, temperature=[1.0, 0.0], examples=8)
 def test_the_mode_comes_back(kata, size, training, temperature):
     """After generate the model is in the mode that it was in before."""
     model = reader(size).train(training)
@@ -394,10 +423,28 @@ def test_the_mode_comes_back(kata, size, training, temperature):
     check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
 
 
+@claim(step=4, size=TEXTS, temperature=[1.0, 0.0], examples=4)
+def test_the_model_writes_without_gradients(kata, size, temperature):
+    """While generate runs, no gradients are recorded: nobody goes back through a text that is written."""
+    model = reader(size)
+    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
+    check.equal(any(model.graphs), False, "whether the model's operations were recorded for a gradient")
+
+
+@claim(step=4, size=TEXTS, temperature=[1.0, 0.0], examples=4)
+def test_the_model_can_be_trained_on(kata, size, temperature):
+    """generate changes nothing about the parameters: their values stay, and they can be trained as before."""
+    model = reader(size)
+    before = model.table.detach().clone()
+    kata.generate(model, prompts(size), 2, context_length=4, temperature=temperature)
+    check.exactly(model.table.detach(), before, "a parameter of the model, after the call")
+    check.equal([values.requires_grad for values in model.parameters()], [True], "requires_grad of it, after the call")
+
+
 @claim(step=4, seed=seeds, examples=3)
 def test_every_row_draws_for_itself(kata, seed):
     """Rows that begin alike do not all go on alike: each draws its own tokens."""
-    new = drawn(kata, dice(seed), seed)
+    new = drawn(kata, dice(seed), seed)[0]
     if (new == new[0]).all():
         raise check.Mismatch(f"{len(new)} rows with the same prompt all drew the same token", new[:8])
 
@@ -444,33 +491,37 @@ def test_temperature_then_top_k_then_top_p(kata, seed, options):
     check_drawable(kata, dice(seed), keep_p(left, p), seed, **chosen)
 
 
-@claim(step=4, seed=seeds, options=[{}, {"temperature": 2.0}, {"top_k": 3}], examples=3)
+@claim(step=4, seed=seeds, options=[{}, {"temperature": 2.0}, {"top_k": 3}, {"temperature": 0.5}], examples=4)
 def test_tokens_are_drawn_as_often_as_they_are_likely(kata, seed, options):
     """Each token is drawn about as often as the softmax says."""
-    rows = 2000
+    rows = 1000
     left = keep_k(dice(seed), options.get("top_k", 5)) / options.get("temperature", 1.0)
     want = left.double().softmax(dim=-1)
-    got = drawn(kata, dice(seed), seed, rows, **options).bincount(minlength=5).double() / rows
+    got = drawn(kata, dice(seed), seed, rows, **options).flatten().bincount(minlength=5).double() / (2 * rows)
     # Six standard deviations: right code is refused once in a hundred million runs.
-    if ((got - want).abs() > 6 * (want * (1 - want) / rows).sqrt()).any():
-        raise check.Mismatch(f"the shares of the tokens in {rows} draws are far from their probabilities", got, want)
+    if ((got - want).abs() > 6 * (want * (1 - want) / (2 * rows)).sqrt()).any():
+        raise check.Mismatch(
+            f"the shares of the tokens in {2 * rows} draws are far from their probabilities", got, want
+        )
 
 
 @claim(step=4, seed=seeds, examples=3)
 def test_equal_generators_give_equal_texts(kata, seed):
     """The text depends on the generator and on nothing else: an equal one repeats it, another writes another."""
 
-    def texts(seed, world):
+    def texts(generator, world):
         torch.default_generator.manual_seed(world)
-        generator = torch.Generator().manual_seed(seed)
         ids = torch.zeros(3, 1, dtype=torch.int64)
         return kata.generate(Dice(dice(0)), ids, 10, context_length=4, generator=generator)
 
-    one, again, other = texts(seed, 1), texts(seed, 2), texts(seed + 1, 1)
+    given, equal, another = (torch.Generator().manual_seed(number) for number in (seed, seed, seed + 1))
+    one, again, other = texts(given, 1), texts(equal, 2), texts(another, 1)
     check.tensor(one, (3, 11), torch.int64, "generate(…)")
     check.equal(again, one, "the texts of a second call with an equal generator")
     if torch.equal(other, one):
         raise check.Mismatch("the texts are the same with another generator", other)
+    if torch.equal(texts(given, 1), one):
+        raise check.Mismatch("the texts are the same again with the same generator, which does not move on", one)
 
 
 @claim(step=4, seed=seeds, examples=2)
@@ -505,12 +556,13 @@ def test_every_token_is_drawn_anew(kata, seed):
         raise check.Mismatch("every row repeats the first token that it drew", texts[:, 1:9])
 
 
-@claim(step=4, size=TEXTS, late=st.integers(0, 2), new=news, stop=stops, temperature=[1.0, 0.0])
-def test_each_row_stops_by_itself(kata, size, late, new, stop, temperature):
+@claim(step=4, size=TEXTS, late=st.integers(0, 2), new=news, stop=stops, temperature=[1.0, 0.0], upward=[False, True])
+def test_each_row_stops_by_itself(kata, size, late, new, stop, temperature, upward):
     """A row that has drawn stop_id gets stop_id from then on, and the other rows go on as before."""
     model, ids = Chain(size), prompts(size)
     for b in range(size.B):
-        ids[b, -1] = model.before(stop, late + b + 1)  # each row stops a step later than the one above it
+        step = size.B - 1 - b if upward else b
+        ids[b, -1] = model.before(stop, late + step + 1)  # each row stops a step later than its neighbour
     check_stopping(kata, model, ids, new, stop, temperature)
 
 

@@ -25,7 +25,7 @@ ways = ["a text", "a Path", "a whole path"]
 steps = [1, 0, 2, 250]
 PLAIN = {str, bytes, int, list, tuple, dict, set, type, torch.Tensor}  # their methods write no files
 HARMLESS = {isinstance, issubclass, len, getattr, hasattr, setattr, id, iter, next, repr, min, max, sorted, callable}
-shapes = ["a row more", "turned", "twice", "one row, and its optimizer", "turned, and its optimizer"]
+shapes = ["a row more", "turned", "twice", "a column more", "one row, and its optimizer", "turned, and its optimizer"]
 
 
 # --- A small run to save ---------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ class Net(nn.Module):
         self.average.register_buffer("count", torch.tensor(0))
 
 
-def a_run(size, salt="", kind="AdamW", rate=0.01, shape=None, added=False, dtype=torch.float32):
+def a_run(size, salt="", kind="AdamW", rate=0.01, shape=None, added=False, dtype=torch.float32, begun=True):
     """A model whose values follow from `size` and `salt`, and an optimizer of two groups that has taken a step."""
     model = Net(*(shape or (size.V, size.D)), added).to(dtype)
     for name, values in model.state_dict().items():
@@ -58,7 +58,8 @@ def a_run(size, salt="", kind="AdamW", rate=0.01, shape=None, added=False, dtype
     }[kind]
     table, *rest = model.parameters()
     optimizer = make([{"params": [table], "lr": 3 * rate}, {"params": rest}], lr=rate, **options)
-    advance(model, optimizer, size, "first" + salt)
+    if begun:
+        advance(model, optimizer, size, "first" + salt)
     return model, optimizer
 
 
@@ -222,7 +223,9 @@ def test_the_file_gets_exactly_the_name_it_was_given(kata, size, name, way):
         kata.save_checkpoint(spelled(name, way), *a_run(size), 1)
         found = sorted(path.name for path in Path().iterdir())
         written = Path(name).is_file() and Path(name).stat().st_size > 0
-        check.equal(written, True, f"whether {name} is there", found=found)
+        if not written:
+            own = [other for other in found if other.startswith(name)]
+            raise check.Mismatch(f"there is no {name} after saving to it", found, [name], alike=own)
 
 
 @claim(step=1, examples=4, size=sizes(NET, **RANGES), training=[False, True], given=[False, True])
@@ -240,6 +243,7 @@ def test_saving_leaves_the_run_alone(kata, size, training, given):
     kept = [values.grad is not None and bool((values.grad == 1).all()) for values in model.parameters()]
     check.equal(kept, [True] * len(kept), "whether each parameter has the gradient that it had before saving")
     check.equal([one.training for one in model.modules()], [training] * 6, "whether each module is in train mode")
+    check.equal([one.requires_grad for one in model.parameters()], [True] * len(kept), "whether each can be trained")
     check.exactly(torch.get_rng_state(), random, "the state of torch's random numbers after saving")
     check.exactly(generator.get_state(), state, "the generator's state after saving")
 
@@ -304,6 +308,20 @@ def test_a_failure_leaves_the_old_file(kata, size, first):
             check.equal(told(seen, old, b""), whole_story(first)[:1], f"what stood under {FILE}, in order")
         elif seen[-1] == old:
             raise check.Mismatch("save_checkpoint could not write, and raises nothing", "no error", "an error")
+
+
+@claim(step=1, examples=3, size=sizes(NET, **RANGES), first=[False, True])
+def test_a_failure_leaves_no_part_of_a_file(kata, size, first):
+    """When writing fails, as on a full disk, no file stays in the folder that was not there before."""
+    with in_a_folder():
+        model, optimizer = a_run(size)
+        if not first:
+            kata.save_checkpoint(FILE, model, optimizer, 1)
+        before = sorted(path.name for path in Path().iterdir())
+        optimizer.param_groups[0]["note"] = Unwritable()
+        with suppress(OSError, RuntimeError, TypeError, ValueError, pickle.PickleError):
+            kata.save_checkpoint(FILE, model, optimizer, 2)
+        check.equal(len(list(Path().iterdir())), len(before), "the number of files in the folder, after the failure")
 
 
 # --- Step 2: what cannot be read -------------------------------------------------------------------------------
@@ -426,14 +444,28 @@ def test_an_extra_key_is_refused(kata, size, resume):
         refused_untouched(kata, model, optimizer, resume, "a file with added.weight", key="added.weight")
 
 
-@claim(step=3, examples=5, size=sizes(NET, **RANGES), other=shapes)
+@claim(step=3, examples=4, size=sizes(NET, **RANGES), resume=[False, True])
+def test_a_weight_of_another_name_is_refused(kata, size, resume):
+    """A file with as many weights, of the same shapes, but one under another name, raises CheckpointError."""
+    with in_a_folder():
+        theirs, optimizer = a_run(size, added=True)
+        theirs.extra = theirs.added
+        del theirs.added
+        kata.save_checkpoint(FILE, theirs, optimizer, 1)
+        model, optimizer = a_run(size, "other", added=True)
+        key = ("added.weight", "extra.weight")
+        refused_untouched(kata, model, optimizer, resume, "a file with extra.weight for added.weight", key=key)
+
+
+@claim(step=3, examples=6, size=sizes(NET, **RANGES), other=shapes)
 def test_a_wrong_shape_is_refused(kata, size, other):
     """A weight of another shape raises CheckpointError, with the file and the key; nothing is changed."""
     V, D = size.V, size.D
     how, *resume = other.split(",")
-    shape = {"a row more": (V + 1, D), "one row": (1, D), "turned": (D, V), "twice": (2 * V, D)}[how]
-    theirs, optimizer = a_run(size, shape=None if how == "turned" else shape)
-    if how == "turned":
+    table = {"a row more": (V + 1, D), "one row": (1, D), "twice": (2 * V, D)}
+    shape = (table | {"turned": (D, V), "a column more": (V, D + 1)})[how]
+    theirs, optimizer = a_run(size, shape=table.get(how))
+    if how not in table:
         theirs.table = nn.Embedding(*shape)
         optimizer = torch.optim.AdamW(theirs.parameters())
     with in_a_folder():
@@ -465,6 +497,9 @@ def test_the_step_comes_back(kata, name, way, saved, resume):
         path = spelled(name, way)
         kata.save_checkpoint(path, model, optimizer, saved)
         got = kata.load_checkpoint(path, model, optimizer if resume else None)
+    if got is not None and type(got) is not int:
+        kind = type(got).__name__
+        raise check.Mismatch(f"what comes back is of type {kind}, not an int", got, saved, alike=kind)
     check.equal(got, saved, f"the step, saved at step {saved},")
 
 
@@ -488,6 +523,77 @@ def test_weights_and_buffers_come_back(kata, size, dtype, same, resume):
             values.add_(1)
         kata.load_checkpoint(FILE, model, optimizer if resume else None)
     same_values(values_of(model), want, "after loading")
+    trained = [values.requires_grad for values in model.parameters()]
+    check.equal(trained, [True] * len(trained), "whether each parameter can be trained, after loading")
+
+
+wrappings = {
+    "with one weight in two places": None,
+    "with a child called module": "module",
+    "as torch.compile wraps it": "_orig_mod",
+    "in a DataParallel": nn.DataParallel,
+    "with a child called optimizer": "optimizer",
+}
+
+
+@claim(step=4, examples=5, size=sizes(NET, **RANGES), way=list(wrappings), resume=[True, False])
+def test_any_model_comes_back(kata, size, way, resume):
+    """Weights come back whatever the model is: tied, wrapped, or with children called as you call your own things."""
+    model, optimizer = wrapped(size, "", way)
+    with in_a_folder():
+        kata.save_checkpoint(FILE, model, optimizer, 1)
+        want = values_of(model)
+        model, optimizer = wrapped(size, "other", way)
+        try:
+            kata.load_checkpoint(FILE, model, optimizer if resume else None)
+        except kata.CheckpointError as error:
+            problem = f"a model, {way}, is refused by its own checkpoint"
+            raise check.Mismatch(problem, f"{type(error).__name__}: {error}", "no error", alike="an error") from error
+    same_values(values_of(model), want, "after loading")
+
+
+def wrapped(size, salt, way):
+    """A run as `a_run` makes it, whose model is put into another."""
+    model, optimizer = a_run(size, salt)
+    how = wrappings[way]
+    if how is None:
+        model.head = nn.Linear(size.D, size.V, bias=False)
+        model.head.weight = model.table.weight
+        return model, optimizer
+    if isinstance(how, str):
+        outer = nn.Module()
+        setattr(outer, how, model)
+        return outer, optimizer
+    return how(model), optimizer
+
+
+@claim(step=4, examples=3, size=sizes(NET, **RANGES), resume=[True, False])
+def test_the_newest_file_comes_back(kata, size, resume):
+    """A path that is saved to and loaded from again and again gives, each time, what was saved last."""
+    with in_a_folder():
+        model, optimizer = a_run(size)
+        for number in (1, 2, 3):
+            kata.save_checkpoint(FILE, model, optimizer, number)
+            want = values_of(model)
+            advance(model, optimizer, size, f"away {number}")
+            step = kata.load_checkpoint(FILE, model, optimizer if resume else None)
+            check.equal(step, number, f"the step of save number {number}")
+            same_values(values_of(model), want, f"of save number {number}")
+            advance(model, optimizer, size, f"on {number}")
+
+
+@claim(step=4, examples=3, size=sizes(NET, **RANGES), kind=optimizers)
+def test_a_fresh_optimizer_takes_up_the_run(kata, size, kind):
+    """Loading into a model and an optimizer that have taken no step, the run goes on as if it had never stopped."""
+    model, optimizer = a_run(size, kind=kind)
+    with in_a_folder():
+        kata.save_checkpoint(FILE, model, optimizer, 1)
+        advance(model, optimizer, size, "next", 2)
+        want = values_of(model)
+        model, optimizer = a_run(size, "other", kind=kind, rate=0.05, begun=False)
+        kata.load_checkpoint(FILE, model, optimizer)
+    advance(model, optimizer, size, "next", 2)
+    same_values(values_of(model), want, "two steps after loading")
 
 
 @claim(step=4, examples=4, size=sizes(NET, **RANGES), kind=optimizers, same=[False, True])
@@ -549,8 +655,8 @@ def test_random_numbers_go_on_where_they_were(kata, size, drawn, given):
     check.exactly(torch.rand(4), want, "torch's next random numbers")
 
 
-@claim(step=4, examples=4, size=sizes(NET, **RANGES), drawn=st.integers(1, 5))
-def test_the_generator_goes_on_where_it_was(kata, size, drawn):
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), drawn=st.integers(1, 5), resume=[True, False])
+def test_the_generator_goes_on_where_it_was(kata, size, drawn, resume):
     """After loading, the generator draws the numbers that the saved one would have drawn next."""
     model, optimizer = a_run(size)
     saved, other = size.generator("data"), size.generator("new")
@@ -558,7 +664,7 @@ def test_the_generator_goes_on_where_it_was(kata, size, drawn):
     with in_a_folder():
         kata.save_checkpoint(FILE, model, optimizer, 1, saved)
         want = torch.rand(4, generator=saved)
-        kata.load_checkpoint(FILE, model, optimizer, other)
+        kata.load_checkpoint(FILE, model, optimizer if resume else None, other)
     check.exactly(torch.rand(4, generator=other), want, "the generator's next numbers")
 
 
@@ -606,9 +712,11 @@ def test_loading_leaves_the_mode_alone(kata, size, training, resume):
 def test_loading_leaves_the_file_alone(kata, size):
     """Loading does not change the file: it can be loaded again."""
     with in_a_folder():
-        kata.save_checkpoint(FILE, *a_run(size), 1)
+        model, optimizer = a_run(size)
+        kata.save_checkpoint(path=FILE, model=model, optimizer=optimizer, step=1, generator=size.generator())
         before = Path(FILE).read_bytes()
-        kata.load_checkpoint(FILE, *a_run(size, "other"))
+        options = {"generator": size.generator("new"), "map_location": "cpu"}
+        kata.load_checkpoint(path=FILE, model=model, optimizer=optimizer, **options)
         check.equal(Path(FILE).is_file() and Path(FILE).read_bytes() == before, True, f"whether {FILE} is as it was")
 
 

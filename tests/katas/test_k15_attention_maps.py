@@ -142,7 +142,7 @@ def test_rows_sum_to_one_and_the_future_is_zero(kata, size, training):
     """Each row of a map sums to 1, and what a token has on later ones is exactly 0, also when the model is training."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
     got = kata.attention_weights(model.train(training), ids)
-    check.tensor(got, size.shape("layers B h T T"), torch.float32, "attention_weights(model, ids)")
+    check.tensor(got, size.shape("layers B h T T"), torch.get_default_dtype(), "attention_weights(model, ids)")
     check.equal(got.sum(-1), torch.ones(size.shape("layers B h T")), "the sum of each row")
     check.exactly(got.triu(1), torch.zeros_like(got), "the weights on later tokens")
 
@@ -152,7 +152,7 @@ def test_maps_hold_no_gradients(kata, size):
     """The maps are plain numbers: they need no gradient, keep no graph alive, and leave the model's gradients alone."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
     got = kata.attention_weights(model, ids)
-    check.tensor(got, size.shape("layers B h T T"), torch.float32, "attention_weights(model, ids)")
+    check.tensor(got, size.shape("layers B h T T"), torch.get_default_dtype(), "attention_weights(model, ids)")
     check.equal(got.requires_grad, False, "whether the maps need a gradient")
     check.equal(all(one.grad is None for one in model.parameters()), True, "whether no parameter has a gradient")
     check.equal(all(one.requires_grad for one in model.parameters()), True, "whether all parameters can be trained")

@@ -2,13 +2,17 @@
 
 import torch
 
-from dojo.spec import OperationMode, check, claim, randomise, sizes, tree_leaves
+from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, randomise, sizes, tree_leaves
+
+BANS = [ban(*FUSED_ATTENTION, why="it is the fused form of the attention that you build here.")]
 
 # A head has n pairs of channels, so d = 2·n.
 PAIRS, HEADS = "n T", "n h B T d_in"
 RANGES = {"n": (2, 4), "T": (2, 7)}
+ANY_T = {"n": (2, 4), "T": (1, 7)}
 bases = [100.0, 500_000.0]
 leading = ["B h", "B", ""]
+places = [100, 100_000]  # positions are below
 PROJECTIONS = ("W_query", "W_key", "W_value")
 LAYERS = (*PROJECTIONS, "out_proj")
 LEARNERS = (*(f"{name}.{part}" for name in LAYERS for part in ("weight", "bias")), "x")  # what gradients must reach
@@ -39,9 +43,9 @@ def rotary_attention_by_tokens(model, x, heads, base=10000.0):
     return model.out_proj(torch.stack(outputs, 1))
 
 
-def attention(kata, size, **options):
+def attention(kata, size, *more, **options):
     """The module under test, with parameters that no default start hides."""
-    module = kata.RotaryAttention(size.d_in, size.h * 2 * size.n, size.h, **options)
+    module = kata.RotaryAttention(size.d_in, size.h * 2 * size.n, size.h, *more, **options)
     check.instance(module, torch.nn.Module, "RotaryAttention(…)")
     randomise(module, size)
     return module
@@ -57,14 +61,42 @@ def beside(reference, kata, size, **options):
 # --- Step 1: the angles ----------------------------------------------------------------------------------------
 
 
-@claim(step=1, size=sizes(PAIRS, **RANGES), base=bases, examples=4)
-def test_angle_is_the_position_times_the_frequency_of_the_pair(kata, size, base):
+@claim(step=1, size=sizes(PAIRS, **ANY_T), base=bases, below=places, examples=5)
+def test_angle_is_the_position_times_the_frequency_of_the_pair(kata, size, base, below):
     """The angle of pair i at position p is p · base^(−2i / head_dim), whatever the positions; base is 10,000 unless
     told otherwise."""
+    width, positions = 2 * size.n, size.ids("T", below)
+    others = positions + 1 + size.ids("T", below, salt="others")
+    two = [kata.rotary_angles(these, width, base) for these in (positions, others)]
+    for_each_its_own(two, (size.T, size.n), f"the answer for {size.T} positions")
+    for these, got, more in (*zip((positions, others), two, ((base,), (base,))), (positions, None, ())):
+        want = angles_one_by_one(these, width, *more)
+        got = kata.rotary_angles(these, width) if got is None else got
+        what = f"rotary_angles(positions, {', '.join(f'{one:g}' for one in (width, *more))})"
+        check.equal(got, want, what, tolerance=5e-6, positions=these)
+
+
+@claim(step=1, size=sizes(PAIRS, **ANY_T), base=bases, double=True, examples=2)
+def test_angles_have_the_default_dtype(kata, size, base):
+    """Angles have the default dtype: where someone has set float64, they are float64, with all its digits."""
     positions, width = size.ids("T", 100), 2 * size.n
-    for options, said in (({}, ""), ({"base": base}, f", base={base:g}")):
-        want, got = angles_one_by_one(positions, width, **options), kata.rotary_angles(positions, width, **options)
-        check.equal(got, want, f"rotary_angles(positions, {width}{said})", tolerance=5e-6, positions=positions)
+    got = kata.rotary_angles(positions=positions, head_dim=width, base=base)
+    has_the_default_dtype(got, (size.T, size.n), f"rotary_angles(positions, {width}, base={base:g})")
+    want = angles_one_by_one(positions, width, base)
+    check.equal(got, want, f"rotary_angles(positions, {width}, base={base:g})", tolerance=1e-6, positions=positions)
+
+
+@claim(step=1, size=sizes(PAIRS, **ANY_T), examples=1)
+def test_angles_are_on_the_device_of_the_positions(kata, size):
+    """Angles are made on the device of the positions."""
+    devices, got = _Devices(), None
+    with devices:
+        got = or_error(lambda: kata.rotary_angles(torch.arange(size.T, device="meta"), 2 * size.n))
+    devices.check("the positions")
+    if isinstance(got, Exception):  # as in step 3, the code looks at values
+        return
+    check.tensor(got, (size.T, size.n), torch.get_default_dtype(), "the angles of positions on another device")
+    check.equal(got.device.type, "meta", "the device of the angles, for positions on the device meta")
 
 
 @claim(step=1, odd=[5, 1, 17], examples=3)
@@ -108,15 +140,26 @@ def test_scores_depend_on_the_distance_only(kata, size, shift):
     check.equal(there, here, f"the matrix of scores, all positions moved by {shift},", query=query, key=key)
 
 
-@claim(step=2, size=sizes("n h T B", **RANGES), lead=leading, double=True, examples=6)
+@claim(step=2, size=sizes("n h T B", **ANY_T), lead=leading, double=True, examples=6)
 def test_rotation_multiplies_complex_numbers(kata, size, lead):
     """Channels i and i + d/2 are one complex number, and the rotation multiplies it by e^(i·angle)."""
     x, angles = size.normal(f"{lead} T 2*n"), some_angles(size)
-    got = kata.apply_rotary(x, angles.cos(), angles.sin())
-    check.equal(got, turned_as_complex_numbers(x, angles), "apply_rotary(x, cos, sin)", x=x, angles=angles)
+    two = [kata.apply_rotary(x=one, cos=angles.cos(), sin=angles.sin()) for one in (x, 2 * x)]
+    for_each_its_own(two, x.shape, "the answer for an x of this shape")
+    check.equal(two[0], turned_as_complex_numbers(x, angles), "apply_rotary(x, cos, sin)", x=x, angles=angles)
 
 
-@claim(step=2, size=sizes(f"{PAIRS} B", **RANGES), dtype=[torch.bfloat16, torch.float64], examples=3)
+@claim(step=2, size=sizes("n h T B", **RANGES), examples=3)
+def test_rotation_takes_what_split_heads_gives(kata, size):
+    """However x and the tables lie in memory, such as heads that were split off and every second row of a table."""
+    x = size.normal("B T h*2*n").unflatten(-1, (size.h, 2 * size.n)).transpose(1, 2)  # (B, h, T, d)
+    angles = angles_one_by_one(size.ids("T*2", 100), 2 * size.n, base=100.0)
+    cos, sin = angles.cos()[::2], angles.sin()[::2]
+    got, want = kata.apply_rotary(x, cos, sin), turned_as_complex_numbers(x, angles[::2])
+    check.equal(got, want, "apply_rotary(x, cos, sin)", x=x, angles=angles[::2])
+
+
+@claim(step=2, size=sizes(f"{PAIRS} B", **RANGES), dtype=[torch.bfloat16, torch.float64, torch.float16], examples=3)
 def test_result_has_the_dtype_of_x(kata, size, dtype):
     """The result has the dtype of x, also where the tables have another."""
     x, angles = size.normal("B T 2*n").to(dtype), some_angles(size)
@@ -144,7 +187,7 @@ def test_gradient_is_turned_back(kata, size):
 @claim(step=3, size=sizes(HEADS, **RANGES), bias=[False, True], examples=3)
 def test_layers_are_those_of_multi_head_attention(kata, size, bias):
     """W_query, W_key and W_value are linear layers from d_in to d_out, with a bias if qkv_bias; out_proj has one."""
-    module, width = attention(kata, size, qkv_bias=bias), size.h * 2 * size.n
+    module, width = attention(kata, size, 100.0, bias), size.h * 2 * size.n
     for name in LAYERS:
         into, biased = (width, True) if name == "out_proj" else (size.d_in, bias)
         check.tensor(check.parameter(module, f"{name}.weight"), (width, into), None, f"`{name}.weight`")
@@ -152,6 +195,18 @@ def test_layers_are_those_of_multi_head_attention(kata, size, bias):
         check.equal(getattr(module, name).bias is not None, biased, f"the presence of a bias in `{name}`")
     want = 3 * (size.d_in + bias) * width + (width + 1) * width
     check.equal(sum(one.numel() for one in module.parameters()), want, "the number of parameters")
+    plain = attention(kata, size)
+    for name in PROJECTIONS:
+        biased = getattr(plain, name).bias is not None
+        check.equal(biased, False, f"the presence of a bias in `{name}`, where nobody asked for one,")
+
+
+@claim(step=3, size=sizes(HEADS, **RANGES), examples=1)
+def test_module_keeps_no_buffer(kata, size):
+    """There is no buffer: angles and mask are made for the tokens that came; a checkpoint holds the layers alone."""
+    module = attention(kata, size)
+    module(size.normal("B T d_in"))
+    check.equal(sorted(name for name, _ in module.named_buffers()), [], "the list of the module's buffers")
 
 
 @claim(step=3, size=sizes(HEADS, **RANGES), double=True, examples=3)
@@ -175,7 +230,21 @@ def test_output_is_attention_over_turned_queries_and_keys(kata, reference, size,
         for which in ("first", "second"):
             x = size.normal("B T d_in", salt=which)
             want = rotary_attention_by_tokens(model, x, size.h, **options)
-            check.equal(module(x.clone()), want, f"the output{said} for the {which} input", x=x)
+            check.equal(module(x), want, f"the output{said} for the {which} input", x=x)
+
+
+@claim(step=3, size=sizes(HEADS, **RANGES), mode=[True, False], examples=2)
+def test_each_text_is_read_anew(kata, reference, size, mode):
+    """Texts of other lengths and batches of other sizes may follow one another, in either mode, with gradients or
+    without."""
+    module, model = beside(reference, kata, size)
+    module.train(mode)
+    for B, T in ((1, size.T), (size.B, size.T + 3), (size.B, size.T)):
+        x = size.normal(f"{B} {T} d_in")
+        want = rotary_attention_by_tokens(model, x, size.h)
+        with torch.set_grad_enabled(mode):
+            got = module(x)
+        check.equal(got, want, f"the output for {B} × {T} tokens", x=x)
 
 
 @claim(step=3, size=sizes("n h B d_in", n=(2, 4), h=(1, 1)), mode=[False, True], double=True, examples=2)
@@ -229,12 +298,10 @@ def test_what_forward_makes_is_on_the_device_of_x(kata, size):
     devices, got = _Devices(), None
     with devices:
         got = on_meta(attention(kata, size), size.normal("B T d_in"))
-    if devices.mixed:
-        problem = "a tensor on the CPU meets one on the device of x"
-        raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of x", alike="")
+    devices.check("x")
     if isinstance(got, Exception):  # the code looks at values, which a meta tensor does not have, and that is no fault
         return
-    check.tensor(got, size.shape("B T h*2*n"), torch.float32, "the output on another device")
+    check.tensor(got, size.shape("B T h*2*n"), torch.get_default_dtype(), "the output on another device")
     check.equal(got.device.type, "meta", "the device of the output, for x on the device meta")
 
 
@@ -248,7 +315,7 @@ def test_no_sequence_is_too_long(kata, size):
         many = attention(kata, size)(size.normal("1 2100 d_in"))
     if isinstance(many, Exception):
         raise check.Mismatch("10 tokens are taken, but not 2,100", str(many), alike="") from many
-    check.tensor(many, size.shape("1 2100 h*2*n"), torch.float32, "the output for 2,100 tokens")
+    check.tensor(many, size.shape("1 2100 h*2*n"), torch.get_default_dtype(), "the output for 2,100 tokens")
 
 
 @claim(step=3, size=sizes("n h d_in", n=(2, 4)), examples=1, seconds=30.0, costly=True)
@@ -269,28 +336,62 @@ def test_slopes_are_a_geometric_row(kata, heads):
     check.equal(kata.alibi_slopes(heads), want, f"alibi_slopes({heads})", tolerance=1e-6)
 
 
-@claim(step=4, heads=[2, 4, 8], tokens=[1, 2, 3, 6], examples=6)
-def test_bias_falls_with_the_distance(kata, heads, tokens):
-    """The bias of query i with key j is −slope · (i − j) in each head, and −∞ where the key comes later."""
+def biases_one_by_one(heads, tokens):
     want = torch.empty(heads, tokens, tokens)
     for head in range(heads):
         for i in range(tokens):
             for j in range(tokens):
                 want[head, i, j] = -(2 ** (-8 * (head + 1) / heads)) * (i - j) if j <= i else -torch.inf
-    check.equal(kata.alibi_bias(heads, tokens), want, f"alibi_bias({heads}, {tokens})", tolerance=1e-6)
+    return want
+
+
+@claim(step=4, heads=[2, 4, 8], tokens=[1, 2, 3, 6], examples=6)
+def test_bias_falls_with_the_distance(kata, heads, tokens):
+    """The bias of query i with key j is −slope · (i − j) in each head, and −∞ where the key comes later."""
+    two = [kata.alibi_bias(count, tokens) for count in (heads, 2 * heads)]
+    for_each_its_own(two, None, f"the answer for {tokens} tokens")
+    for count, got in zip((heads, 2 * heads), two):
+        check.equal(got, biases_one_by_one(count, tokens), f"alibi_bias({count}, {tokens})", tolerance=1e-6)
+
+
+@claim(step=4, heads=[2, 8], tokens=[3, 5], double=True, examples=2)
+def test_slopes_and_bias_have_the_default_dtype(kata, heads, tokens):
+    """Slopes and bias have the default dtype: where someone has set float64, they are float64."""
+    slopes, bias = kata.alibi_slopes(num_heads=heads), kata.alibi_bias(num_heads=heads, tokens=tokens)
+    has_the_default_dtype(slopes, (heads,), f"alibi_slopes({heads})")
+    has_the_default_dtype(bias, (heads, tokens, tokens), f"alibi_bias({heads}, {tokens})")
+    check.equal(bias, biases_one_by_one(heads, tokens), f"alibi_bias({heads}, {tokens})", tolerance=1e-6)
 
 
 # --- What the laws share ---------------------------------------------------------------------------------------
 
 
-def some_angles(size):
-    return angles_one_by_one(size.ids("T", 100), 2 * size.n, base=100.0)
+def some_angles(size, salt=""):
+    return angles_one_by_one(size.ids("T", 100, salt=salt), 2 * size.n, base=100.0)
+
+
+def for_each_its_own(answers, shape, what):
+    """Demand that two questions have two answers. Which one was kept depends on earlier calls, so it is no evidence."""
+    for got in answers:
+        check.instance(got, torch.Tensor, what) if shape is None else check.tensor(got, shape, None, what)
+    if torch.equal(*answers) and answers[0].any():
+        raise check.Mismatch(f"{what} is the same for two different questions", answers[1], alike="kept")
+
+
+def has_the_default_dtype(got, shape, what):
+    check.tensor(got, shape, None, what)
+    check.equal(str(got.dtype), str(torch.get_default_dtype()), f"the dtype of {what}")
 
 
 def on_meta(module, x):
     """What the module gives on the device meta, which holds shapes without numbers, or the error that it raises."""
+    return or_error(lambda: module.to("meta")(x.to("meta")))
+
+
+def or_error(call):
+    """What the call gives, or the error that it raises."""
     try:
-        return module.to("meta")(x.to("meta"))
+        return call()
     except Exception as error:
         if isinstance(error, NotImplementedError) and str(error).startswith("step "):
             raise
@@ -322,6 +423,11 @@ class _Devices(OperationMode):
     def __init__(self):
         super().__init__()
         self.mixed = ""
+
+    def check(self, whose):
+        if self.mixed:
+            problem = f"a tensor on the CPU meets one on the device of {whose}"
+            raise check.Mismatch(problem, f"in `{self.mixed}`", f"all on the device of {whose}", alike="")
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]

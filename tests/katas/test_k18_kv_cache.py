@@ -10,11 +10,16 @@ BANS = []
 CLOSE = 1e-10  # of the largest logit, in double precision: what a cached pass may be away from a full one
 CACHE = sizes("B h d C", strided=False, C=(3, 8))
 MODEL = sizes("B h d V", strided=False, B=(1, 3), h=(2, 3), V=(24, 32))  # of so many tokens, the likeliest tells much
-ROWS = sizes("B h d V", strided=False, B=(2, 3), h=(2, 3), V=(8, 12))
+ROWS = sizes("B h d V", strided=False, B=(3, 4), h=(2, 3), V=(8, 12))
 # How a text comes in: so many tokens at once, then so many.
 CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (5, 1), (2, 2, 1, 1)]
 rooms = [2, 0]  # how many tokens fewer than the context length
 LENGTHS = [(3, 1, 4), (1, 4, 2), (2, 2, 3)]  # tokens of each prompt
+STATEFUL = {
+    "earlier": "a cache answers by what it was given before: that is what it is for",
+    "dtype": "weights so large that nothing is hidden by them; float32 rounds more than is allowed here",
+}
+FLOAT32 = {"dtype": "a cache is of float32 unless told otherwise, whatever the default is"}
 dtypes = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
 
@@ -160,12 +165,12 @@ def test_append_gives_all_tokens_so_far(kata, size, chunks):
         check.equal(len(got), 2, "the number of things that append returns")
         for tensor in new:
             tensor.fill_(99.0)  # what is in the cache is the cache's own
-        check.exactly(got[0], keys[:, :, :end], f"the keys of {end} tokens")
-        check.exactly(got[1], values[:, :, :end], f"the values of {end} tokens")
+        check.exactly(got[0], keys[:, :, :end], f"the tensor of keys after {end} of {sum(chunks)} tokens")
+        check.exactly(got[1], values[:, :, :end], f"the tensor of values after {end} of {sum(chunks)} tokens")
         check.equal(cache.length, end, "the length")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=2, size=CACHE, without=FLOAT32)
 def test_memory_is_reserved_at_once(kata, size):
     """`keys` and `values` have room for the whole capacity from the start, and tokens are written into that memory."""
     cache = kata.KVCache(size.B, size.h, size.C, size.d)
@@ -198,7 +203,7 @@ def test_a_full_cache_refuses_more(kata, size):
         check.exactly(cache.keys[:, :, :held], keys, "the keys after that")
 
 
-@claim(step=1, examples=4, size=CACHE, dtype=dtypes)
+@claim(step=1, examples=4, size=CACHE, dtype=dtypes, without=FLOAT32)
 def test_a_cache_has_its_dtype(kata, size, dtype):
     """Keys and values have the dtype that was asked for, and torch's default dtype where none was."""
     for options, want in (({"dtype": dtype}, dtype), ({}, torch.float32)):
@@ -207,10 +212,18 @@ def test_a_cache_has_its_dtype(kata, size, dtype):
         check.equal(str(cache.values.dtype), str(want), "the dtype of `values`")
 
 
+@claim(step=1, examples=1, size=CACHE, double=True)
+def test_a_cache_without_a_dtype_has_the_default(kata, size):
+    """Where no dtype is asked for it is torch's default dtype: float64 where someone has set that."""
+    cache = kata.KVCache(size.B, size.h, size.C, size.d)
+    got = [str(cache.keys.dtype), str(cache.values.dtype)]
+    check.equal(got, ["torch.float64"] * 2, "the dtypes of keys and values, where the default is float64,")
+
+
 @claim(step=1, examples=2, size=CACHE)
 def test_a_cache_lives_on_its_device(kata, size):
     """Keys and values are made on the device that was asked for (seen with the meta device)."""
-    cache = kata.KVCache(size.B, size.h, size.C, size.d, device="meta")
+    cache = kata.KVCache(size.B, size.h, size.C, size.d, torch.float32, "meta")
     check.equal([cache.keys.device.type, cache.values.device.type], ["meta", "meta"], "the devices of keys and values")
 
 
@@ -232,16 +245,18 @@ def test_cache_bytes_is_what_is_measured(kata, size, layers, dtype):
     want = sum(tensor.numel() * tensor.element_size() for one in caches for tensor in (one.keys, one.values))
     got = kata.cache_bytes(layers, size.B, size.h, size.C, size.d, dtype)
     check.equal(got, want, f"cache_bytes({layers}, {size.B}, {size.h}, {size.C}, {size.d}, {dtype})")
-    got = kata.cache_bytes(layers, size.B, size.h, size.C, size.d)
+    by_name = {"num_layers": layers, "batch_size": size.B, "num_heads": size.h, "capacity": size.C, "head_dim": size.d}
+    got = kata.cache_bytes(**by_name)
     check.equal(got, want // dtype.itemsize * 4, "cache_bytes(…) without a dtype, which means float32,")
 
 
 # --- Step 2: attention over a cache ----------------------------------------------------------------------------
 
 
-def attention_and_cache(kata, size, tokens, bias=True, scale=1.0, batch=None, room=1):
+def attention_and_cache(kata, size, tokens, bias=True, scale=1.0, batch=None):
+    """Layers, and a cache with room for more than there is: a token that is put in twice is no error, but wrong."""
     attention = filled_in(Attention(size.h * size.d, size.h, tokens, bias, 0.5), size, scale)
-    return attention, kata.KVCache(batch or size.B, size.h, tokens + room, size.d)
+    return attention, kata.KVCache(batch or size.B, size.h, 2 * tokens + 1, size.d)
 
 
 @claim(
@@ -251,22 +266,42 @@ def attention_and_cache(kata, size, tokens, bias=True, scale=1.0, batch=None, ro
     chunks=CHUNKS,
     scale=[1.0, 6.0],
     bias=[False, True],
+    mode=[False, True],
     double=True,
+    without=STATEFUL,
 )
-def test_piece_by_piece_equals_all_at_once(kata, size, chunks, scale, bias):
-    """Attention over a cache gives each token what the full causal attention gives it, however the text comes in."""
+def test_piece_by_piece_equals_all_at_once(kata, size, chunks, scale, bias, mode):
+    """Attention over a cache gives each token what the full causal attention gives it, however the text comes in; in
+    train mode too nothing is dropped."""
     attention, cache = attention_and_cache(kata, size, sum(chunks), bias, scale)
     x = size.normal(f"B {sum(chunks)} h*d")
     with torch.no_grad():
         whole = attention(x)
+        attention.train(mode)
         for piece, end in chunks_of(x, chunks):
-            got = kata.cached_attention(attention, piece, cache)
+            got = kata.cached_attention(attention=attention, x=piece, cache=cache)
             want = whole[:, end - piece.shape[1] : end]
             held = end - piece.shape[1]
             check.equal(got, want, f"the output for {piece.shape[1]} tokens after {held}", tolerance=CLOSE, x=piece)
 
 
-@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True)
+@claim(step=2, examples=2, size=MODEL, chunks=[(3,), (1, 2)], double=True, without=STATEFUL)
+def test_later_tokens_are_hidden_whatever_the_scores(kata, size, chunks):
+    """The first token's output is made of its own value alone, also where its own score is far below all others."""
+    attention, cache = attention_and_cache(kata, size, sum(chunks), bias=False)
+    x = size.normal(f"B {sum(chunks)} h*d") + 1
+    with torch.no_grad():
+        attention.W_key.weight.copy_(-1e5 * attention.W_query.weight)
+        want = attention.out_proj(attention.W_value(x[:, :1]))
+        for piece, _ in chunks_of(x, chunks):
+            got = kata.cached_attention(attention, piece, cache)
+            check.tensor(got, piece.shape, piece.dtype, "the output")
+            if want is not None:
+                check.equal(got[:, :1], want, "the output for the first token", tolerance=CLOSE, x=x)
+            want = None
+
+
+@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
 def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
     """Each token's key and value are in the cache afterwards, once, where the token stands."""
     attention, cache = attention_and_cache(kata, size, sum(chunks))
@@ -280,7 +315,7 @@ def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
             check.equal(getattr(cache, name)[:, :, : sum(chunks)], want, f"`{name}`", tolerance=CLOSE)
 
 
-@claim(step=2, examples=4, size=MODEL, lengths=LENGTHS, more=[(1,), (2, 1)], double=True)
+@claim(step=2, examples=4, size=MODEL, lengths=LENGTHS, more=[(1,), (2, 1)], double=True, without=STATEFUL)
 def test_padding_is_not_seen(kata, size, lengths, more):
     """With padding on the left each row gets what its own tokens alone give, and nothing becomes NaN."""
     T, longest = max(lengths) + sum(more), max(lengths)
@@ -319,7 +354,7 @@ def test_every_block_has_a_cache_that_fits(kata, size, layers):
                 check.equal(got, (str(weight.dtype), weight.device.type), f"dtype and device of `{name}`")
 
 
-@claim(step=3, examples=5, size=MODEL, chunks=CHUNKS, room=rooms, bias=[False, True], double=True)
+@claim(step=3, examples=5, size=MODEL, chunks=CHUNKS, room=rooms, bias=[False, True], double=True, without=STATEFUL)
 def test_each_step_equals_the_full_forward_pass(kata, size, chunks, room, bias):
     """However the text comes in, after each piece the logits are those of a full pass over all of it."""
     model = gpt(size, sum(chunks) + room, bias=bias)
@@ -330,7 +365,7 @@ def test_each_step_equals_the_full_forward_pass(kata, size, chunks, room, bias):
         check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=3, examples=3, size=MODEL, lengths=LENGTHS, room=rooms, double=True)
+@claim(step=3, examples=3, size=MODEL, lengths=LENGTHS, room=rooms, double=True, without=STATEFUL)
 def test_each_padded_row_is_as_if_alone(kata, size, lengths, room):
     """Prompts of several lengths, padded on the left: every row's logits are those it would get alone, at each step."""
     new, longest = 2, max(lengths)
@@ -338,7 +373,7 @@ def test_each_padded_row_is_as_if_alone(kata, size, lengths, room):
     ids, pads = padded(prompts), pads_of(lengths)
     caches = kata.make_caches(model, 3, size.h, longest + new + room)
     for piece, end in chunks_of(ids, (longest, 1, 1)):
-        got = kata.next_logits(model, piece, caches, pads)
+        got = kata.next_logits(model=model, ids=piece, caches=caches, pads=pads)
         want = torch.cat([logits_after(model, one[None, : end - pad]) for one, pad in zip(prompts, pads.tolist())])
         check.equal(got, want, f"the logits after {end} columns", tolerance=CLOSE, ids=ids[:, :end], pads=pads)
 
@@ -366,25 +401,28 @@ def test_a_double_model_is_read_in_double(kata, size):
         check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=3, examples=2, size=MODEL, double=True)
+@claim(step=3, examples=2, size=MODEL, double=True, without=STATEFUL)
 def test_nothing_is_dropped(kata, size):
     """The logits are those of eval mode, also where the model is in train mode, and its mode is as before."""
     model, ids = gpt(size, 4, rate=0.5), size.ids("B 3", size.V)
     want = logits_after(model, ids)
-    caches = kata.make_caches(model.train(), size.B, size.h, 4)
-    for piece in (ids[:, :2], ids[:, 2:]):
-        got = kata.next_logits(model, piece, caches)
-    check.equal(got, want, "the logits after 3 tokens, in train mode,", tolerance=CLOSE, ids=ids)
-    check.equal(all(module.training for module in model.modules()), True, "whether train mode is on afterwards")
+    for mode in (True, False):
+        caches = kata.make_caches(model.train(mode), batch_size=size.B, num_heads=size.h, capacity=4)
+        for piece in (ids[:, :2], ids[:, 2:]):
+            got = kata.next_logits(model, piece, caches)
+        what = "train" if mode else "eval"
+        check.equal(got, want, f"the logits after 3 tokens, in {what} mode,", tolerance=CLOSE, ids=ids)
+        modes = {module.training for module in model.modules()}
+        check.equal(modes, {mode}, "the modes of the model's parts afterwards (True: train mode)")
 
 
-@claim(step=3, examples=2, size=MODEL)
+@claim(step=3, examples=2, size=MODEL, without=STATEFUL)
 def test_no_graph_is_kept(kata, size):
     """Nothing is recorded for gradients: the caches hold plain numbers, and so do the logits."""
     model, ids = gpt(size, 4), size.ids("B 3", size.V)
     caches = kata.make_caches(model, size.B, size.h, 4)
     got = kata.next_logits(model, ids, caches)
-    check.tensor(got, size.shape("B V"), torch.float32, "the logits")
+    check.tensor(got, size.shape("B V"), torch.get_default_dtype(), "the logits")
     flags = got.requires_grad, caches[0].keys.requires_grad, caches[-1].values.requires_grad
     check.equal(flags, (False, False, False), "whether logits, keys and values have a gradient")
     check.equal(torch.is_grad_enabled(), True, "whether gradients are still on afterwards")
@@ -418,18 +456,16 @@ def reader_of(kata, model, size, context_length):
 
 
 def last(reader, ids, V):
-    """The last logits, of a result that is as wide as it likes."""
+    """The last logits of a result that has a place for each token."""
     got = reader(ids)
-    check.instance(got, torch.Tensor, "CachedGPT's output")
-    if got.ndim != 3 or got.shape[0] != len(ids) or got.shape[2] != V:
-        raise check.Mismatch(f"CachedGPT's output has shape {tuple(got.shape)}, not {(*ids.shape, V)}", got)
+    check.tensor(got, (*ids.shape, V), None, "CachedGPT's output")
     return got[:, -1]
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
     """While a text grows, by one token or several, the last logits of CachedGPT are those of the model for it."""
-    for chunks, room in (((2, 2, 1), 0), ((1, 1, 3), 2)):
+    for chunks, room in (((1, 1, 3), 2), ((2, 2, 1), 0)):
         model, ids = gpt(size, 5 + room), size.ids("B 5", size.V)
         reader = reader_of(kata, model, size, 5 + room)
         for _, end in chunks_of(ids, chunks):
@@ -437,7 +473,19 @@ def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
             check.equal(got, want, f"the last logits for {end} tokens", tolerance=CLOSE, ids=ids[:, :end])
 
 
-@claim(step=4, examples=2, size=ROWS, pads=[0, 1], double=True)
+@claim(step=4, examples=2, size=ROWS, way=["at once", "by growing"], without=STATEFUL)
+def test_a_text_that_is_too_long_is_refused(kata, size, way):
+    """More than context_length tokens are a ValueError or an IndexError, also where the model could take more."""
+    model, ids = gpt(size, 9, layers=1), size.ids("B 5", size.V)
+    reader = kata.CachedGPT(model=model, num_heads=size.h, context_length=4)
+    if way == "by growing":
+        for end in (3, 4):
+            last(reader, ids[:, :end], size.V)
+    call = lambda: reader(ids)  # noqa: E731
+    check.raises((ValueError, IndexError), call, what=f"a text of 5 tokens, {way}, with a context_length of 4,")
+
+
+@claim(step=4, examples=2, size=ROWS, pads=[0, 1], double=True, without=STATEFUL)
 def test_what_was_read_is_not_read_again(kata, size, pads):
     """Once a token has been read its embedding plays no part any more: its keys and values are in the caches."""
     model = gpt(size, 6)
@@ -473,10 +521,20 @@ def other_last_row(ids):
     return torch.cat([ids[:-1], (ids[-1:] + 1) % 8])
 
 
-BEGINNINGS = {
+def other_first_row(ids):
+    return torch.cat([(ids[:1] + 1) % 8, ids[1:]])
+
+
+BEGINNINGS = {  # in this order, what compares less and less gives itself away
+    "other tokens everywhere": lambda ids: (ids + 1) % 8,
+    "another first and last token": lambda ids: torch.cat(
+        [(ids[:, :1] + 1) % 8, ids[:, 1:-1], (ids[:, -1:] + 1) % 8], 1
+    ),
     "another last token": lambda ids: torch.cat([ids[:, :-1], (ids[:, -1:] + 1) % 8], dim=1),
     "another first token": lambda ids: torch.cat([(ids[:, :1] + 1) % 8, ids[:, 1:]], dim=1),
-    "another token in the last row": other_last_row,
+    "other tokens in the first and the last row": lambda ids: other_first_row(other_last_row(ids)),
+    "other tokens in the first row": other_first_row,
+    "other tokens in the last row": other_last_row,
     "rows in another order": lambda ids: ids.flip(0),
 }
 CHANGES = {
@@ -489,7 +547,7 @@ CHANGES = {
 }
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_longer_text_that_began_otherwise_is_read_anew(kata, size):
     """A longer text goes on from the one before only where all rows begin with all of it; else it is read anew."""
     check_anew(
@@ -509,7 +567,7 @@ def test_ids_that_change_in_place_are_noticed(kata, size):
     check.equal(last(reader, ids, size.V), logits_after(model, ids), "the last logits", tolerance=CLOSE, ids=ids)
 
 
-@claim(step=4, examples=2, size=ROWS, double=True)
+@claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_another_text_is_read_anew(kata, size):
     """A text that is no longer than the one before, or has other rows, is read anew; nothing is left of the other."""
     check_anew(kata, size, CHANGES)
@@ -529,10 +587,13 @@ def check_anew(kata, size, changes):
 def test_texts_are_those_of_the_model(kata, size, prompt, room):
     """generate_cached at temperature 0 writes what the model finds most likely, past the context length too."""
     context_length = 2 + room
-    model, ids = gpt(size, context_length, layers=1), size.ids(f"B {prompt}", size.V)
-    got = kata.generate_cached(model, ids, 5, num_heads=size.h, context_length=context_length, temperature=0)
-    want = greedy_alone(model, ids, 5, context_length)
-    check.exactly(got, want, f"generate_cached(model, ids, 5, context_length={context_length})", ids=ids)
+    model = gpt(size, context_length, layers=1)
+    for which in ("first", "second"):
+        ids = size.ids(f"B {prompt}", size.V, salt=which)
+        got = kata.generate_cached(model, ids, 5, num_heads=size.h, context_length=context_length, temperature=0)
+        want = greedy_alone(model, ids, 5, context_length)
+        what = f"generate_cached(model, ids, 5, context_length={context_length}) for the {which} prompts"
+        check.exactly(got, want, what, ids=ids)
 
 
 @claim(step=4, examples=6, size=MODEL, lengths=LENGTHS, room=[6, 3, 1, 0, -1], double=True)
@@ -554,16 +615,16 @@ def test_sampling_takes_the_options_of_generate(kata, size, seed):
     best = greedy_alone(model, ids, 3, 6)
     for options in ({"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-4}):
         check.exactly(kata.generate_cached(model, ids, 3, **sizes, **options), best, f"the text with {options}")
-    stop = best[0, 2].item()
-    got = kata.generate_cached(model, ids, 3, **sizes, temperature=0, stop_id=stop)
-    check.instance(got, torch.Tensor, "generate_cached(…)")
-    check.exactly(got[0, 2:], torch.full_like(got[0, 2:], stop), f"row 0 from where it stops, with stop_id={stop}")
     hot = [
         kata.generate_cached(model, ids, 3, **sizes, temperature=50.0, generator=torch.Generator().manual_seed(number))
         for number in (seed, seed, seed + 1)
     ]
     check.exactly(hot[1], hot[0], "the text with an equal generator")
     check.equal(torch.equal(hot[2], hot[0]), False, "whether another generator gives the same text")
+    stop, again = hot[0][0, 2].item(), {"temperature": 50.0, "generator": torch.Generator().manual_seed(seed)}
+    got = kata.generate_cached(model, ids, 3, **sizes, **again, stop_id=stop)
+    check.instance(got, torch.Tensor, "generate_cached(…)")
+    check.exactly(got[0, 2:], torch.full_like(got[0, 2:], stop), f"row 0 from where it stops, with stop_id={stop}")
 
 
 @claim(step=4, examples=1, size=MODEL, double=True)

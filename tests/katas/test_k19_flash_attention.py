@@ -1,19 +1,23 @@
 """k19 flash attention: what must be true of it."""
 
+import inspect
 import weakref
 from contextlib import nullcontext
 
 import torch
 
-from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, sizes, tree_leaves
+from dojo.spec import FUSED_ATTENTION, OperationMode, ban, ban_module, check, claim, sizes, tree_leaves
 
-BANS = [ban(*FUSED_ATTENTION, why="it is what you build here.")]
+BANS = [
+    ban(*FUSED_ATTENTION, why="it is what you build here."),
+    ban_module("numpy", why="what it makes is not counted, and all of it torch has too."),
+]
 INPUTS = "B h T d"
 SIZES = "h B d"
 # Queries, keys, and the positions at which they begin: on the diagonal, beside it, across it, in the future as a whole.
 TILES = ((2, 2, 0, 0), (1, 3, 1, 0), (3, 2, 4, 4), (2, 3, 7, 2), (3, 1, 0, 2), (3, 4, 2, 3), (2, 1, 1, 5))
-# Tokens and block: one token, a block larger than T, a last tile of one token, of some, and none that is not full.
-TILINGS = ((1, 1), (3, 16), (5, 4), (8, 3), (4, 2))
+# Tokens and block: one token, a last tile of some, of one, a block larger than T, and no last tile that is not full.
+TILINGS = [(1, 1), (8, 3), (5, 4), (3, 16), (4, 2)]
 tilings = [(5, 3), (5, 4), (2, 16), (6, 2)]
 EXACT = 1e-10
 LARGEST = 4  # times what a tile or an input holds: room for inputs side by side, or filled up to whole tiles
@@ -49,6 +53,11 @@ def some_grad(size, tokens):
     return size.normal(f"B h {tokens} d", salt="grad").double()
 
 
+def from_heads(x):
+    """The same numbers as they lie in memory where `split_heads` gives them, and `merge_heads` gradients of them."""
+    return x.transpose(1, 2).contiguous().transpose(1, 2)
+
+
 # --- Step 1: a tile --------------------------------------------------------------------------------------------
 
 
@@ -65,27 +74,31 @@ def test_tile_is_a_part_of_the_whole_matrix_of_scores(kata, size):
                 want[..., r, c] = (query[..., r, :] * key[..., c, :]).sum(-1) / size.d**0.5 if visible else -torch.inf
         got = kata.tile_scores(query, key, first_query, first_key)
         check.equal(got, want, f"tile_scores(query, key, {first_query}, {first_key})", EXACT, query=query, key=key)
+        places = {"first_query": first_query, "first_key": first_key}
+        got = kata.tile_scores(query=from_heads(-query), key=from_heads(key), **places)
+        want = torch.where(want == -torch.inf, want, -want)
+        check.equal(got, want, f"tile_scores(−query, key, {first_query}, {first_key})", EXACT, query=query, key=key)
 
 
 # --- Step 2: forward -------------------------------------------------------------------------------------------
 
 
-@claim(step=2, size=sizes(SIZES), examples=2)
-def test_context_is_that_of_causal_attention(kata, size):
+@claim(step=2, size=sizes(SIZES), tiling=TILINGS, examples=5)
+def test_context_is_that_of_causal_attention(kata, size, tiling):
     """In double precision the context equals that of plain causal attention to 1e-10, whatever T and the block."""
-    for tokens, block in TILINGS:
-        query, key, value = some_inputs(size, tokens)
-        got, want = forward(kata, query, key, value, block)[0], plain_attention(query, key, value)
-        check.equal(got, want, f"the context of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
+    tokens, block = tiling
+    query, key, value = some_inputs(size, tokens)
+    got, want = forward(kata, query, key, value, block)[0], plain_attention(query, key, value)
+    check.equal(got, want, f"the context of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
 
 
-@claim(step=2, size=sizes(SIZES), examples=2)
-def test_logsumexp_is_that_of_the_visible_scores(kata, size):
+@claim(step=2, size=sizes(SIZES), tiling=TILINGS, examples=5)
+def test_logsumexp_is_that_of_the_visible_scores(kata, size, tiling):
     """logsumexp is, for each query, the logarithm of the sum of e^score over the keys that it sees."""
-    for tokens, block in TILINGS:
-        query, key, value = some_inputs(size, tokens)
-        got, want = forward(kata, query, key, value, block)[1], torch.logsumexp(causal_scores(query, key), dim=-1)
-        check.equal(got, want, f"logsumexp of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
+    tokens, block = tiling
+    query, key, value = some_inputs(size, tokens)
+    got, want = forward(kata, query, key, value, block)[1], torch.logsumexp(causal_scores(query, key), dim=-1)
+    check.equal(got, want, f"logsumexp of {tokens} tokens, with block = {block},", EXACT, query=query, key=key)
 
 
 @claim(step=2, size=sizes(SIZES), tiling=tilings, examples=5)
@@ -108,6 +121,33 @@ def test_results_have_the_dtype_of_the_inputs(kata, size, tiling):
     check.equal(logsumexp, torch.logsumexp(causal_scores(query, key), dim=-1), "logsumexp of float32 inputs")
 
 
+@claim(step=2, size=sizes(SIZES), tiling=tilings[:2], examples=2)
+def test_inputs_may_lie_in_memory_as_they_like(kata, size, tiling):
+    """Query, key and value may be what split_heads gives, which does not lie in memory in order, or one key for all."""
+    tokens, block = tiling
+    query, key, value = some_inputs(size, tokens)
+    for what, inputs in (
+        ("that split_heads gives", [from_heads(one) for one in (query, key, value)]),
+        ("of which one is expanded over the batch", [query, key[:1].expand_as(key), value]),
+    ):
+        context, logsumexp = forward(kata, *inputs, block)
+        check.equal(context, plain_attention(*inputs), f"the context of inputs {what}", EXACT)
+        check.equal(logsumexp, torch.logsumexp(causal_scores(*inputs[:2]), dim=-1), f"logsumexp {what}", EXACT)
+
+
+@claim(step=2, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
+def test_no_tile_is_made_for_later_keys(kata, size):
+    """flash_forward goes up to the diagonal and no further: for 3 blocks it makes 6 tiles, not 9."""
+    counts = []
+    for tokens in (16, 48):
+        query, key, value = some_inputs(size, tokens)
+        memory = Memory()
+        context, _ = forward(kata, query, key, value, 16, memory)
+        check.equal(context, plain_attention(query, key, value), f"the context of {tokens} tokens", EXACT)
+        counts.append(memory.tiles(16))
+    demand_half(counts, memory, "flash_forward")
+
+
 @claim(step=2, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
 def test_forward_holds_no_more_than_a_tile(kata, size):
     """flash_forward never holds the scores of all keys at once: no tensor is larger than a tile or an input, and
@@ -123,13 +163,13 @@ def test_forward_holds_no_more_than_a_tile(kata, size):
 # --- Step 3: backward ------------------------------------------------------------------------------------------
 
 
-@claim(step=3, size=sizes(SIZES), examples=2)
-def test_gradients_are_those_of_causal_attention(kata, size):
+@claim(step=3, size=sizes(SIZES), tiling=TILINGS, examples=5)
+def test_gradients_are_those_of_causal_attention(kata, size, tiling):
     """In double precision the three gradients equal those that autograd finds through plain attention to 1e-10."""
-    for tokens, block in TILINGS:
-        inputs, grad = some_inputs(size, tokens), some_grad(size, tokens)
-        found = backward(kata, grad, inputs, block)
-        same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens with block = {block},", EXACT)
+    tokens, block = tiling
+    inputs, grad = some_inputs(size, tokens), some_grad(size, tokens)
+    found = backward(kata, grad, inputs, block)
+    same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens with block = {block},", EXACT)
 
 
 @claim(step=3, size=sizes(SIZES), tiling=tilings, examples=4)
@@ -138,6 +178,40 @@ def test_extreme_scores_do_not_break_the_gradients(kata, size, tiling):
     tokens, block = tiling
     inputs, grad = some_inputs(size, tokens, scale=60), some_grad(size, tokens)
     same_gradients(backward(kata, grad, inputs, block), plain_gradients(grad, inputs), " for large inputs", 1e-6)
+
+
+@claim(step=3, size=sizes(SIZES), tiling=tilings[:2], examples=2)
+def test_gradients_may_arrive_as_they_like(kata, size, tiling):
+    """The gradient of the context may be what merge_heads sends back, or that of a sum, one number for all entries."""
+    tokens, block = tiling
+    inputs, grad = some_inputs(size, tokens), some_grad(size, tokens)
+    for what, one in (
+        (", where the gradient comes from merge_heads,", from_heads(grad)),
+        (", where the gradient is one number expanded,", grad[:1, :1, :1, :1].expand_as(grad)),
+    ):
+        found = backward(kata, one, [from_heads(x) for x in inputs], block)
+        same_gradients(found, plain_gradients(one, inputs), what, EXACT)
+
+
+@claim(step=3, size=sizes(SIZES), tiling=tilings[:2], examples=2)
+def test_gradients_have_the_dtype_of_the_inputs(kata, size, tiling):
+    """In float32 the three gradients are float32 too."""
+    tokens, block = tiling
+    inputs, grad = [one.float() for one in some_inputs(size, tokens)], some_grad(size, tokens).float()
+    found = backward(kata, grad, inputs, block)
+    same_gradients(found, plain_gradients(grad, inputs), " in float32", 1e-4)
+
+
+@claim(step=3, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
+def test_backward_makes_no_tile_for_later_keys(kata, size):
+    """flash_backward goes up to the diagonal and no further: for 3 blocks it makes 6 tiles, not 9."""
+    counts = []
+    for tokens in (16, 48):
+        inputs, grad, memory = some_inputs(size, tokens), some_grad(size, tokens), Memory()
+        found = backward(kata, grad, inputs, 16, memory)
+        same_gradients(found, plain_gradients(grad, inputs), f", of {tokens} tokens,", EXACT)
+        counts.append(memory.tiles(16))
+    demand_half(counts, memory, "flash_backward")
 
 
 @claim(step=3, size=sizes(SIZES, d=(2, 2), h=(3, 3), B=(1, 1)), examples=1, costly=True)
@@ -166,6 +240,34 @@ def test_flash_attention_is_causal_attention(kata, size, tiling):
     check.equal(kata.flash_attention(query, key, value), want, "flash_attention(query, key, value)", EXACT)
     query.requires_grad_()
     check.equal(kata.flash_attention(query, key, value, block), want, f"the context, with block = {block},", EXACT)
+
+
+@claim(step=4, examples=1)
+def test_the_usual_block_is_64(kata):
+    """Where nobody says anything, the block is 64."""
+    block = inspect.signature(kata.flash_attention).parameters.get("block")
+    check.equal(getattr(block, "default", None), 64, "the default of `block`")
+
+
+@claim(step=4, size=sizes(SIZES), tiling=tilings[:2], examples=2)
+def test_heads_are_split_before_and_merged_after(kata, size, tiling):
+    """Between split_heads and merge_heads it is one operation among others, by which gradients reach x."""
+    tokens, block = tiling
+    x, grad = size.normal(f"B {tokens} 3*h*d").double().requires_grad_(), size.normal(f"B {tokens} h*d").double()
+    answers = []
+    for attend in (lambda *heads: kata.flash_attention(*heads, block=block), plain_attention):
+        heads = (one.unflatten(-1, (size.h, size.d)).transpose(1, 2) for one in x.chunk(3, dim=-1))
+        context = attend(*heads)
+        check.tensor(context, size.shape(f"B h {tokens} d"), x.dtype, "flash_attention(query, key, value)")
+        if not context.requires_grad:
+            raise check.Mismatch("no gradient passes: the context is cut off from what it was made of", context)
+        merged = context.transpose(1, 2).flatten(2)
+        (of_merged,) = torch.autograd.grad(merged, x, grad, retain_graph=True)
+        (of_sum,) = torch.autograd.grad(context.sum(), x)
+        answers.append((merged, of_merged, of_sum))
+    names = ("the merged heads", "the gradient of x", "the gradient of x for the sum of all contexts")
+    for what, got, want in zip(names, *answers):
+        check.equal(got, want, what, EXACT)
 
 
 @claim(step=4, size=sizes(SIZES), alone=[None, *NAMES], tiling=tilings, examples=4)
@@ -204,7 +306,8 @@ def test_memory_grows_with_the_tokens_not_with_their_square(kata, size):
     for what, (many_tokens, few_tokens) in taken.items():
         if many_tokens > 2.05 * few_tokens:
             growth = f"{few_tokens:,} bytes at 40 tokens, {many_tokens:,} at 80"
-            raise check.Mismatch(f"the memory {what} grows too fast", growth, "twice as much at most", alike="")
+            problem, alike = f"the memory {what} grows too fast", is_one_operation(context)
+            raise check.Mismatch(problem, growth, "twice as much at most", alike=alike)
 
 
 # --- What the laws share ---------------------------------------------------------------------------------------
@@ -224,8 +327,9 @@ def forward(kata, query, key, value, block, memory=NOT_WATCHED):
 def backward(kata, grad, inputs, block, memory=NOT_WATCHED):
     """What flash_backward gives: three gradients of the right shapes, made from the true context and logsumexp."""
     context, logsumexp = plain_attention(*inputs), torch.logsumexp(causal_scores(*inputs[:2]), dim=-1)
+    given = dict(zip(NAMES, inputs))
     with memory:
-        results = kata.flash_backward(grad, *inputs, context, logsumexp, block)
+        results = kata.flash_backward(grad=grad, **given, context=context, logsumexp=logsumexp, block=block)
     check.instance(results, (tuple, list), "flash_backward(…)")
     check.equal(len(results), 3, "the number of results of flash_backward")
     for name, result in zip(NAMES, results):
@@ -256,6 +360,26 @@ def demand_small(memory, x, block, what):
             raise check.Mismatch(f"{what} {problem}", got, want, alike=tuple(found[-2:]))
 
 
+def demand_half(counts, memory, what):
+    """Demand that of the tiles of a matrix of 3 × 3 the 6 up to the diagonal were made, by what one tile takes."""
+    one, all_of_them = counts
+    if all_of_them > 6 * one:
+        problem = f"{what} makes tiles of which all keys are later"
+        alike = round(all_of_them / one), tuple(memory.exponentials[-2:])
+        raise check.Mismatch(problem, f"{all_of_them / one:g} tiles for 3 blocks", "6", alike=alike)
+
+
+def is_one_operation(context):
+    """Whether autograd comes from the context by way of FlashAttention, and not by way of every tile."""
+    waiting = [context.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and type(node).__name__.startswith("FlashAttention"):
+            return True
+        waiting += [] if node is None else [one for one, _ in node.next_functions]
+    return False
+
+
 class Memory(OperationMode):
     """Counts, while it lasts, the bytes of what torch makes: the most held at once, and the largest tensor."""
 
@@ -263,6 +387,7 @@ class Memory(OperationMode):
         super().__init__()
         self.held, self.peak, self.storages = 0, 0, {}
         self.largest = self.exponentials = torch.Size([0])  # the shapes of the largest ones
+        self.taken = []  # the shapes of what exponentials were taken of
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -272,7 +397,12 @@ class Memory(OperationMode):
                 self._hold(made.untyped_storage())
         if func.overloadpacket.__name__ in EXPONENTIALS:
             self.exponentials = max(self.exponentials, args[0].shape, key=torch.Size.numel)
+            self.taken.append(args[0].shape)
         return result
+
+    def tiles(self, block):
+        """How many numbers exponentials were taken of, in pieces of at least half a tile."""
+        return sum(shape.numel() for shape in self.taken if 2 * shape[-2:].numel() >= block * block)
 
     def _hold(self, storage):
         at, size = storage._cdata, storage.nbytes()

@@ -25,6 +25,10 @@ SCORES = "scores = query / query.shape[-1] ** 0.5 @ key.transpose(2, 3)"
 WEIGHTS = "weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf).softmax(dim=-1)"
 MIX = "context = self.dropout(weights) @ value"
 RESULT = "return self.out_proj(merge_heads(context))  # (B, T, d_out)"
+MADE = "CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias)"
+TOKENS = "        T = x.shape[1]\n        query ="
+WRAPPER_SIGNATURE = "        head_dim: int,\n        context_length: int,\n        dropout: float,\n        num_heads: int,\n        qkv_bias: bool = False,\n"
+SIGNATURE = "        d_out: int,\n        context_length: int,\n        dropout: float,\n        num_heads: int,\n        qkv_bias: bool = False,\n"
 
 MISTAKES = [
     # Step 1
@@ -147,6 +151,229 @@ MISTAKES = [
         explanation="""The heads run in a chain, each on the context of the one before. They stand side by side: all of
         them read the same x.""",
     ),
+    mistake(
+        "one head too many",
+        swap(MAKE_HEADS, MAKE_HEADS.replace("range(num_heads)", "range(num_heads + 1)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""One more head is made than was asked for. Counting from 0 to num_heads is one too far.""",
+    ),
+    mistake(
+        "one head too few",
+        swap(MAKE_HEADS, MAKE_HEADS.replace("range(num_heads)", "range(1, num_heads)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""One head fewer is made than was asked for. Counting from 1 leaves one out.""",
+    ),
+    mistake(
+        "the heads in a Sequential",
+        swap(MAKE_HEADS, "self.heads = nn.Sequential(*(" + MADE + " for _ in range(num_heads)))"),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""A Sequential says that one head reads what the one before has made. The heads stand side by side,
+        and a ModuleList is only a list.""",
+    ),
+    mistake(
+        "the heads' two widths change places",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(head_dim, d_in, context_length, dropout, qkv_bias)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""Each head is made to lead from head_dim to d_in. It reads tokens of width d_in and gives contexts
+        of width head_dim.""",
+    ),
+    mistake(
+        "the heads are as wide as the input",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, d_in, context_length, dropout, qkv_bias)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""Each head keeps the width of its input. head_dim says how wide a head is.""",
+    ),
+    mistake(
+        "the heads always have a bias",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, dropout, True)")),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""The heads are made with a bias whatever qkv_bias says. Without being asked for they have
+        none.""",
+    ),
+    mistake(
+        "the wrapper mixes its heads",
+        swap(
+            MAKE_HEADS, MAKE_HEADS + "\n        self.out_proj = nn.Linear(head_dim * num_heads, head_dim * num_heads)"
+        ),
+        swap(JOIN, "return self.out_proj(torch.cat([head(x) for head in self.heads], dim=-1))"),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""A layer behind the heads mixes what they found. The wrapper only lays it side by side; the mixing
+        comes with the other module.""",
+    ),
+    mistake(
+        "each head a list of layers",
+        swap(MAKE_HEADS, HEADS.format("nn.ModuleList([" + MADE + "])")),
+        swap(JOIN, "return torch.cat([head[0](x) for head in self.heads], dim=-1)"),
+        caught_by="test_wrapper_holds_its_heads_in_a_module_list",
+        explanation="""Each head stands in a list of its own. `heads` holds the attentions themselves.""",
+    ),
+    mistake(
+        "the heads' context is one too short",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length - 1, dropout, qkv_bias)")),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The heads are made for one token fewer than the context length. A sequence that is as long as
+        allowed does not fit.""",
+    ),
+    mistake(
+        "the heads' context is their width",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, head_dim, dropout, qkv_bias)")),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The heads are made for as many tokens as they have channels. How long a sequence may be has
+        nothing to do with how wide a head is.""",
+    ),
+    mistake(
+        "only the first head is asked",
+        swap(JOIN, "return self.heads[0](x)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""One head's context is returned and the others are not used. All of them stand side by side in the
+        output.""",
+    ),
+    mistake(
+        "the last head is left out",
+        swap(JOIN, "return torch.cat([head(x) for head in self.heads[:-1]], dim=-1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The last head's context is missing. All heads stand side by side in the output.""",
+    ),
+    mistake(
+        "the first head is left out",
+        swap(JOIN, "return torch.cat([head(x) for head in self.heads[1:]], dim=-1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The first head's context is missing. All heads stand side by side in the output.""",
+    ),
+    mistake(
+        "the first head's answer in every place",
+        swap(JOIN, "return torch.cat([self.heads[0](x) for head in self.heads], dim=-1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The first head is asked again and again. Each head has weights of its own, and finds something of
+        its own.""",
+    ),
+    mistake(
+        "each head reads a part of x",
+        swap(
+            JOIN,
+            "parts = x.split(-(-x.shape[-1] // len(self.heads)), dim=-1)\n        return torch.cat([head(part) for head, part in zip(self.heads, parts)], dim=-1)",
+        ),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The channels of x are shared out among the heads. Each head reads all of them, and its
+        projections choose.""",
+    ),
+    mistake(
+        "the heads are joined along the batch",
+        swap(JOIN, "return torch.cat([head(x) for head in self.heads], dim=0)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The contexts of the heads become further rows of the batch. They belong to the same tokens, side
+        by side in the channels.""",
+    ),
+    mistake(
+        "a list of contexts",
+        swap(JOIN, "return [head(x) for head in self.heads]"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The contexts come back as a list. One tensor is asked for, with the heads side by side.""",
+    ),
+    mistake(
+        "the heads are multiplied",
+        swap(JOIN, "return torch.stack([head(x) for head in self.heads]).prod(dim=0)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""The contexts of the heads are multiplied into one. Each head keeps its own channels in the
+        output.""",
+    ),
+    mistake(
+        "the largest of all heads",
+        swap(JOIN, "return torch.stack([head(x) for head in self.heads]).amax(dim=0)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""For each channel the largest answer of any head is taken. Each head keeps its own channels in the
+        output.""",
+    ),
+    mistake(
+        "the wrapper loses a batch of one",
+        swap(JOIN, "return torch.cat([head(x).squeeze(0) for head in self.heads], dim=-1)"),
+        caught_by="test_wrapper_lays_its_heads_side_by_side",
+        explanation="""A batch of one row loses its first dimension. It is a batch all the same.""",
+    ),
+    mistake(
+        "the heads drop a tenth always",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, 0.1, qkv_bias)")),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""The heads are made with a fixed rate. The rate was given, and is to be handed on.""",
+    ),
+    mistake(
+        "the heads get the share that is kept",
+        swap(MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, 1 - dropout, qkv_bias)")),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""The heads are given 1 - dropout. The rate says how many weights are dropped, here and there.""",
+    ),
+    mistake(
+        "the rate is shared out among the heads",
+        swap(
+            MAKE_HEADS, HEADS.format("CausalAttention(d_in, head_dim, context_length, dropout / num_heads, qkv_bias)")
+        ),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""Each head gets a part of the rate. Every head drops its weights at the whole rate.""",
+    ),
+    mistake(
+        "the wrapper drops too",
+        swap(MAKE_HEADS, MAKE_HEADS + "\n        self.dropout = nn.Dropout(dropout)"),
+        swap(JOIN, "return self.dropout(torch.cat([head(x) for head in self.heads], dim=-1))"),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""The contexts go through a dropout of their own, behind that of the heads. Only attention weights
+        are dropped.""",
+    ),
+    mistake(
+        "the number of heads comes before the rate",
+        swap(
+            WRAPPER_SIGNATURE,
+            "        head_dim: int,\n        context_length: int,\n        num_heads: int,\n        dropout: float,\n        qkv_bias: bool = False,\n",
+        ),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""The wrapper's arguments stand in another order than in the signature that was given. Whoever
+        calls by place hands the rate in as the number of heads.""",
+    ),
+    mistake(
+        "the heads cut x off",
+        swap(JOIN, "return torch.cat([head(x.detach()) for head in self.heads], dim=-1)"),
+        caught_by="test_training_reaches_every_head",
+        explanation="""The heads read a copy of x through which no gradient comes back. Layers before this one then
+        learn nothing from it.""",
+    ),
+    mistake(
+        "only the first head learns",
+        swap(JOIN, "return torch.cat([self.heads[0](x), *(head(x).detach() for head in self.heads[1:])], dim=-1)"),
+        caught_by="test_training_reaches_every_head",
+        explanation="""What the other heads make is cut off from training. They keep their first random weights.""",
+    ),
+    mistake(
+        "only the last head learns",
+        swap(JOIN, "return torch.cat([*(head(x).detach() for head in self.heads[:-1]), self.heads[-1](x)], dim=-1)"),
+        caught_by="test_training_reaches_every_head",
+        explanation="""What the other heads make is cut off from training. They keep their first random weights.""",
+    ),
+    mistake(
+        "a bias in the heads unless told otherwise",
+        swap(WRAPPER_SIGNATURE, WRAPPER_SIGNATURE.replace("False", "True")),
+        caught_by="test_training_reaches_every_head",
+        explanation="""The heads have a bias where nobody says anything of it. Without being asked for they have
+        none.""",
+    ),
+    mistake(
+        "the wrapper's first answer is kept",
+        swap(
+            JOIN,
+            'if "first" not in self.__dict__ or self.first.shape[:2] != x.shape[:2]:\n            self.first = torch.cat([head(x) for head in self.heads], dim=-1)\n        return self.first',
+        ),
+        caught_by="test_wrapper_answers_each_input_anew",
+        explanation="""What was worked out for the first input is returned for others of the same shape. Every input has
+        an answer of its own.""",
+    ),
+    mistake(
+        "the wrapper keeps its heads waiting in training",
+        swap(
+            JOIN,
+            "return torch.cat([head(x) if not self.training else head(x) / len(self.heads) for head in self.heads], dim=-1)",
+        ),
+        caught_by="test_wrapper_answers_each_input_anew",
+        explanation="""In training the contexts are divided by the number of heads. At rate 0 both modes give the
+        same.""",
+    ),
     # Step 2
     mistake(
         "view straight to (B, h, T, d)",
@@ -257,6 +484,187 @@ MISTAKES = [
         caught_by="test_gradients_pass_through_split_and_merge",
         explanation="""The merged heads come back outside of what autograd follows. The numbers are right, and nothing
         before `out_proj` can learn.""",
+    ),
+    mistake(
+        "channels come before heads",
+        swap(SPLIT, "return x.transpose(2, 3)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Heads and channels change places, and tokens stay in front. Heads and tokens are what has to
+        change places.""",
+    ),
+    mistake(
+        "tokens come before the batch",
+        swap(SPLIT, "return x.transpose(0, 1)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Batch and tokens change places. Heads and tokens are what has to change places.""",
+    ),
+    mistake(
+        "channels where the heads should be",
+        swap(SPLIT, "return x.transpose(1, 3)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Tokens and channels change places, and the heads stay where they were. Heads and tokens are what
+        has to change places.""",
+    ),
+    mistake(
+        "the tokens are shared out among the heads",
+        swap(CUT, "return x.reshape(B, num_heads, -1, width)"),
+        swap(SPLIT, "return x"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Each head gets some of the tokens with all their channels. Every head sees every token, and some
+        of its channels.""",
+    ),
+    mistake(
+        "every head gets all channels",
+        swap(SPLIT, "return x.reshape(B, T, width)[:, None].expand(B, num_heads, T, width)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""Every head gets the whole token. Its share is a part of the channels, as wide as all channels
+        divided by the heads.""",
+    ),
+    mistake(
+        "every head gets the first channels",
+        swap(SPLIT, "return x[:, :, :1].expand_as(x).transpose(1, 2)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""All heads get the same first channels. Each has channels of its own.""",
+    ),
+    mistake(
+        "every head gets the last channels",
+        swap(SPLIT, "return x[:, :, -1:].expand_as(x).transpose(1, 2)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""All heads get the same last channels. Each has channels of its own.""",
+    ),
+    mistake(
+        "the last head gets the first channels",
+        swap(SPLIT, "return x.transpose(1, 2).flip(1)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The heads stand in reverse order. Head 0 has the first channels.""",
+    ),
+    mistake(
+        "a tuple of heads",
+        swap(SPLIT, "return x.unbind(2)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The heads come back as a tuple, a tensor each. One tensor with a dimension of heads is
+        asked for.""",
+    ),
+    mistake(
+        "split_heads loses dimensions of size 1",
+        swap(SPLIT, "return x.transpose(1, 2).squeeze()"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""All dimensions of size 1 are taken away, and one row or one token is one. A batch of one is a
+        batch all the same.""",
+    ),
+    mistake(
+        "the number of heads comes before x",
+        swap(
+            'def split_heads(x: Float[Tensor, "B T h*d"], num_heads: int)',
+            'def split_heads(num_heads: int, x: Float[Tensor, "B T h*d"])',
+        ),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands x in as the number.""",
+    ),
+    mistake(
+        "split_heads scales",
+        swap(SPLIT, "return x.transpose(1, 2) / x.shape[-1] ** 0.5"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The channels are divided by the root of their number on the way. The scale belongs to the scores,
+        and values would get it too.""",
+    ),
+    mistake(
+        "split_heads is as wide as the heads are many",
+        swap(CUT, "x = x.reshape(B, T, num_heads, num_heads)  # (B, T, h, d)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The width of a head is taken to be the number of heads. It is all channels divided by that
+        number.""",
+    ),
+    mistake(
+        "split_heads returns nothing",
+        swap(SPLIT, "x.transpose(1, 2)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The heads are brought to the front and not returned. Without `return` a function gives None.""",
+    ),
+    mistake(
+        "tokens and channels are swapped back",
+        swap(MERGE, "return x.transpose(2, 3).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Tokens and channels change places before the merge. Heads and tokens are what was swapped.""",
+    ),
+    mistake(
+        "merged along the wrong pair",
+        swap(MERGE, "return x.reshape(B, num_heads * d, T).transpose(1, 2)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Heads and channels are read as one dimension while the tokens still stand between them. The
+        contents are then cut at other places than they were made.""",
+    ),
+    mistake(
+        "tokens and batch exchanged in the merge",
+        swap(MERGE, "return x.permute(2, 0, 1, 3).reshape(T, B, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The tokens come first and the batch second. The batch stays in front.""",
+    ),
+    mistake(
+        "heads and batch exchanged in the merge",
+        swap(MERGE, "return x.reshape(num_heads, B, T, d).permute(1, 2, 0, 3).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Batch and heads are one dimension for a moment and are taken apart in the other order. Parts of
+        one row then stand in another.""",
+    ),
+    mistake(
+        "all tokens in one row",
+        swap(MERGE, "return x.transpose(1, 2).flatten(1)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Tokens, heads and channels become one dimension. The tokens stay apart; only heads and channels
+        are joined.""",
+    ),
+    mistake(
+        "only the first head is merged",
+        swap(MERGE, "return x[:, 0]"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The first head comes back and the others are lost. All heads of a token stand side by side.""",
+    ),
+    mistake(
+        "the first head in every place",
+        swap(MERGE, "return x[:, :1].expand_as(x).transpose(1, 2).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The first head is repeated as often as there are heads. Each place has a head of its own.""",
+    ),
+    mistake(
+        "merged along the tokens",
+        swap(MERGE, "return x.reshape(B, num_heads * T, d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The heads come one after the other along the tokens. They belong side by side in the channels of
+        the same token.""",
+    ),
+    mistake(
+        "merged with the last head first",
+        swap(MERGE, "return x.flip(1).transpose(1, 2).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The heads stand in reverse order. Head 0 has the first channels.""",
+    ),
+    mistake(
+        "merge_heads loses dimensions of size 1",
+        swap(MERGE, "return x.transpose(1, 2).reshape(B, T, num_heads * d).squeeze()"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""All dimensions of size 1 are taken away, and one row or one token is one. A batch of one is a
+        batch all the same.""",
+    ),
+    mistake(
+        "the largest of the heads in the merge",
+        swap(MERGE, "return x.amax(dim=1)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""For each channel the largest of all heads is taken. All of them stand side by side.""",
+    ),
+    mistake(
+        "merged with heads and channels apart",
+        swap(MERGE, "return x.transpose(1, 2)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Heads and tokens change places back, and the heads are not joined. A token has one row of
+        channels.""",
+    ),
+    mistake(
+        "merge_heads returns nothing",
+        swap(MERGE, "x.transpose(1, 2).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""The heads are joined and not returned. Without `return` a function gives None.""",
     ),
     # Step 3
     mistake(
@@ -381,6 +789,195 @@ MISTAKES = [
         caught_by="test_dropout_is_a_module",
         explanation="""`self.dropout` is the rate. A module there hears of training and eval mode, and lets others
         look at the weights that pass through it.""",
+    ),
+    mistake(
+        "only too many heads are refused",
+        swap(CHECK, "if d_out < num_heads:"),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""Only where there are more heads than channels is there an error. A remainder is one too.""",
+    ),
+    mistake(
+        "the context length is checked",
+        swap(CHECK, "if context_length % num_heads != 0:"),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""It is asked whether the context can be shared out. Heads share the channels, not the tokens.""",
+    ),
+    mistake(
+        "the error says the width only",
+        swap(REFUSE, 'raise ValueError(f"d_out = {d_out} cannot be split evenly")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The message shows one of the two numbers. Which one is to be changed can only be seen from
+        both.""",
+    ),
+    mistake(
+        "the error says the number of heads only",
+        swap(REFUSE, 'raise ValueError(f"no width for {num_heads} heads")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The message shows one of the two numbers. Which one is to be changed can only be seen from
+        both.""",
+    ),
+    mistake(
+        "another kind of error for the width",
+        swap(REFUSE, REFUSE.replace("ValueError", "TypeError")),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""A TypeError says that something of the wrong type was given. The type is right here, and the
+        value is not.""",
+    ),
+    mistake(
+        "the remainder is shown",
+        swap(REFUSE, 'raise ValueError(f"{d_out % num_heads} channels are left over")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""The message shows what is left of the division. The two numbers that were given are what can be
+        changed.""",
+    ),
+    mistake(
+        "what divides is refused",
+        swap(CHECK, "if d_out % num_heads == 0:"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The check is turned round, and just the good widths raise an error. A remainder is what must not
+        be.""",
+    ),
+    mistake(
+        "projections from d_out to d_in",
+        swap(MAKE_QUERY, "self.W_query = nn.Linear(d_out, d_in, bias=qkv_bias)"),
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_out, d_in, bias=qkv_bias)"),
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_out, d_in, bias=qkv_bias)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The two widths change places. A Linear is told first what comes in, then what goes out.""",
+    ),
+    mistake(
+        "the value keeps the input's width",
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_in, bias=qkv_bias)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The values are as wide as x. They are mixed into contexts, which are d_out wide.""",
+    ),
+    mistake(
+        "out_proj leads back to d_in",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out, d_in)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""out_proj makes the output as wide as the input. The output is d_out wide.""",
+    ),
+    mistake(
+        "out_proj comes from d_in",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_in, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""out_proj is made for what comes into the module. What it gets are the merged contexts, d_out
+        wide.""",
+    ),
+    mistake(
+        "out_proj for one head",
+        swap(MAKE_OUT, "self.out_proj = nn.Linear(d_out // num_heads, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""out_proj is made for the width of one head. It mixes all heads, so it takes all their
+        channels.""",
+    ),
+    mistake(
+        "the key has no bias",
+        swap(MAKE_KEY, "self.W_key = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""qkv_bias is not handed to the key's layer. It is meant for all three.""",
+    ),
+    mistake(
+        "the value has no bias",
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""qkv_bias is not handed to the value's layer. It is meant for all three.""",
+    ),
+    mistake(
+        "the value always has a bias",
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The value's layer has a bias whatever qkv_bias says, since a Linear has one unless told
+        otherwise. qkv_bias is meant for all three.""",
+    ),
+    mistake(
+        "one layer for all three",
+        swap(MAKE_QUERY, "self.W_qkv = nn.Linear(d_in, 3 * d_out, bias=qkv_bias)"),
+        swap(MAKE_KEY, ""),
+        swap(MAKE_VALUE, ""),
+        swap(
+            QUERY, "query, key, value = (split_heads(part, self.num_heads) for part in self.W_qkv(x).chunk(3, dim=-1))"
+        ),
+        swap(KEY, "key = key"),
+        swap(VALUE, "value = value"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""Query, key and value come out of a single layer under another name. That works as well, but the
+        three layers of the contract are what others look for.""",
+    ),
+    mistake(
+        "projections as plain matrices",
+        swap(MAKE_QUERY, "self.W_query = nn.Parameter(torch.rand(d_in, d_out))"),
+        swap(MAKE_KEY, "self.W_key = nn.Parameter(torch.rand(d_in, d_out))"),
+        swap(MAKE_VALUE, "self.W_value = nn.Parameter(torch.rand(d_in, d_out))"),
+        swap(QUERY, "query = split_heads(x @ self.W_query, self.num_heads)"),
+        swap(KEY, "key = split_heads(x @ self.W_key, self.num_heads)"),
+        swap(VALUE, "value = split_heads(x @ self.W_value, self.num_heads)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The projections are parameters and no layers. A Linear starts with weights of the right size and
+        can have a bias.""",
+    ),
+    mistake(
+        "key and value share a layer",
+        swap(MAKE_VALUE, "self.W_value = self.W_key"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""One layer stands under two names. What a token is found by and what it then says are two
+        things.""",
+    ),
+    mistake(
+        "query and value share a layer",
+        swap(MAKE_VALUE, "self.W_value = self.W_query"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""One layer stands under two names. What a token looks for and what it says are two things.""",
+    ),
+    mistake(
+        "query and key share a layer",
+        swap(MAKE_KEY, "self.W_key = self.W_query"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""One layer stands under two names. What a token looks for and what it is found by are two
+        things.""",
+    ),
+    mistake(
+        "the projections are frozen",
+        swap(
+            MAKE_OUT,
+            MAKE_OUT
+            + "\n        for layer in (self.W_query, self.W_key, self.W_value):\n            layer.requires_grad_(False)",
+        ),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The three layers are told that they need no gradient. They keep their first random weights.""",
+    ),
+    mistake(
+        "a norm nobody asked for",
+        swap(MAKE_OUT, MAKE_OUT + "\n        self.norm = nn.LayerNorm(d_out)"),
+        swap(RESULT, "return self.norm(self.out_proj(merge_heads(context)))  # (B, T, d_out)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The output is brought to mean 0 and variance 1 in here. That is the business of the block around
+        it.""",
+    ),
+    mistake(
+        "the layers of the heads are a list",
+        swap(
+            MAKE_QUERY,
+            "self.W_query = nn.ModuleList(nn.Linear(d_in, d_out // num_heads, bias=qkv_bias) for _ in range(num_heads))",
+        ),
+        swap(QUERY, "query = torch.stack([layer(x) for layer in self.W_query], dim=1)"),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The query has a layer for each head. One layer serves all heads in one matrix product.""",
+    ),
+    mistake(
+        "the mask has another name",
+        swap(MAKE_MASK, 'self.register_buffer("bias", causal_mask(context_length))'),
+        swap(WEIGHTS, "weights = scores.masked_fill_(self.bias[:T, :T], -torch.inf).softmax(dim=-1)"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The buffer is there under another name. `mask` is what the contract calls it.""",
+    ),
+    mistake(
+        "no mask is kept",
+        swap(MAKE_MASK, "pass"),
+        swap(WEIGHTS, "weights = scores.masked_fill_(causal_mask(T).to(x.device), -torch.inf).softmax(dim=-1)"),
+        caught_by="test_mask_is_a_buffer",
+        explanation="""The mask is made anew in each call and none is kept. A buffer is made once, and moves with the
+        module.""",
     ),
     # Step 4
     mistake(
@@ -836,5 +1433,582 @@ MISTAKES = [
         caught_by="test_weights_pass_through_the_dropout_module",
         explanation="""The weights are dropped by a function, and the module `dropout` only lends its rate. Whoever looks
         at the weights through that module sees nothing.""",
+    ),
+    mistake(
+        "the mask is one token too small",
+        swap(MAKE_MASK, 'self.register_buffer("mask", causal_mask(context_length - 1))'),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask is made for one token fewer than the context length. A sequence that is as long as
+        allowed does not fit.""",
+    ),
+    mistake(
+        "the mask is as large as the width",
+        swap(MAKE_MASK, 'self.register_buffer("mask", causal_mask(d_out))'),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""The mask is made for as many tokens as there are channels. How long a sequence may be has nothing
+        to do with its width.""",
+    ),
+    mistake(
+        "only the query is split by a direct view",
+        swap(QUERY, "query = self.W_query(x).view(len(x), self.num_heads, T, -1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The query is read as (B, h, T, d) at once, which mixes tokens with channels. Heads and channels
+        are cut first, and then heads and tokens change places.""",
+    ),
+    mistake(
+        "only the key is split by a direct view",
+        swap(KEY, "key = self.W_key(x).view(len(x), self.num_heads, T, -1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The key is read as (B, h, T, d) at once, which mixes tokens with channels. Heads and channels are
+        cut first, and then heads and tokens change places.""",
+    ),
+    mistake(
+        "only the value is split by a direct view",
+        swap(VALUE, "value = self.W_value(x).view(len(x), self.num_heads, T, -1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The value is read as (B, h, T, d) at once, which mixes tokens with channels. Heads and channels
+        are cut first, and then heads and tokens change places.""",
+    ),
+    mistake(
+        "the query is made by the key's layer",
+        swap(QUERY, "query = split_heads(self.W_key(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The key's layer makes the query too, and the query's is not used. What a token looks for and what
+        it is found by are two things.""",
+    ),
+    mistake(
+        "the query is made by the value's layer",
+        swap(QUERY, "query = split_heads(self.W_value(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The value's layer makes the query too, and the query's is not used. What a token looks for and
+        what it says are two things.""",
+    ),
+    mistake(
+        "the key is made by the value's layer",
+        swap(KEY, "key = split_heads(self.W_value(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The value's layer makes the key too, and the key's is not used. What a token is found by and what
+        it says are two things.""",
+    ),
+    mistake(
+        "the queries are mixed",
+        swap(VALUE, "value = split_heads(self.W_query(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The contexts are mixed from queries, and the value's layer is not used. What is mixed is what the
+        tokens say.""",
+    ),
+    mistake(
+        "key and value are exchanged",
+        swap(KEY, "key = split_heads(self.W_value(x), self.num_heads)"),
+        swap(VALUE, "value = split_heads(self.W_key(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The key's layer makes the values and the value's the keys. With weights from elsewhere the names
+        matter.""",
+    ),
+    mistake(
+        "query and value are exchanged",
+        swap(QUERY, "query = split_heads(self.W_value(x), self.num_heads)"),
+        swap(VALUE, "value = split_heads(self.W_query(x), self.num_heads)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The query's layer makes the values and the value's the queries. With weights from elsewhere the
+        names matter.""",
+    ),
+    mistake(
+        "the fourth root",
+        swap(SCORES, "scores = query / query.shape[-1] ** 0.25 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Only the query is divided, by a fourth root. That is right where the key is divided by one
+        too.""",
+    ),
+    mistake(
+        "scaled by the size of the batch",
+        swap(SCORES, "scores = query / len(query) ** 0.5 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The first dimension gives the scale. That is the number of texts; the dot product adds up the
+        channels of a head.""",
+    ),
+    mistake(
+        "scaled by one channel more",
+        swap(SCORES, "scores = query / (query.shape[-1] + 1) ** 0.5 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""1 is added to the width. The dot product adds up exactly d products.""",
+    ),
+    mistake(
+        "the mask is added",
+        swap(WEIGHTS, "weights = (scores + self.mask[:T, :T]).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The mask of True and False is added to the scores, which makes the hidden ones larger by 1. A
+        mask that is added has to hold minus infinity.""",
+    ),
+    mistake(
+        "the mask is subtracted",
+        swap(WEIGHTS, "weights = (scores - self.mask[:T, :T].to(scores.dtype)).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Hidden scores become smaller by 1, and can still be seen. They have to have no weight at all.""",
+    ),
+    mistake(
+        "hidden scores become plus infinity",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], torch.inf).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Hidden scores become larger than any other, and the softmax of them is no number. The sign is the
+        other one.""",
+    ),
+    mistake(
+        "hidden scores are filled with -1",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -1.0).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""A hidden score becomes an ordinary one. It has to be lower than any that can be.""",
+    ),
+    mistake(
+        "a fill of -100 can be overcome",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -100.0).softmax(dim=-1)"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""Scores below −100 are lower than the hidden ones, which then win. What is hidden has to be lower
+        than any score that can be.""",
+    ),
+    mistake(
+        "a fill of -20 can be overcome",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -20.0).softmax(dim=-1)"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""Scores below −20 are lower than the hidden ones, which then win. What is hidden has to be lower
+        than any score that can be.""",
+    ),
+    mistake(
+        "the last columns of the mask are used",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, -T:], -torch.inf).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""For a sequence shorter than the context the mask is cut from the upper right, where everything is
+        hidden. Both are cut from the same corner.""",
+    ),
+    mistake(
+        "no mask in eval mode",
+        swap(
+            WEIGHTS,
+            "scores = scores.masked_fill_(self.mask[:T, :T] & self.training, -torch.inf)\n        weights = scores.softmax(dim=-1)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Later tokens are hidden in training only. The model would read what it is to write.""",
+    ),
+    mistake(
+        "no token sees farther back than two",
+        swap(
+            WEIGHTS,
+            "hidden = self.mask[:T, :T] | ~self.mask.new_ones(T, T).triu(-2)\n        weights = scores.masked_fill_(hidden, -torch.inf).softmax(dim=-1)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Tokens far back are hidden too. Every token sees all that came before it.""",
+    ),
+    mistake(
+        "the mask hides in the first head only",
+        swap(
+            WEIGHTS,
+            "scores[:, 0].masked_fill_(self.mask[:T, :T], -torch.inf)\n        weights = scores.softmax(dim=-1)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""One head is masked and the others see what is to come. Every head needs the mask.""",
+    ),
+    mistake(
+        "the mask hides in the first row only",
+        swap(
+            WEIGHTS, "scores[0].masked_fill_(self.mask[:T, :T], -torch.inf)\n        weights = scores.softmax(dim=-1)"
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The first text of the batch is masked and the others are not. Every row needs the mask.""",
+    ),
+    mistake(
+        "the last token sees only itself",
+        swap(
+            WEIGHTS,
+            "hidden = self.mask[:T, :T] | (torch.arange(T) < T - 1) & (torch.arange(T)[:, None] == T - 1)\n        weights = scores.masked_fill_(hidden, -torch.inf).softmax(dim=-1)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""From the last token all others are hidden. It sees all of them: it is the last.""",
+    ),
+    mistake(
+        "scores are used as weights",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], 0.0)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores mix the values as they are. Weights are positive and add up to 1, which takes a
+        softmax.""",
+    ),
+    mistake(
+        "a sigmoid instead of a softmax",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).sigmoid()"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Each score becomes a weight of its own between 0 and 1. The weights of a row have to add up
+        to 1.""",
+    ),
+    mistake(
+        "exponentials without their sum",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).exp()"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The exponentials are not divided by their sum. The weights of a row have to add up to 1.""",
+    ),
+    mistake(
+        "one softmax over all pairs",
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).flatten(2).softmax(dim=-1).view_as(scores)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""One softmax runs over all queries and keys together. The weights of each query add up to 1.""",
+    ),
+    mistake(
+        "softmax twice",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).softmax(dim=-1).softmax(dim=-1)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The softmax is taken of weights. They become nearly equal, and what was hidden has a weight
+        again.""",
+    ),
+    mistake(
+        "logarithms of weights",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -torch.inf).log_softmax(dim=-1).clamp(min=-30)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The values are mixed by logarithms of weights. They are all below 0 and do not add up to 1.""",
+    ),
+    mistake(
+        "scores divided by their sum",
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill(self.mask[:T, :T], 0.0)\n        weights = weights / weights.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The scores themselves are divided by their sum. Some are below 0, and the sum may be nearly 0;
+        the exponential makes them all positive.""",
+    ),
+    mistake(
+        "only the best match counts",
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf)\n        weights = (weights == weights.amax(dim=-1, keepdim=True)).to(x.dtype)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Each query takes the value of the one key that fits best. Softmax mixes all of them, and only
+        what is mixed can be learned.""",
+    ),
+    mistake(
+        "the value is added to the context",
+        swap(MIX, MIX + " + value"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Each token's own value comes on top of what was mixed. Its weight for itself is among the others
+        already.""",
+    ),
+    mistake(
+        "the heads are turned round before the merge",
+        swap(RESULT, "return self.out_proj(merge_heads(context.flip(1)))  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The heads stand in reverse order in the output. Head 0 has the first channels.""",
+    ),
+    mistake(
+        "every head gets the mean of all",
+        swap(
+            RESULT,
+            "return self.out_proj(merge_heads(context.mean(dim=1, keepdim=True).expand_as(context)))  # (B, T, d_out)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The contexts are averaged over the heads, and each place gets the mean. Each head keeps its own
+        channels.""",
+    ),
+    mistake(
+        "heads and batch are taken apart in the other order",
+        swap(
+            RESULT,
+            "context = context.reshape(self.num_heads, len(x), T, -1).transpose(0, 1)\n        return self.out_proj(merge_heads(context))  # (B, T, d_out)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Batch and heads are one dimension for a moment and are taken apart as heads and batch. Parts of
+        one text then stand in another.""",
+    ),
+    mistake(
+        "attention along the batch",
+        swap(TOKENS, "        x = x.transpose(0, 1)\n" + TOKENS),
+        swap(WEIGHTS, "weights = scores.masked_fill_(causal_mask(T), -torch.inf).softmax(dim=-1)"),
+        swap(RESULT, "return self.out_proj(merge_heads(context)).transpose(0, 1)  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""Batch and tokens change places, and the first texts of the batch are seen by the later ones. The
+        batch comes first here; tokens attend to tokens of their own text.""",
+    ),
+    mistake(
+        "batch and tokens exchanged in the output",
+        swap(RESULT, "return self.out_proj(merge_heads(context)).transpose(0, 1)  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The tokens come first in the output and the batch second. The batch comes first, as in the
+        input.""",
+    ),
+    mistake(
+        "the heads stay apart in the output",
+        swap(RESULT, "return self.out_proj(merge_heads(context)).unflatten(-1, (self.num_heads, -1))  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The output has a dimension of heads. After out_proj there are none any more, only channels.""",
+    ),
+    mistake(
+        "only the last token is answered",
+        swap(RESULT, "return self.out_proj(merge_heads(context))[:, -1]  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The output of the last token comes back alone. Every token has one.""",
+    ),
+    mistake(
+        "the output loses a batch of one",
+        swap(RESULT, "return self.out_proj(merge_heads(context)).squeeze(0)  # (B, T, d_out)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""A batch of one row loses its first dimension. It is a batch all the same.""",
+    ),
+    mistake(
+        "weights of 16 bits",
+        swap(
+            WEIGHTS, "weights = scores.masked_fill_(self.mask[:T, :T], -torch.inf).softmax(dim=-1).half().to(x.dtype)"
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The weights are rounded to 16 bits on the way. They keep the precision of x.""",
+    ),
+    mistake(
+        "the value is not projected",
+        swap(
+            VALUE,
+            "value = split_heads(nn.functional.pad(x, (0, self.W_value.out_features))[..., : self.W_value.out_features], self.num_heads)",
+        ),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""x itself is mixed, and the value's layer is not used. What a token says is made of it by a
+        projection.""",
+    ),
+    mistake(
+        "a curve behind out_proj",
+        swap(RESULT, "return self.out_proj(merge_heads(context)).relu()  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Whatever is below 0 in the output is lost. Attention ends with a linear layer; the curve belongs
+        to the feed-forward part.""",
+    ),
+    mistake(
+        "a curve before out_proj",
+        swap(RESULT, "return self.out_proj(merge_heads(context).tanh())  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The contexts are bent before they are mixed. out_proj gets them as they are.""",
+    ),
+    mistake(
+        "the output is divided by the number of heads",
+        swap(RESULT, "return self.out_proj(merge_heads(context)) / self.num_heads  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The output is made smaller by the number of heads, as if they had been added up. They stand side
+        by side, and out_proj decides how much of each.""",
+    ),
+    mistake(
+        "out_proj before the mix",
+        swap(MIX, "context = self.dropout(weights) @ split_heads(self.out_proj(merge_heads(value)), self.num_heads)"),
+        swap(RESULT, "return merge_heads(context)  # (B, T, d_out)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""out_proj is used on the values, before they are mixed. It mixes what all heads have found, so it
+        comes last.""",
+    ),
+    mistake(
+        "dropout half the time in eval mode",
+        swap(MIX, "context = (self.dropout(weights) if self.training else weights * (1 - self.dropout.p)) @ value"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""In eval mode the weights are made smaller, as if they had not been made larger in training. What
+        is kept in training is scaled up there already.""",
+    ),
+    mistake(
+        "one head is taken for two",
+        swap("self.num_heads = num_heads\n", "self.num_heads = max(num_heads, 2)\n"),
+        caught_by="test_any_number_of_heads_will_do",
+        explanation="""At least two heads are made. One is allowed, and is plain attention with out_proj behind it.""",
+    ),
+    mistake(
+        "renormalised with a little added",
+        swap(
+            WEIGHTS,
+            "weights = scores.softmax(dim=-1) * ~self.mask[:T, :T]\n        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-9)",
+        ),
+        caught_by="test_no_gradient_reaches_a_later_token",
+        explanation="""The softmax sees all tokens, and the hidden weights are taken out and the rest scaled up. On
+        extreme scores nothing is left to scale, and the hidden tokens were part of the sum.""",
+    ),
+    mistake(
+        "the first length is kept",
+        swap(TOKENS, TOKENS.replace("T = x.shape[1]", 'T = self.__dict__.setdefault("tokens", x.shape[1])')),
+        caught_by="test_a_prefix_gives_the_same_outputs",
+        explanation="""The number of tokens of the first call is used for all. Each sequence has a length of its
+        own.""",
+    ),
+    mistake(
+        "the mean of all tokens is subtracted",
+        swap(TOKENS, "        x = x - x.mean(dim=1, keepdim=True)\n" + TOKENS),
+        caught_by="test_a_prefix_gives_the_same_outputs",
+        explanation="""The mean over the tokens is taken off, so every token learns something of those that come later.
+        What a token knows must not depend on what follows.""",
+    ),
+    mistake(
+        "the weights of the first call are kept",
+        swap(
+            MIX,
+            'if "kept" not in self.__dict__ or self.kept.shape != weights.shape or self.dropout.p > 0:\n            self.kept = weights\n        context = self.dropout(self.kept) @ value',
+        ),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""Who looks at whom is worked out for the first input and used for others of the same shape. Every
+        input has weights of its own.""",
+    ),
+    mistake(
+        "no mask in training",
+        swap(
+            WEIGHTS,
+            "hidden = self.mask[:T, :T] & (not self.training)\n        weights = scores.masked_fill_(hidden, -torch.inf).softmax(dim=-1)",
+        ),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""Later tokens are hidden in eval mode only. In training the model would learn to copy what it is
+        to guess.""",
+    ),
+    mistake(
+        "the context is always 512",
+        swap(MAKE_MASK, 'self.register_buffer("mask", causal_mask(512 if context_length > 512 else context_length))'),
+        caught_by="test_the_context_is_as_long_as_asked",
+        explanation="""The mask is never larger than 512 tokens. The context length is an argument.""",
+    ),
+    mistake(
+        "half of the weights always",
+        swap(MAKE_DROPOUT, "self.dropout = nn.Dropout()"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The rate is not handed on, and a Dropout drops half unless told otherwise. The rate was
+        given.""",
+    ),
+    mistake(
+        "a tenth of the weights always",
+        swap(MAKE_DROPOUT, "self.dropout = nn.Dropout(0.1)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The rate is fixed. It was given.""",
+    ),
+    mistake(
+        "dropped and kept change places",
+        swap(MAKE_DROPOUT, "self.dropout = nn.Dropout(1 - dropout)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The layer is given the share that is kept. Its argument is the share that is dropped.""",
+    ),
+    mistake(
+        "the weights are dropped twice",
+        swap(MIX, "context = self.dropout(self.dropout(weights)) @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The weights go through dropout two times. What is kept is then scaled up twice, and too few are
+        kept.""",
+    ),
+    mistake(
+        "what is kept is not scaled up",
+        swap(MIX, "context = weights * (self.dropout(torch.ones_like(weights)) != 0) @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Weights are dropped and the others stay as they are. What is kept has to make up for what is
+        missing.""",
+    ),
+    mistake(
+        "the rest is made to add up to 1",
+        swap(
+            MIX,
+            "weights = self.dropout(weights)\n        context = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-6) @ value",
+        ),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""After dropout each row is divided by its sum. What is kept is scaled by one fixed number,
+        whatever else was dropped.""",
+    ),
+    mistake(
+        "dropout on x",
+        swap(TOKENS, "        x = self.dropout(x)\n" + TOKENS),
+        swap(MIX, "context = weights @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Channels of the tokens are dropped before anything is made of them. It is the weights that are
+        dropped here.""",
+    ),
+    mistake(
+        "dropout on the queries",
+        swap(QUERY, "query = self.dropout(split_heads(self.W_query(x), self.num_heads))"),
+        swap(MIX, "context = weights @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Channels of the queries are dropped. It is the weights that are dropped here.""",
+    ),
+    mistake(
+        "dropout on the keys",
+        swap(KEY, "key = self.dropout(split_heads(self.W_key(x), self.num_heads))"),
+        swap(MIX, "context = weights @ value"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Channels of the keys are dropped. It is the weights that are dropped here.""",
+    ),
+    mistake(
+        "dropout on weights and values",
+        swap(MIX, "context = self.dropout(weights) @ self.dropout(value)"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Weights and values both go through dropout. Only the weights are dropped here.""",
+    ),
+    mistake(
+        "dropout in eval mode only",
+        swap(MIX, "context = nn.functional.dropout(weights, self.dropout.p, not self.training) @ value"),
+        caught_by="test_dropout_is_on_in_training_only",
+        explanation="""Weights are dropped when the model is used and not when it is trained. It is the other way
+        round.""",
+    ),
+    mistake(
+        "all rows of the batch drop the same weights",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[:1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""One draw is used for every text of the batch. Each row drops weights of its own.""",
+    ),
+    mistake(
+        "one draw for all heads",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[:, :1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""One draw is used for every head of a text. Each head drops weights of its own.""",
+    ),
+    mistake(
+        "whole heads are dropped",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[:, :, :1, :1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""A head is dropped with all its weights, or kept. Each weight is dropped by itself.""",
+    ),
+    mistake(
+        "whole keys are dropped",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[:, :, :1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""A key is dropped for all queries at once. Each weight is dropped by itself.""",
+    ),
+    mistake(
+        "whole queries are dropped",
+        swap(MIX, "context = weights * self.dropout(torch.ones_like(weights[..., :1])) @ value"),
+        caught_by="test_every_head_drops_weights_of_its_own",
+        explanation="""A query loses all its weights or none. Each weight is dropped by itself.""",
+    ),
+    mistake(
+        "the query is cut off from training",
+        swap(QUERY, "query = split_heads(self.W_query(x), self.num_heads).detach()"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""No gradient reaches the query's layer. It keeps its first random weights.""",
+    ),
+    mistake(
+        "the key is cut off from training",
+        swap(KEY, "key = split_heads(self.W_key(x), self.num_heads).detach()"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""No gradient reaches the key's layer. It keeps its first random weights.""",
+    ),
+    mistake(
+        "the value is cut off from training",
+        swap(VALUE, "value = split_heads(self.W_value(x), self.num_heads).detach()"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""No gradient reaches the value's layer. It keeps its first random weights.""",
+    ),
+    mistake(
+        "out_proj cuts the contexts off",
+        swap(RESULT, "return self.out_proj(merge_heads(context).detach())  # (B, T, d_out)"),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""out_proj learns and nothing before it does. The gradient has to go through.""",
+    ),
+    mistake(
+        "x is cut off",
+        swap(TOKENS, "        x = x.detach()\n" + TOKENS),
+        caught_by="test_training_reaches_every_layer",
+        explanation="""The layers learn, and no gradient comes back to x. What stands before this module learns nothing
+        from it.""",
+    ),
+    mistake(
+        "the number of heads stands before the rate",
+        swap(
+            SIGNATURE,
+            "        d_out: int,\n        context_length: int,\n        num_heads: int,\n        dropout: float,\n        qkv_bias: bool = False,\n",
+        ),
+        caught_by="test_layers_are_linear_and_serve_all_heads",
+        explanation="""The arguments of MultiHeadAttention stand in another order than in the signature that was given.
+        Whoever calls by place hands the rate in as the number of heads.""",
     ),
 ]

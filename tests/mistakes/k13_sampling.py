@@ -29,6 +29,9 @@ WHETHER_STOP = "            if stop_id is not None:\n"
 APPEND = "ids = torch.cat([ids, next_ids[:, None]], dim=1)"
 END = "            if stopped.all():\n"
 RESTORE = "model.train(was_training)"
+SIGNATURE = 'def generate(\n    model: nn.Module,\n    ids: Int64[Tensor, "B T"],\n    max_new_tokens: int,\n'
+LOOP = "for _ in range(max_new_tokens):"
+RETURN = "    return ids\n"
 
 MISTAKES = [
     # Step 1
@@ -167,6 +170,287 @@ MISTAKES = [
         caught_by="test_temperature_must_be_above_zero",
         explanation="""A small number takes the place of a temperature that cannot be. Below 0 it means nothing, and at 0 the
         division is asked for that greedy is there to avoid; whoever gives one should be told.""",
+    ),
+    mistake(
+        "the largest logit whatever its sign",
+        swap(GREEDY, "return logits.abs().argmax(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The logit that is farthest from 0 wins, a very negative one too. A very negative logit belongs to
+        a very unlikely token.""",
+    ),
+    mistake(
+        "greedy counts from 1",
+        swap(GREEDY, "return logits.argmax(dim=-1) + 1"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The place is counted from 1. Token ids begin at 0, so every token is the one after the
+        right one.""",
+    ),
+    mistake(
+        "greedy counts from the end",
+        swap(GREEDY, "return logits.flip(-1).argmax(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The row is turned round before the place is looked for. Places in the turned row count from the
+        other end.""",
+    ),
+    mistake(
+        "the second most likely token",
+        swap(GREEDY, "return logits.topk(2).indices[:, 1]"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The token in second place is taken. Counted from 0, the most likely one stands in place 0.""",
+    ),
+    mistake(
+        "greedy takes the first row's token for all",
+        swap(GREEDY, "return logits[0].argmax().expand(len(logits))"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""Only the first row is looked at, and every row gets its token. Each row has a most likely token
+        of its own.""",
+    ),
+    mistake(
+        "greedy takes the last row's token for all",
+        swap(GREEDY, "return logits[-1].argmax().expand(len(logits))"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""Only the last row is looked at, and every row gets its token. Each row has a most likely token of
+        its own.""",
+    ),
+    mistake(
+        "greedy returns numbers with a point",
+        swap(GREEDY, "return logits.argmax(dim=-1).float()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The ids come back as floats. A token id is a whole number, int64, and nothing else can look up an
+        embedding.""",
+    ),
+    mistake(
+        "greedy returns 32-bit ids",
+        swap(GREEDY, "return logits.argmax(dim=-1).int()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The ids come back as int32. Ids are int64 everywhere, and tensors of two kinds do not go together
+        in one text.""",
+    ),
+    mistake(
+        "greedy returns a list",
+        swap(GREEDY, "return logits.argmax(dim=-1).tolist()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The ids come back as a Python list. A tensor of ids is asked for, which can be put behind the
+        text.""",
+    ),
+    mistake(
+        "greedy returns one number",
+        swap(GREEDY, "return logits.argmax(dim=-1).item()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""A single number is made of the result, which works for one row only. A batch has an id for each
+        row.""",
+    ),
+    mistake(
+        "greedy loses a batch of one",
+        swap(GREEDY, "return logits.argmax(dim=-1, keepdim=True).squeeze()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""All dimensions of size 1 are taken away, and with one row that is the batch itself. One row gives
+        a tensor of one id.""",
+    ),
+    mistake(
+        "greedy marks the token",
+        swap(GREEDY, "return torch.nn.functional.one_hot(logits.argmax(dim=-1), logits.shape[-1])"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""Every row comes back as zeros with a 1 at the token. One id for each row is asked for.""",
+    ),
+    mistake(
+        "greedy returns all tokens in order",
+        swap(GREEDY, "return logits.argsort(dim=-1, descending=True)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""The whole vocabulary comes back, the most likely token first. Only the first of each row is asked
+        for.""",
+    ),
+    mistake(
+        "the first row of the order",
+        swap(GREEDY, "return logits.argsort(dim=-1, descending=True)[0]"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""Each row is sorted, and then the first row is taken. What is wanted is the first column: the best
+        place of each row.""",
+    ),
+    mistake(
+        "logits are cut to whole numbers",
+        swap(GREEDY, "return logits.long().argmax(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""What stands behind the point is lost before the largest is looked for. Logits that differ by less
+        than 1 are then the same.""",
+    ),
+    mistake(
+        "the largest probability, not its place",
+        swap(GREEDY, "return softmax(logits).amax(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""What comes back is how likely the likeliest token is. A token is known by its place in the
+        row.""",
+    ),
+    mistake(
+        "shares among the rows are compared",
+        swap(GREEDY, "return softmax(logits, dim=0).argmax(dim=-1)"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""A softmax over the batch comes first, so a token wins where the other rows have little of it. A
+        row's tokens are compared with each other.""",
+    ),
+    mistake(
+        "the temperature is subtracted",
+        swap(DIVIDE, "return logits - t\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""Every logit loses the same amount. A softmax does not see that, so the temperature has no
+        effect.""",
+    ),
+    mistake(
+        "the root of the temperature",
+        swap(DIVIDE, "return logits / t**0.5\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The logits are divided by the square root of the temperature. It is the temperature itself that
+        divides them.""",
+    ),
+    mistake(
+        "divided by 1 plus the temperature",
+        swap(DIVIDE, "return logits / (1 + t)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""1 is added to the temperature, perhaps against a division by 0. At a temperature of 1 the logits
+        should stay as they are.""",
+    ),
+    mistake(
+        "logits to a power",
+        swap(DIVIDE, "return logits ** (1 / t)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The logits themselves are raised to the power 1 / t. That belongs to the probabilities; a
+        negative logit has no root at all.""",
+    ),
+    mistake(
+        "rounded down to whole numbers",
+        swap(DIVIDE, "return logits // t\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The division rounds down to whole numbers. Tokens that are not equally likely become so.""",
+    ),
+    mistake(
+        "divided probabilities, then a logarithm",
+        swap(DIVIDE, "return (softmax(logits) / t).log()\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""Probabilities are divided, and the logarithm taken. To divide all of them by one number takes one
+        number off all logarithms, which a softmax does not see.""",
+    ),
+    mistake(
+        "only logits above 0 are divided",
+        swap(DIVIDE, "return torch.where(logits > 0, logits / t, logits)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""Logits below 0 stay as they are. The temperature changes all differences alike, whatever height
+        the logits have.""",
+    ),
+    mistake(
+        "the temperature of the first row only",
+        swap(DIVIDE, "return torch.cat([logits[:1] / t, logits[1:]])\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""Only the first row is divided. One temperature is meant for every row of the batch.""",
+    ),
+    mistake(
+        "a temperature above 1 becomes 1",
+        swap(DIVIDE, "return logits / min(t, 1.0)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The temperature is held at 1 from above. One above 1 is allowed, and makes the choice more
+        even.""",
+    ),
+    mistake(
+        "a temperature below 1 becomes 1",
+        swap(DIVIDE, "return logits / max(t, 1.0)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The temperature is held at 1 from below. One below 1 is allowed, and sharpens the choice.""",
+    ),
+    mistake(
+        "a temperature above 2 becomes 2",
+        swap(DIVIDE, "return logits / min(t, 2.0)\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The temperature is held at 2, as sliders of many programs do. No upper end is asked for.""",
+    ),
+    mistake(
+        "the temperature is rounded",
+        swap(DIVIDE, "return logits / max(1, round(t))\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The temperature is made a whole number. The useful ones lie between 0 and 2, and nearly all of
+        them are no whole numbers.""",
+    ),
+    mistake(
+        "a temperature above 1 is refused",
+        swap(WARM, "    if not 0 < t <= 1:\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""A temperature above 1 raises an error, as if it were a probability. It is a divisor, and may be
+        as large as you like.""",
+    ),
+    mistake(
+        "a temperature below 1 is refused",
+        swap(WARM, "    if t < 1:\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""Temperatures between 0 and 1 raise an error. They are the ones that sharpen, and are used
+        most.""",
+    ),
+    mistake(
+        "temperature comes before the logits",
+        swap(
+            'def with_temperature(logits: Float[Tensor, "B V"], t: float)',
+            'def with_temperature(t: float, logits: Float[Tensor, "B V"])',
+        ),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands the logits in as the temperature.""",
+    ),
+    mistake(
+        "the temperature's function returns nothing",
+        swap(DIVIDE, "logits / t\n"),
+        caught_by="test_temperature_divides_the_logits",
+        explanation="""The quotient is worked out and not returned. Without `return` a function gives None.""",
+    ),
+    mistake(
+        "an assertion refuses the temperature",
+        swap(WARM, "    assert t > 0\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A bad temperature ends in an AssertionError, and in none where Python runs with -O. A ValueError
+        is what says that a value is wrong.""",
+    ),
+    mistake(
+        "a bad temperature leaves the logits alone",
+        swap(WARM, "    if t <= 0:\n        return logits\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""At 0 or below the logits come back unchanged, as at a temperature of 1. Whoever gives such a
+        number should be told.""",
+    ),
+    mistake(
+        "a bad temperature is only printed about",
+        swap(
+            WARM,
+            "    if not t > 0:\n        print('temperature must be above 0')\n        return None\n    if not t > 0:\n",
+        ),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A message is printed, and None comes back. The caller's program goes on with it and fails
+        somewhere else; an error has to be raised.""",
+    ),
+    mistake(
+        "the temperature's sign is ignored",
+        swap(WARM, "    t = abs(t)\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A negative temperature is taken for the positive one. It means nothing, and whoever gives one
+        should be told.""",
+    ),
+    mistake(
+        "the error is returned, not raised",
+        swap(WARM, "    if not t > 0:\n        return ValueError(t)\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""The error is made and handed back like an answer. Only `raise` stops the caller.""",
+    ),
+    mistake(
+        "a temperature of another kind of error",
+        swap(WARM, "    if not t > 0:\n        raise TypeError(t)\n    if not t > 0:\n"),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""A TypeError says that something of the wrong type was given. The type is right here, and the
+        value is not.""",
+    ),
+    mistake(
+        "a temperature of 0 gives the largest logit alone",
+        swap(
+            WARM,
+            "    if t == 0:\n        return logits.masked_fill(logits < logits.amax(dim=-1, keepdim=True), -torch.inf)\n    if not t > 0:\n",
+        ),
+        caught_by="test_temperature_must_be_above_zero",
+        explanation="""At 0 all but the largest logit are dropped, which is where smaller and smaller temperatures lead.
+        But this function refuses 0: the greedy choice is made elsewhere.""",
     ),
     # Step 2
     mistake(
@@ -354,6 +638,212 @@ MISTAKES = [
         caught_by="test_top_k_leaves_the_logits_alone",
         explanation="""The function with a trailing underscore changes the logits that it was given. Whoever called still
         holds them.""",
+    ),
+    mistake(
+        "top-k returns a mask",
+        swap(TOP_K, "return logits >= kept[:, -1:]"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What comes back says for each token whether it is kept. Logits are asked for, with −inf for all
+        others.""",
+    ),
+    mistake(
+        "dropped logits become nan",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], torch.nan)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""A dropped logit is marked as no number, and the softmax of a row with one of those is none
+        either. Minus infinity is a number that a softmax understands.""",
+    ),
+    mistake(
+        "dropped logits become plus infinity",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""A dropped logit becomes larger than any other. The sign is the other one.""",
+    ),
+    mistake(
+        "dropped logits become the lowest number there is",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], torch.finfo(logits.dtype).min)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""A dropped logit becomes the smallest finite number, which no later filter can tell from a logit.
+        What is dropped is marked by minus infinity.""",
+    ),
+    mistake(
+        "dropped logits become the smallest logit",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], logits.min())"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What is dropped gets the smallest logit of all, and can still be drawn. What is dropped has to be
+        impossible.""",
+    ),
+    mistake(
+        "minus infinity times false",
+        swap(TOP_K, "return logits + (logits < kept[:, -1:]) * -torch.inf"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The mask is multiplied by infinity and added. Where the mask is False that is 0 times infinity,
+        which is no number, and just the kept ones are lost.""",
+    ),
+    mistake(
+        "the survivors in one long row",
+        swap(TOP_K, "return logits[logits >= kept[:, -1:]]"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What is kept is picked out of the table, and rows and places are lost. The result has the shape
+        of the logits.""",
+    ),
+    mistake(
+        "the k largest of each column",
+        swap(KEPT, "kept = logits.topk(min(k, len(logits)), dim=0).values"),
+        swap(TOP_K, "return logits.masked_fill(logits < kept[-1:], -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The k largest are looked for down the batch. Tokens compete within a row.""",
+    ),
+    mistake(
+        "the k largest whatever their sign",
+        swap(KEPT, "kept = logits.abs().topk(min(k, logits.shape[-1])).values"),
+        swap(TOP_K, "return logits.masked_fill(logits.abs() < kept[:, -1:], -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The logits that are farthest from 0 are kept. A very negative one belongs to a very unlikely
+        token.""",
+    ),
+    mistake(
+        "the largest itself is dropped",
+        swap(TOP_K, "return logits.masked_fill((logits < kept[:, -1:]) | (logits >= kept[:, :1]), -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What is as large as the largest goes too, as if the list of the best began in second place. The
+        most likely token is the first of the k.""",
+    ),
+    mistake(
+        "the last k are kept",
+        swap(TOP_K, "return logits.masked_fill(torch.arange(logits.shape[-1]) < logits.shape[-1] - k, -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The last k tokens of the vocabulary are kept. It is the k most likely ones that should be.""",
+    ),
+    mistake(
+        "what is below the average is dropped",
+        swap(TOP_K, "return logits.masked_fill(logits < logits.mean(dim=-1, keepdim=True), -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The average of a row decides, and k plays no part. The border is the k-th largest logit.""",
+    ),
+    mistake(
+        "the border is the one before the k-th",
+        swap(KEPT, "kept = logits.topk(min(k, logits.shape[-1]) - 1).values"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""k - 1 tokens are kept, and with k = 1 there is no border at all. Counted from 1, the k-th is the
+        last that stays.""",
+    ),
+    mistake(
+        "the survivors change places",
+        swap(
+            TOP_K,
+            "places = logits.topk(min(k, logits.shape[-1])).indices\n    return torch.full_like(logits, -torch.inf).scatter(-1, places, kept.flip(-1))",
+        ),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The k largest values are put back in another order than their places were found in. Each value
+        belongs to the token it came from.""",
+    ),
+    mistake(
+        "top-k throws its answer away",
+        swap(TOP_K, TOP_K.removeprefix("return ") + "\n    return logits"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""`masked_fill` makes a new tensor, which nobody keeps, and the logits come back as they were. Only
+        the form with a trailing underscore changes the tensor itself.""",
+    ),
+    mistake(
+        "top-k returns nothing",
+        swap(TOP_K, TOP_K.removeprefix("return ")),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The filtered logits are worked out and not returned. Without `return` a function gives None.""",
+    ),
+    mistake(
+        "a k of 1 is refused",
+        swap(K_CHECK, "    if k <= 1:\n"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""k = 1 raises an error. It keeps the most likely token, which is a sensible thing to ask for.""",
+    ),
+    mistake(
+        "top-k takes k before the logits",
+        swap('def top_k(logits: Float[Tensor, "B V"], k: int)', 'def top_k(k: int, logits: Float[Tensor, "B V"])'),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands the logits in as k.""",
+    ),
+    mistake(
+        "top-k keeps a share of the vocabulary",
+        swap(KEPT, "kept = logits.topk(max(1, logits.shape[-1] // k)).values"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The vocabulary is divided by k, and so many tokens are kept. k is how many.""",
+    ),
+    mistake(
+        "the survivors are compared with the largest",
+        swap(TOP_K, "return (logits - kept[:, :1]).masked_fill(logits < kept[:, -1:], -torch.inf)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The largest logit is subtracted from all. That draws the same tokens; but a filter leaves the
+        logits that it keeps as they are.""",
+    ),
+    mistake(
+        "equal logits count once",
+        swap(KEPT, "kept = torch.stack([row.unique().flip(0)[:k][-1:] for row in logits])"),
+        caught_by="test_top_k_with_ties_keeps_k_or_all_that_are_equal",
+        explanation="""The k-th largest is looked for among the different values. Where logits are equal, that goes
+        farther down than the k-th token, and too many stay.""",
+    ),
+    mistake(
+        "a k above V is refused",
+        swap(K_CHECK, "    if not 1 <= k <= logits.shape[-1]:\n"),
+        caught_by="test_top_k_of_all_tokens_keeps_all",
+        explanation="""A k above the size of the vocabulary raises an error. More than all of them is simply all of
+        them.""",
+    ),
+    mistake(
+        "a k above V begins again",
+        swap(KEPT, "kept = logits.topk((k - 1) % logits.shape[-1] + 1).values"),
+        caught_by="test_top_k_of_all_tokens_keeps_all",
+        explanation="""What k has above V is counted anew from 1. More than all of them is simply all of them.""",
+    ),
+    mistake(
+        "the border is looked for at place k",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, k - 1 : k], -torch.inf)"),
+        caught_by="test_top_k_of_all_tokens_keeps_all",
+        explanation="""The border is looked for at the k-th place of what `topk` gave. Where k is above V there is no
+        such place.""",
+    ),
+    mistake(
+        "a k of V is refused",
+        swap(K_CHECK, "    if not 1 <= k < logits.shape[-1]:\n"),
+        caught_by="test_top_k_of_all_tokens_keeps_all",
+        explanation="""A k of V or more raises an error, as if it were a place in the vocabulary. k is a number of
+        tokens, and V of them are all.""",
+    ),
+    mistake(
+        "a k of 0 is let through",
+        swap(K_CHECK, "    if k < 0:\n"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""Only a negative k is refused. With 0 tokens there is no border, and nothing to draw from.""",
+    ),
+    mistake(
+        "a negative k is let through",
+        swap(K_CHECK, "    if k == 0:\n"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""Only a k of exactly 0 is refused. A negative one goes on to `topk`, which complains about
+        something else.""",
+    ),
+    mistake(
+        "the sign of k is ignored",
+        swap(K_CHECK, "    k = abs(k)\n    if k < 1:\n"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""A negative k is taken for the positive one. It means nothing, and whoever gives one should be
+        told.""",
+    ),
+    mistake(
+        "an assertion refuses k",
+        swap(K_CHECK, "    assert k >= 1\n    if k < 1:\n"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""A bad k ends in an AssertionError, and in none where Python runs with -O. A ValueError is what
+        says that a value is wrong.""",
+    ),
+    mistake(
+        "only a k of 0 keeps everything",
+        swap(K_CHECK, "    if k == 0:\n        return logits\n    if k < 1:\n"),
+        caught_by="test_k_must_be_at_least_one",
+        explanation="""A k of 0 turns the filter off, as in some libraries. Here nothing turns it off but not calling
+        it, and 0 tokens are refused.""",
     ),
     # Step 3
     mistake(
@@ -565,6 +1055,277 @@ MISTAKES = [
         caught_by="test_top_p_leaves_the_logits_alone",
         explanation="""The function with a trailing underscore changes the logits that it was given. Whoever called still
         holds them.""",
+    ),
+    mistake(
+        "gathered by the order a second time",
+        swap(TOP_P, "return ordered.masked_fill(dropped, -torch.inf).gather(-1, order)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The filtered logits stand in sorted order, and are sorted by the same order again. To undo a
+        permutation takes its inverse.""",
+    ),
+    mistake(
+        "the sum runs in the vocabulary's order",
+        swap(SORTED, "ordered, order = logits, torch.arange(logits.shape[-1]).expand_as(logits)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Probabilities are added up in the order of the ids. The fewest tokens that reach p are found by
+        beginning with the most likely.""",
+    ),
+    mistake(
+        "sorted down the batch",
+        swap(SORTED, "ordered, order = logits.sort(dim=0, descending=True)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The columns are sorted, from row to row. Each row is sorted for itself, over its tokens.""",
+    ),
+    mistake(
+        "the first row's order for all rows",
+        swap(SORTED, SORTED + "\n    order = order[:1].expand_as(order)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Every row is put back in the order of the first. Each row was sorted by an order of its own.""",
+    ),
+    mistake(
+        "the first row's cut for all rows",
+        swap(DROPPED, DROPPED + "\n    dropped = dropped[:1].expand_as(dropped)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""How many tokens stay is found in the first row and used for all. Each row reaches p after a
+        number of its own.""",
+    ),
+    mistake(
+        "the last row's cut for all rows",
+        swap(DROPPED, DROPPED + "\n    dropped = dropped[-1:].expand_as(dropped)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""How many tokens stay is found in the last row and used for all. Each row reaches p after a number
+        of its own.""",
+    ),
+    mistake(
+        "the row that keeps fewest decides",
+        swap(DROPPED, DROPPED + "\n    dropped = dropped.any(dim=0).expand_as(dropped)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""All rows keep as few tokens as the row that needs fewest. The others then do not reach p.""",
+    ),
+    mistake(
+        "the likeliest token is always dropped",
+        swap(BEFORE, "before = probabilities.cumsum(dim=-1).roll(1, dims=-1)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The sums are moved on by one place, and the last one, which is 1, comes round to the front.
+        Nothing stands before the most likely token, so its sum is 0.""",
+    ),
+    mistake(
+        "the sums are moved the wrong way",
+        swap(
+            BEFORE,
+            "before = torch.cat([probabilities.cumsum(dim=-1)[:, 1:], torch.ones_like(probabilities[:, :1])], dim=-1)",
+        ),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Each token is judged by the sum with it and the next one. It is the sum of those in front of it
+        that counts.""",
+    ),
+    mistake(
+        "what comes first is dropped",
+        swap(DROPPED, "dropped = before < p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The tokens that make up p are dropped and the tail is kept. The comparison is the other way
+        round.""",
+    ),
+    mistake(
+        "exponentials are added up",
+        swap(PROBABILITIES, "probabilities = ordered.exp()"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The exponentials are not divided by their sum. Only then do they add up to 1, and can be compared
+        with p.""",
+    ),
+    mistake(
+        "each token a probability of its own",
+        swap(PROBABILITIES, "probabilities = ordered.sigmoid()"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Each logit goes through a sigmoid, as if every token were a question of its own. The tokens of a
+        row share one probability, and only softmax adds up to 1.""",
+    ),
+    mistake(
+        "one distribution for the whole batch",
+        swap(PROBABILITIES, "probabilities = softmax(ordered.flatten()).view_as(ordered)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""One softmax runs over all rows together. Each row has a distribution of its own, that adds up to
+        1.""",
+    ),
+    mistake(
+        "one sum for the whole batch",
+        swap(BEFORE, "before = probabilities.flatten().cumsum(dim=0).view_as(probabilities) - probabilities"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The sum goes on from the end of one row into the next. Each row begins at 0.""",
+    ),
+    mistake(
+        "the border's probability is compared with logits",
+        swap(
+            TOP_P,
+            "border = probabilities.masked_fill(dropped, torch.inf).amin(dim=-1, keepdim=True)\n    return logits.masked_fill(logits < border, -torch.inf)",
+        ),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The smallest probability that stays is compared with logits. Only like can be compared with
+        like.""",
+    ),
+    mistake(
+        "top-p returns a mask",
+        swap(TOP_P, "return ~" + TOP_P.removeprefix("return logits.masked_fill(").removesuffix(", -torch.inf)")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""What comes back says for each token whether it is kept. Logits are asked for, with −inf for all
+        others.""",
+    ),
+    mistake(
+        "top-p throws its answer away",
+        swap(TOP_P, TOP_P.removeprefix("return ") + "\n    return logits"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""`masked_fill` makes a new tensor, which nobody keeps, and the logits come back as they were. Only
+        the form with a trailing underscore changes the tensor itself.""",
+    ),
+    mistake(
+        "top-p returns nothing",
+        swap(TOP_P, TOP_P.removeprefix("return ")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The filtered logits are worked out and not returned. Without `return` a function gives None.""",
+    ),
+    mistake(
+        "top-p's dropped logits become a low number",
+        swap(TOP_P, TOP_P.replace("-torch.inf", "-1e9")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A dropped logit becomes -1e9, which no later filter can tell from a logit. What is dropped is
+        marked by minus infinity.""",
+    ),
+    mistake(
+        "top-p's dropped logits become nan",
+        swap(TOP_P, TOP_P.replace("-torch.inf", "torch.nan")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A dropped logit is marked as no number, and the softmax of a row with one of those is none
+        either. Minus infinity is a number that a softmax understands.""",
+    ),
+    mistake(
+        "top-p's dropped logits become plus infinity",
+        swap(TOP_P, TOP_P.replace("-torch.inf", "torch.inf")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A dropped logit becomes larger than any other. The sign is the other one.""",
+    ),
+    mistake(
+        "top-p's dropped logits become the lowest number there is",
+        swap(TOP_P, TOP_P.replace("-torch.inf", "torch.finfo(logits.dtype).min")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A dropped logit becomes the smallest finite number, which no later filter can tell from a logit.
+        What is dropped is marked by minus infinity.""",
+    ),
+    mistake(
+        "what is still to come is compared with p",
+        swap(BEFORE, "before = 1 - probabilities.cumsum(dim=-1)"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The tokens behind each one are added up, not those in front. The first tokens have most behind
+        them, and just they are dropped.""",
+    ),
+    mistake(
+        "top-p takes p before the logits",
+        swap('def top_p(logits: Float[Tensor, "B V"], p: float)', 'def top_p(p: float, logits: Float[Tensor, "B V"])'),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands the logits in as p.""",
+    ),
+    mistake(
+        "top-p moves the logits",
+        swap(TOP_P, TOP_P.replace("logits.masked_fill", "(logits - logits.amax(dim=-1, keepdim=True)).masked_fill")),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The largest logit is subtracted from all. That draws the same tokens; but a filter leaves the
+        logits that it keeps as they are.""",
+    ),
+    mistake(
+        "the sum of squares",
+        swap(PROBABILITIES, "probabilities = softmax(ordered) ** 2"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Squares of probabilities are added up. They do not add up to 1, and p asks for probability
+        itself.""",
+    ),
+    mistake(
+        "softmax twice in top-p",
+        swap(PROBABILITIES, "probabilities = softmax(softmax(ordered))"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""The softmax is taken of probabilities. All of them lie between 0 and 1, and become nearly equal,
+        so far too many are needed to reach p.""",
+    ),
+    mistake(
+        "at least two are kept",
+        swap(DROPPED, DROPPED + "\n    dropped[:, :2] = False"),
+        caught_by="test_top_p_keeps_at_least_one",
+        explanation="""Two tokens stay however small p is. One is enough where it reaches p by itself.""",
+    ),
+    mistake(
+        "the logits are brought to an average of 0 first",
+        swap(PROBABILITIES, "probabilities = softmax(ordered - ordered.mean(dim=-1, keepdim=True))"),
+        caught_by="test_top_p_after_top_k",
+        explanation="""The average of a row is subtracted, and where a token is −inf that average is −inf too. What
+        comes out is no number, and no comparison with it is true.""",
+    ),
+    mistake(
+        "unlikely tokens get more probability",
+        swap(PROBABILITIES, "probabilities = softmax(ordered.clamp(min=-1.0))"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Logits are held above a lowest value before the softmax. What is −inf has no probability, and has
+        to keep none.""",
+    ),
+    mistake(
+        "a sum of exactly p has not reached it",
+        swap(DROPPED, "dropped = before > p"),
+        caught_by="test_top_p_ends_where_the_sum_is_p_exactly",
+        explanation="""A token is dropped only where those in front hold more than p. Where they hold exactly p they
+        have reached it, and one too many stays.""",
+    ),
+    mistake(
+        "the cut is looked for past the end",
+        swap(
+            DROPPED,
+            "last = torch.searchsorted(probabilities.cumsum(dim=-1), torch.full_like(probabilities[:, :1], p))\n    ordered.gather(-1, last)\n    dropped = before >= p",
+        ),
+        caught_by="test_top_p_close_to_one",
+        explanation="""`searchsorted` gives the place where the sum reaches p, and one past the end where it never does.
+        Rounding keeps the sum below a p close to 1, and there is no token at that place.""",
+    ),
+    mistake(
+        "no sum that reaches p, no token",
+        swap(
+            DROPPED,
+            "dropped = before >= p\n    dropped = dropped | ~(probabilities.cumsum(dim=-1) >= p).any(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_top_p_close_to_one",
+        explanation="""The first place at which the sum reaches p is looked for, and where there is none, all are
+        dropped. Rounding keeps the sum below a p close to 1; then every token is needed.""",
+    ),
+    mistake(
+        "a negative p is accepted",
+        swap(P_CHECK, "    if p == 0 or p > 1:\n"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""Only a p of exactly 0 is refused below. A negative one is reached before any token is looked at,
+        and nothing is left.""",
+    ),
+    mistake(
+        "p is moved into its range",
+        swap(P_CHECK, "    p = min(max(p, 1e-6), 1.0)\n    if not 0 < p <= 1:\n"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""A p below 0 or above 1 becomes the nearest one that is allowed. Whoever gives such a number
+        should be told.""",
+    ),
+    mistake(
+        "an assertion refuses p",
+        swap(P_CHECK, "    assert 0 < p <= 1\n    if not 0 < p <= 1:\n"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""A bad p ends in an AssertionError, and in none where Python runs with -O. A ValueError is what
+        says that a value is wrong.""",
+    ),
+    mistake(
+        "a p of 0 turns the filter off",
+        swap(P_CHECK, "    if p == 0:\n        return logits\n    if not 0 < p <= 1:\n"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""With p = 0 every token is kept, as in some libraries. Here nothing turns the filter off but not
+        calling it, or p = 1.""",
+    ),
+    mistake(
+        "a bad p keeps everything",
+        swap(P_CHECK, "    if not 0 < p <= 1:\n        return logits\n    if not 0 < p <= 1:\n"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""A p outside its range turns the filter off without a word. Whoever gives one should be told that
+        this cannot be.""",
     ),
     # Step 4
     mistake(
@@ -966,5 +1727,576 @@ MISTAKES = [
         caught_by="test_generate_refuses_bad_options",
         explanation="""A temperature below 0 is passed over, and the text drawn as at 1. It means nothing, and whoever gives one should
         be told.""",
+    ),
+    mistake(
+        "one token too many",
+        swap(LOOP, "for _ in range(max_new_tokens + 1):"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The loop goes round once more than it should. max_new_tokens is how many are drawn.""",
+    ),
+    mistake(
+        "the text ends where the context is full",
+        swap(LOOP, "for _ in range(min(max_new_tokens, max(0, context_length - ids.shape[1]))):"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""Writing stops when the text is as long as the context. The model reads a window of that length;
+        the text itself may be longer.""",
+    ),
+    mistake(
+        "the prompt is cropped before the loop",
+        swap(LOOP, "ids = ids[:, -context_length:]\n        " + LOOP),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The prompt is cut to the context once, before anything is drawn. What was cut off is missing in
+        the result, and the text outgrows the context again.""",
+    ),
+    mistake(
+        "the last token is overwritten",
+        swap(APPEND, "ids = torch.cat([ids[:, :-1], next_ids[:, None]], dim=1)"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""Each new token takes the place of the last one. The text never grows; a new token comes behind
+        it.""",
+    ),
+    mistake(
+        "every token is written twice",
+        swap(APPEND, "ids = torch.cat([ids, next_ids[:, None], next_ids[:, None]], dim=1)"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The new token is put behind the text two times. One draw gives one token.""",
+    ),
+    mistake(
+        "the text slides along",
+        swap(APPEND, "ids = torch.cat([ids[:, 1:], next_ids[:, None]], dim=1)"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""For each new token the first one of the text is dropped. The model's window slides; the text
+        keeps its beginning.""",
+    ),
+    mistake(
+        "the new tokens are put below the texts",
+        swap(APPEND, "ids = torch.cat([ids, next_ids[None]], dim=0)"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The new tokens are added as a row, as if they were another text. Each belongs to the end of its
+        own row.""",
+    ),
+    mistake(
+        "the ids become numbers with a point",
+        swap(APPEND, "ids = torch.cat([ids, next_ids[:, None].float()], dim=1)"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The new ids are floats, and the whole text becomes floats with them. An embedding is looked up by
+        whole numbers.""",
+    ),
+    mistake(
+        "only the first text is returned",
+        swap(RETURN, "    return ids[0]\n"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""One text comes back. Every prompt of the batch has one.""",
+    ),
+    mistake(
+        "a list is returned",
+        swap(RETURN, "    return ids.tolist()\n"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The texts come back as Python lists. A tensor of ids is asked for.""",
+    ),
+    mistake(
+        "the texts come back as 32-bit ids",
+        swap(RETURN, "    return ids.int()\n"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The ids are made int32. Ids are int64 everywhere, prompts too.""",
+    ),
+    mistake(
+        "writing ends after one token",
+        swap(END, "            if True:\n"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The loop is left after its first round, as with a `return` that is indented too far.
+        max_new_tokens of them are asked for.""",
+    ),
+    mistake(
+        "all but the window is read",
+        swap(WINDOW, "logits = model(ids[:, :-context_length])[:, -1]"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The colon stands on the wrong side: the last context_length tokens are cut off and what is before
+        them is read. In a short text nothing is left to read.""",
+    ),
+    mistake(
+        "the model is taken to give a loss too",
+        swap(WINDOW, "logits, _loss = model(ids[:, -context_length:])\n                logits = logits[:, -1]"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""Two things are unpacked, logits and a loss. This model gives logits only, and with two rows in
+        the batch each is taken for one of the two.""",
+    ),
+    mistake(
+        "the model is taken for a library's",
+        swap(WINDOW, "logits = model(ids[:, -context_length:]).logits[:, -1]"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The logits are looked for in an attribute of the answer, as some libraries have it. Here the
+        answer is the logits.""",
+    ),
+    mistake(
+        "the number of tokens stands before the prompts",
+        swap(
+            SIGNATURE,
+            'def generate(\n    model: nn.Module,\n    max_new_tokens: int,\n    ids: Int64[Tensor, "B T"],\n',
+        ),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands the prompts in as a number.""",
+    ),
+    mistake(
+        "the prompts stand before the model",
+        swap(
+            SIGNATURE,
+            'def generate(\n    ids: Int64[Tensor, "B T"],\n    model: nn.Module,\n    max_new_tokens: int,\n',
+        ),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""The arguments stand in another order than in the signature that was given. Whoever calls by place
+        hands the model in as the prompts.""",
+    ),
+    mistake(
+        "a batch of one loses its dimension",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits), 1, generator=generator).squeeze()"),
+        caught_by="test_the_prompt_is_kept",
+        explanation="""All dimensions of size 1 are taken away from what was drawn, and with one prompt that is the
+        batch itself. Only the last dimension is to go.""",
+    ),
+    mistake(
+        "the window is one token long",
+        swap(WINDOW, "logits = model(ids[:, -context_length - 1 :])[:, -1]"),
+        caught_by="test_the_window_is_cropped",
+        explanation="""The model gets one token more than it has positions for. The window holds context_length
+        tokens.""",
+    ),
+    mistake(
+        "the rows are cropped, not the tokens",
+        swap(WINDOW, "logits = model(ids[-context_length:])[:, -1]"),
+        caught_by="test_the_window_is_cropped",
+        explanation="""The last rows of the batch are taken, and each text stays as long as it is. The first dimension
+        is the batch, the second the tokens.""",
+    ),
+    mistake(
+        "the last but one position is read",
+        swap(WINDOW, "logits = model(ids[:, -context_length:])[:, -2:][:, 0]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The logits of the last but one position say what follows the token before the last. That token is
+        there already.""",
+    ),
+    mistake(
+        "the average over all positions",
+        swap(WINDOW, "logits = model(ids[:, -context_length:]).mean(dim=1)"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The logits of all positions are averaged. Each position speaks about the token after it, and only
+        the last one about the token that comes next.""",
+    ),
+    mistake(
+        "the largest over all positions",
+        swap(WINDOW, "logits = model(ids[:, -context_length:]).amax(dim=1)"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""For each token the largest logit of any position counts. Only the last position speaks about the
+        token that comes next.""",
+    ),
+    mistake(
+        "the last text, not the last position",
+        swap(WINDOW, "logits = model(ids[:, -context_length:])[-1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The index stands in the first dimension, which is the batch. Positions are the second one.""",
+    ),
+    mistake(
+        "the last token's logit of every position",
+        swap(WINDOW, "logits = model(ids[:, -context_length:])[:, :, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The index stands in the dimension of the vocabulary. Positions are the one before it.""",
+    ),
+    mistake(
+        "the window is filled up in front",
+        swap(
+            WINDOW,
+            "window = ids[:, -context_length:]\n                window = torch.nn.functional.pad(window, (context_length - window.shape[1], 0))\n                logits = model(window)[:, -1]",
+        ),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""A short text is filled up with token 0 in front. Token 0 is a token like any other, and the model
+        reads it.""",
+    ),
+    mistake(
+        "the window is filled up behind",
+        swap(
+            WINDOW,
+            "window = ids[:, -context_length:]\n                window = torch.nn.functional.pad(window, (0, context_length - window.shape[1]))\n                logits = model(window)[:, -1]",
+        ),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""A short text is filled up with token 0 behind, and the last position is then one of those. What
+        comes next follows the last token of the text.""",
+    ),
+    mistake(
+        "the text is read backwards",
+        swap(WINDOW, "logits = model(ids[:, -context_length:].flip(1))[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The window is turned round before it is read. The model has learned to read from left to
+        right.""",
+    ),
+    mistake(
+        "all rows go by the last",
+        swap(WINDOW, "logits = model(ids[-1:, -context_length:])[:, -1].expand(len(ids), -1)"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""Only the last text is read, and its logits are used for all. Every row has a prompt of its
+        own.""",
+    ),
+    mistake(
+        "half a window is read",
+        swap(WINDOW, "logits = model(ids[:, -context_length // 2 :])[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""Only the last half of what would fit is read. The model can see context_length tokens, and each
+        of them may matter.""",
+    ),
+    mistake(
+        "windows lie side by side",
+        swap(WINDOW, "logits = model(ids[:, (ids.shape[1] - 1) // context_length * context_length :])[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""When a window is full the next one begins with nothing in it. The window slides along by one
+        token, so that as much as possible is read.""",
+    ),
+    mistake(
+        "after the first token only the newest is read",
+        swap(WINDOW, "logits = model(ids[:, -context_length:] if _ == 0 else ids[:, -1:])[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The prompt is read once, and then each new token by itself. That takes a model that remembers;
+        this one begins anew at each call.""",
+    ),
+    mistake(
+        "tokens of the text are not used again",
+        swap(WINDOW, WINDOW + "\n                logits = logits.scatter(-1, ids, -torch.inf)"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""Tokens that stand in the text already are forbidden. Nobody asked for that, and when all have
+        been used nothing is left.""",
+    ),
+    mistake(
+        "the prompt decides how long the window is",
+        swap(LOOP, "width = ids.shape[1]\n        " + LOOP),
+        swap(WINDOW, "logits = model(ids[:, -min(width, context_length) :])[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The window stays as long as the prompt was. It may grow to context_length, and a short prompt
+        needs that.""",
+    ),
+    mistake(
+        "temperature 0 draws from the filtered",
+        swap(WHETHER_GREEDY, "            if temperature == 0 and top_k is None and top_p is None:\n"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""At temperature 0 a token is still drawn at random where a filter is given. Temperature 0 means
+        the most likely token, filter or not.""",
+    ),
+    mistake(
+        "the last row's draw for all",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits)[-1], 1, generator=generator).expand(len(ids))"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""One token is drawn, from the last row, and given to all. Each row draws its own.""",
+    ),
+    mistake(
+        "all rows draw from one pot",
+        swap(
+            DRAW,
+            "next_ids = torch.multinomial(softmax(logits).flatten(), len(ids), True, generator=generator) % logits.shape[-1]",
+        ),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""The probabilities of all rows are thrown together, and each row draws from all of them. Each row
+        has a distribution of its own.""",
+    ),
+    mistake(
+        "rows exchange what they drew",
+        swap(DRAW, DRAW + ".flip(0)"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""What was drawn for the first row goes to the last. Each row goes on with its own token.""",
+    ),
+    mistake(
+        "the drawn id is one too high",
+        swap(DRAW, DRAW + " + 1"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""1 is added to what was drawn. Places count from 0, and so do ids.""",
+    ),
+    mistake(
+        "the temperature divides probabilities, and a softmax follows",
+        swap(HEAT, WHETHER_WARM + "                logits = with_temperature(softmax(logits), temperature)\n"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""The softmax is taken before the temperature and again at the draw. Probabilities are all between
+        0 and 1, and as logits that is nearly the same.""",
+    ),
+    mistake(
+        "log-probabilities are drawn from",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits).log(), 1, generator=generator)[:, 0]"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""`multinomial` is given logarithms of probabilities. They are below 0, and it wants
+        probabilities.""",
+    ),
+    mistake(
+        "gradients are recorded",
+        swap("            with torch.no_grad():\n", "            if True:\n"),
+        caught_by="test_the_model_writes_without_gradients",
+        explanation="""Every operation of the model is recorded for a gradient that nobody asks for. That takes time and
+        memory for each token.""",
+    ),
+    mistake(
+        "the model is frozen for good",
+        swap(EVAL, EVAL + "    model.requires_grad_(False)\n"),
+        caught_by="test_the_model_can_be_trained_on",
+        explanation="""The parameters are told that they need no gradient, and nobody tells them otherwise afterwards. A
+        training that goes on after a sample learns nothing.""",
+    ),
+    mistake(
+        "the other mode comes back",
+        swap(RESTORE, "model.train(not was_training)"),
+        caught_by="test_the_mode_comes_back",
+        explanation="""The mode is the opposite of what it was. `train` takes True for train mode.""",
+    ),
+    mistake(
+        "only the outermost module gets its mode back",
+        swap(RESTORE, "model.training = was_training"),
+        caught_by="test_the_mode_comes_back",
+        explanation="""The flag of the model itself is set, and those of its parts are not. Dropout inside stays as it
+        was put.""",
+    ),
+    mistake(
+        "dropout is off at temperature 0 only",
+        swap(EVAL, "    model.train(was_training and temperature != 0)\n"),
+        caught_by="test_the_model_writes_without_dropout",
+        explanation="""The model is put into eval mode only where nothing is drawn. Writing is not training, at any
+        temperature.""",
+    ),
+    mistake(
+        "greedy unless asked",
+        swap("    temperature: float = 1.0,\n", "    temperature: float = 0.0,\n"),
+        caught_by="test_the_temperature_is_one_unless_given",
+        explanation="""Whoever gives no temperature gets the most likely token each time. Without one the logits stay as
+        they are, which is a temperature of 1.""",
+    ),
+    mistake(
+        "a default temperature above 1",
+        swap("    temperature: float = 1.0,\n", "    temperature: float = 1.2,\n"),
+        caught_by="test_the_temperature_is_one_unless_given",
+        explanation="""Whoever gives no temperature gets a wilder text than the model would write. Without one the
+        logits stay as they are, which is a temperature of 1.""",
+    ),
+    mistake(
+        "without a generator nothing is drawn",
+        swap(WHETHER_GREEDY, "            if temperature == 0 or generator is None:\n"),
+        caught_by="test_without_a_generator_every_call_draws_anew",
+        explanation="""Where no generator is given, the most likely token is taken. None leaves the draw to torch's own
+        random numbers.""",
+    ),
+    mistake(
+        "a top_p of 0.9 unless given",
+        swap(EVAL, EVAL + "    top_p = 0.9 if top_p is None else top_p\n"),
+        caught_by="test_every_token_can_be_drawn",
+        explanation="""Whoever gives no top_p gets one of 0.9. Without one nothing is filtered.""",
+    ),
+    mistake(
+        "a temperature of 1 is greedy",
+        swap(WHETHER_GREEDY, "            if temperature in (0, 1):\n"),
+        caught_by="test_every_token_can_be_drawn",
+        explanation="""At temperature 1 the most likely token is taken, as at 0. A temperature of 1 leaves the odds as
+        they are, and draws by them.""",
+    ),
+    mistake(
+        "a temperature below 1 is ignored",
+        swap(WHETHER_WARM, "            if not 0 <= temperature < 1:\n"),
+        caught_by="test_a_low_temperature_draws_the_most_likely_token_only",
+        explanation="""Only a temperature of 1 and more divides the logits. One below 1 is there to sharpen the
+        choice.""",
+    ),
+    mistake(
+        "a temperature above 1 is ignored",
+        swap(WHETHER_WARM, "            if temperature < 1 and temperature != 0:\n"),
+        caught_by="test_a_high_temperature_draws_unlikely_tokens_too",
+        explanation="""Only a temperature below 1 divides the logits. One above 1 is there to make the choice more
+        even.""",
+    ),
+    mistake(
+        "the temperature counts for the first token only",
+        swap(WHETHER_WARM, "            if temperature != 0 and _ == 0:\n"),
+        caught_by="test_a_low_temperature_draws_the_most_likely_token_only",
+        explanation="""After the first new token the temperature is forgotten. It holds for every token that is
+        drawn.""",
+    ),
+    mistake(
+        "a temperature below 1 is greedy",
+        swap(WHETHER_GREEDY, "            if temperature < 1:\n"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Below a temperature of 1 the most likely token is taken. Only 0 means that; the others sharpen
+        the choice and still draw.""",
+    ),
+    mistake(
+        "top-p wins over top-k",
+        swap("            if top_k is not None:\n", "            if top_k is not None and top_p is None:\n"),
+        caught_by="test_temperature_then_top_k_then_top_p",
+        explanation="""Where top_p is given, top_k is passed over. Both may be asked for, one after the other.""",
+    ),
+    mistake(
+        "what either filter keeps is kept",
+        swap(KEEP_K, "            full = logits\n" + KEEP_K),
+        swap(
+            KEEP_P,
+            KEEP_P.replace(
+                "keep_top_p(logits, top_p)",
+                "torch.maximum(keep_top_p(full, top_p), logits if top_k else keep_top_p(full, top_p))",
+            ),
+        ),
+        caught_by="test_temperature_then_top_k_then_top_p",
+        explanation="""A token stays if one of the two filters keeps it. Each filter takes away from what the one before
+        has left.""",
+    ),
+    mistake(
+        "top-p first, then the temperature, then top-k",
+        swap(HEAT, KEEP_P + HEAT),
+        swap(KEEP_K + KEEP_P, KEEP_K),
+        caught_by="test_temperature_then_top_k_then_top_p",
+        explanation="""top-p looks at all tokens, as likely as they are without a temperature. In the order asked for it
+        comes last.""",
+    ),
+    mistake(
+        "generate keeps one too many",
+        swap(KEEP_K, KEEP_K.replace("(logits, top_k)", "(logits, top_k + 1 if top_k > 0 else top_k)")),
+        caught_by="test_generate_draws_from_the_top_k",
+        explanation="""1 is added to top_k on the way to the filter. It is the number of tokens already.""",
+    ),
+    mistake(
+        "top_k counts for the first token only",
+        swap("            if top_k is not None:\n", "            if top_k is not None and _ == 0:\n"),
+        caught_by="test_generate_draws_from_the_top_k",
+        explanation="""After the first new token nothing is filtered any more. The filter holds for every token that is
+        drawn.""",
+    ),
+    mistake(
+        "top_k counts from the second token on",
+        swap("            if top_k is not None:\n", "            if top_k is not None and (_ > 0 or top_k < 1):\n"),
+        caught_by="test_generate_draws_from_the_top_k",
+        explanation="""The first new token is drawn without the filter. It holds for every token that is drawn.""",
+    ),
+    mistake(
+        "top_p counts for the first token only",
+        swap("            if top_p is not None:\n", "            if top_p is not None and _ == 0:\n"),
+        caught_by="test_generate_draws_from_the_top_p",
+        explanation="""After the first new token nothing is filtered any more. The filter holds for every token that is
+        drawn.""",
+    ),
+    mistake(
+        "generate hands on what is to be cut off",
+        swap(KEEP_P, KEEP_P.replace("(logits, top_p)", "(logits, 1 - top_p if 0 < top_p < 1 else top_p)")),
+        caught_by="test_generate_draws_from_the_top_p",
+        explanation="""The filter gets 1 - top_p. It takes the share that stays, and so does generate.""",
+    ),
+    mistake(
+        "top-p is given probabilities",
+        swap(KEEP_P, KEEP_P.replace("(logits, top_p)", "(softmax(logits), top_p)")),
+        caught_by="test_generate_draws_from_the_top_p",
+        explanation="""The softmax is taken before the filter, which takes it again. Probabilities are all between 0 and
+        1, and as logits that is nearly the same.""",
+    ),
+    mistake(
+        "top-k is given probabilities",
+        swap(KEEP_K, KEEP_K.replace("(logits, top_k)", "(softmax(logits), top_k)")),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""The right tokens are kept, but as probabilities, and the softmax at the draw takes them for
+        logits. All of them become nearly equally likely.""",
+    ),
+    mistake(
+        "the temperature divides twice",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits / temperature), 1, generator=generator)[:, 0]"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""The logits are divided before the filters and again at the draw. The temperature enters once.""",
+    ),
+    mistake(
+        "probabilities times luck",
+        swap(DRAW, "next_ids = (softmax(logits) * torch.rand(logits.shape, generator=generator)).argmax(dim=-1)"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Each probability is multiplied by a random number and the largest wins. The likely tokens win too
+        often that way: likelihood and frequency are not the same.""",
+    ),
+    mistake(
+        "even noise is added to the logits",
+        swap(DRAW, "next_ids = (logits + torch.rand(logits.shape, generator=generator)).argmax(dim=-1)"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Random numbers between 0 and 1 are added, and the largest wins. Only noise of one special shape
+        makes that as frequent as it is likely.""",
+    ),
+    mistake(
+        "normal noise is added to the logits",
+        swap(DRAW, "next_ids = (logits + torch.randn(logits.shape, generator=generator)).argmax(dim=-1)"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Normal random numbers are added, and the largest wins. Only noise of one special shape makes that
+        as frequent as it is likely.""",
+    ),
+    mistake(
+        "all that are left are equally likely",
+        swap(DRAW, "next_ids = torch.multinomial(logits.isfinite().double(), 1, generator=generator)[:, 0]"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""One of the tokens that the filters left is drawn, each as often as another. How likely each of
+        them is has been forgotten.""",
+    ),
+    mistake(
+        "probabilities are squared",
+        swap(DRAW, "next_ids = torch.multinomial(softmax(logits) ** 2, 1, generator=generator)[:, 0]"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""The squares of the probabilities are drawn from, which is a temperature of one half. Each token
+        is to be drawn as often as it is likely.""",
+    ),
+    mistake(
+        "a copy of the generator draws",
+        swap(EVAL, EVAL + "    generator = generator.clone_state() if generator is not None else None\n"),
+        caught_by="test_equal_generators_give_equal_texts",
+        explanation="""The text is drawn from a copy, and the generator that was given never moves on. A second text
+        from it is the first one again.""",
+    ),
+    mistake(
+        "rows stop only all together",
+        swap(STOPPED, "stopped = stopped | (next_ids == stop_id).all()"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""A row is marked only where all rows draw stop_id at once. Each row ends on its own.""",
+    ),
+    mistake(
+        "running rows are filled",
+        swap(FILL, "                next_ids = next_ids.masked_fill(~stopped, stop_id)\n"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""The rows that are still writing get stop_id, and the others go on. The mask is the wrong way
+        round.""",
+    ),
+    mistake(
+        "a stopped row is filled with a negative id",
+        swap(FILL, "                next_ids = next_ids.masked_fill(stopped, -1)\n"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""After its end a row gets −1, which is no token. It is filled with stop_id.""",
+    ),
+    mistake(
+        "the first row decides when all end",
+        swap(END, "            if stopped[0]:\n"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""The loop ends as soon as the first row has stopped. The others may still be writing.""",
+    ),
+    mistake(
+        "the last row decides when all end",
+        swap(END, "            if stopped[-1]:\n"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""The loop ends as soon as the last row has stopped. The others may still be writing.""",
+    ),
+    mistake(
+        "a stop ends the row a token late",
+        swap(
+            "                next_ids = next_ids.masked_fill(stopped, stop_id)\n                " + STOPPED,
+            "                drawn = next_ids\n                next_ids = next_ids.masked_fill(stopped, stop_id)\n                stopped = stopped | (ids[:, -1] == stop_id) & (_ > 0)",
+        ),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""A row is marked when stop_id is the last token of the text already, a round too late. One more
+        token is drawn behind its end.""",
+    ),
+    mistake(
+        "only the first new token can stop a row",
+        swap(STOPPED, "stopped = stopped | ((next_ids == stop_id) & (_ == 0))"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""Only in the first round is stop_id looked for. A row may end at any token.""",
+    ),
+    mistake(
+        "rows that are not stopped lose their token",
+        swap(STOPPED, STOPPED + "\n                next_ids = torch.where(stopped.any(), stop_id, next_ids)"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""As soon as one row has stopped, all rows get stop_id for their tokens. Each row is filled by
+        itself.""",
+    ),
+    mistake(
+        "token 0 always ends a text",
+        swap("    stop_id: int | None = None,\n", "    stop_id: int | None = 0,\n"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""Without a stop_id, token 0 ends a row. None means that nothing does.""",
     ),
 ]

@@ -48,6 +48,27 @@ REMEMBER = "self.seen = ids.clone()"
 OUT = "return logits[:, None].expand(-1, T, -1)  # (B, T, V), without taking memory for it"
 READER = "reader = CachedGPT(model, num_heads, context_length)"
 WRITE = "return generate(reader, ids, max_new_tokens, context_length=context_length, **options)"
+GIVES_ALL = "test_append_gives_all_tokens_so_far"
+REFUSES = "test_a_full_cache_refuses_more"
+MEASURED = "test_cache_bytes_is_what_is_measured"
+PIECES = "test_piece_by_piece_equals_all_at_once"
+PADDED = "test_padding_is_not_seen"
+FITS = "test_every_block_has_a_cache_that_fits"
+FULL_PASS = "test_each_step_equals_the_full_forward_pass"
+ALONE = "test_each_padded_row_is_as_if_alone"
+PADS_LEFT = "test_pad_left_puts_the_padding_on_the_left"
+GROWING = "test_a_growing_text_gets_the_logits_of_the_model"
+BEGAN = "test_a_longer_text_that_began_otherwise_is_read_anew"
+ANOTHER = "test_another_text_is_read_anew"
+TEXTS = "test_texts_are_those_of_the_model"
+SEVERAL = "test_prompts_of_several_lengths_are_continued_each_by_itself"
+OPTIONS = "test_sampling_takes_the_options_of_generate"
+NO_ROOM = 'raise ValueError(f"{end} tokens do not fit into a cache of {capacity}")'
+SPLIT_QUERY = "query = split_heads(attention.W_query(x), num_heads)"
+SPLIT_KEY = "key = split_heads(attention.W_key(x), num_heads)"
+SPLIT_VALUE = "value = split_heads(attention.W_value(x), num_heads)"
+HOLDS = "held, t = caches[0].length, ids.shape[1]"
+WALK = "for block, cache in zip(model.blocks, caches):"
 
 MISTAKES = [
     # Step 1
@@ -242,6 +263,273 @@ MISTAKES = [
         caught_by="test_cache_bytes_is_what_is_measured",
         explanation="""Bits are counted. A byte has eight.""",
     ),
+    mistake(
+        "values are not written",
+        swap(WRITE_VALUES, "pass"),
+        caught_by=GIVES_ALL,
+        explanation="""Only the keys are written, and the values stay zeros. Every token's value is needed for as long
+        as its key is.""",
+    ),
+    mistake(
+        "keys are not written",
+        swap(WRITE_KEYS, "pass"),
+        caught_by=GIVES_ALL,
+        explanation="""Only the values are written, and the keys stay zeros. Later queries are to be compared with
+        them.""",
+    ),
+    mistake(
+        "nothing is reserved",
+        swap(
+            END,
+            "self.room = getattr(self, 'room', self.keys.shape[2])\n        end, capacity = self.length + key.shape[2], self.room",
+        ),
+        swap(WRITE_KEYS, "self.keys = key if self.length == 0 else torch.cat([self.keys, key], dim=2)"),
+        swap(WRITE_VALUES, "self.values = value if self.length == 0 else torch.cat([self.values, value], dim=2)"),
+        caught_by=GIVES_ALL,
+        explanation="""The first keys and values are kept as they came, and later ones are joined to them. The memory
+        that was reserved is thrown away, what is in the cache belongs to the caller, and each token copies all that
+        was held.""",
+    ),
+    mistake(
+        "new tokens over the last one",
+        swap(
+            WRITE_KEYS, "first = max(0, self.length - 1)\n        self.keys[:, :, first : first + key.shape[2]] = key"
+        ),
+        swap(WRITE_VALUES, "self.values[:, :, first : first + key.shape[2]] = value"),
+        caught_by=GIVES_ALL,
+        explanation="""New tokens are written one place too low, over the last that is held. The length is where the
+        next token belongs, since places are counted from 0.""",
+    ),
+    mistake(
+        "always the first place",
+        swap(WRITE_KEYS, "self.keys[:, :, : key.shape[2]] = key"),
+        swap(WRITE_VALUES, "self.values[:, :, : key.shape[2]] = value"),
+        caught_by=GIVES_ALL,
+        explanation="""New tokens are always written at the beginning, over the old ones, and the length grows all the
+        same. They belong behind what is held.""",
+    ),
+    mistake(
+        "several tokens are taken for the last",
+        swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:, :, -1:]"),
+        swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:, :, -1:]"),
+        caught_by=GIVES_ALL,
+        explanation="""Of several tokens that come in together only the last is written, in all of their places. Each
+        has a key and a value of its own.""",
+    ),
+    mistake(
+        "several tokens are taken for the first",
+        swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:, :, :1]"),
+        swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:, :, :1]"),
+        caught_by=GIVES_ALL,
+        explanation="""Of several tokens that come in together only the first is written, in all of their places. Each
+        has a key and a value of its own.""",
+    ),
+    mistake(
+        "heads are counted for tokens",
+        swap(END, "end, capacity = self.length + key.shape[1], self.keys.shape[2]"),
+        caught_by=GIVES_ALL,
+        explanation="""The length grows by the number of heads. Tokens are the third dimension.""",
+    ),
+    mistake(
+        "keys and values come back in the other order",
+        swap(HELD, "return self.values[:, :, :end], self.keys[:, :, :end]"),
+        caught_by=GIVES_ALL,
+        explanation="""The values are returned first. The order is that of the arguments.""",
+    ),
+    mistake(
+        "only the keys come back",
+        swap(HELD, "return self.keys[:, :, :end]"),
+        caught_by=GIVES_ALL,
+        explanation="""The values are not returned. Both are asked for, keys and values.""",
+    ),
+    mistake(
+        "the last token is left out",
+        swap(HELD, "return self.keys[:, :, : end - 1], self.values[:, :, : end - 1]"),
+        caught_by=GIVES_ALL,
+        explanation="""What comes back ends one token early. A slice does not hold its end, so it ends at the
+        length.""",
+    ),
+    mistake(
+        "one empty place is returned too",
+        swap(HELD, "return self.keys[:, :, : end + 1], self.values[:, :, : end + 1]"),
+        caught_by=GIVES_ALL,
+        explanation="""What comes back ends one place too late, which nothing was written into. A slice does not hold
+        its end, so it ends at the length.""",
+    ),
+    mistake(
+        "the length is a tensor",
+        swap(ADVANCE, "self.length = torch.as_tensor(end)"),
+        caught_by=GIVES_ALL,
+        explanation="""The length becomes a tensor. It is a plain number, with which slices and messages are made.""",
+    ),
+    mistake(
+        "the length begins at 1",
+        swap("self.length = 0", "self.length = 1"),
+        caught_by=GIVES_ALL,
+        explanation="""A new cache says that it holds a token. It holds none yet.""",
+    ),
+    mistake(
+        "capacity and width change places",
+        swap(SHAPE, "shape = (batch_size, num_heads, head_dim, capacity)"),
+        caught_by=GIVES_ALL,
+        explanation="""The memory has the head's width where its tokens belong. The order is batch, heads, tokens,
+        width.""",
+    ),
+    mistake(
+        "batch and heads change places",
+        swap(SHAPE, "shape = (num_heads, batch_size, capacity, head_dim)"),
+        caught_by=GIVES_ALL,
+        explanation="""The memory has heads before the batch. The order is batch, heads, tokens, width.""",
+    ),
+    mistake(
+        "a place more than the capacity",
+        swap(SHAPE, "shape = (batch_size, num_heads, capacity + 1, head_dim)"),
+        caught_by="test_memory_is_reserved_at_once",
+        explanation="""One place more is reserved than was asked for. Places are counted from 0, so a capacity of n
+        has the places 0 to n − 1.""",
+    ),
+    mistake(
+        "the heads are the capacity",
+        swap(END, "end, capacity = self.length + key.shape[2], self.keys.shape[1]"),
+        caught_by=GIVES_ALL,
+        explanation="""The room is taken for as many tokens as there are heads. Tokens are the third dimension.""",
+    ),
+    mistake(
+        "nothing is refused",
+        swap(FULL, "if False:"),
+        caught_by=REFUSES,
+        explanation="""It is not looked at whether there is room, and torch complains about sizes. Whoever reads it
+        should learn how many tokens there are, and how many fit.""",
+    ),
+    mistake(
+        "a full cache is an IndexError",
+        swap(NO_ROOM, NO_ROOM.replace("ValueError", "IndexError")),
+        caught_by=REFUSES,
+        explanation="""The error is an IndexError. What was promised is a ValueError.""",
+    ),
+    mistake(
+        "a full cache is an assertion",
+        swap(NO_ROOM, NO_ROOM.replace("ValueError", "AssertionError")),
+        caught_by=REFUSES,
+        explanation="""The error is an AssertionError, which Python leaves out when it optimises. What was promised is
+        a ValueError.""",
+    ),
+    mistake(
+        "the message lacks the numbers",
+        swap(NO_ROOM, 'raise ValueError("the cache is full")'),
+        caught_by=REFUSES,
+        explanation="""The error does not say how many tokens there would be and how many fit. Whoever meets it wants
+        to know that first.""",
+    ),
+    mistake(
+        "the message counts the new tokens",
+        swap(NO_ROOM, 'raise ValueError(f"{key.shape[2]} tokens more do not fit into a cache of {capacity}")'),
+        caught_by=REFUSES,
+        explanation="""The error shows how many tokens came in. It is to show how many there would be with those that
+        are held.""",
+    ),
+    mistake(
+        "a full cache counts what it refused",
+        swap(FULL, "self.length = end\n        if end > capacity:"),
+        swap(WRITE_KEYS, "self.keys[:, :, end - key.shape[2] : end] = key"),
+        swap(WRITE_VALUES, "self.values[:, :, end - key.shape[2] : end] = value"),
+        caught_by=REFUSES,
+        explanation="""The length moves on before it is known whether there is room. Where tokens are refused, nothing
+        is to have changed.""",
+    ),
+    mistake(
+        "the keys are always float32",
+        swap(MAKE_KEYS, "self.keys = torch.zeros(shape, dtype=torch.float32, device=device)"),
+        caught_by="test_a_cache_has_its_dtype",
+        explanation="""The keys are kept in float32, whatever dtype was asked for. Keys and values have the same.""",
+    ),
+    mistake(
+        "float32 unless told",
+        swap("dtype: torch.dtype | None = None", "dtype: torch.dtype | None = torch.float32"),
+        caught_by="test_a_cache_without_a_dtype_has_the_default",
+        explanation="""Where no dtype is given the cache is float32. It is torch's default dtype then, which someone
+        may have set.""",
+    ),
+    mistake(
+        "the values are on the CPU",
+        swap(MAKE_VALUES, "self.values = torch.zeros(shape, dtype=dtype)"),
+        caught_by="test_a_cache_lives_on_its_device",
+        explanation="""The values are always made on the CPU. Keys and values are on one device, the one that was
+        asked for.""",
+    ),
+    mistake(
+        "the keys are on the CPU",
+        swap(MAKE_KEYS, "self.keys = torch.zeros(shape, dtype=dtype)"),
+        caught_by="test_a_cache_lives_on_its_device",
+        explanation="""The keys are always made on the CPU. Keys and values are on one device, the one that was asked
+        for.""",
+    ),
+    mistake(
+        "dtype and device change places",
+        swap(
+            "dtype: torch.dtype | None = None,\n        device: torch.device | str | None = None,",
+            "device: torch.device | str | None = None,\n        dtype: torch.dtype | None = None,",
+        ),
+        caught_by="test_a_cache_lives_on_its_device",
+        explanation="""The last two arguments stand in the other order. Whoever gives them by their places gets
+        something else.""",
+    ),
+    mistake(
+        "the bytes of one place",
+        swap(NUMBERS, "numbers = 2 * num_layers * batch_size * num_heads * head_dim"),
+        caught_by=MEASURED,
+        explanation="""One token is counted. Room is reserved for as many as the capacity.""",
+    ),
+    mistake(
+        "the bytes of one channel",
+        swap(NUMBERS, "numbers = 2 * num_layers * batch_size * num_heads * capacity"),
+        caught_by=MEASURED,
+        explanation="""One number is counted for each head. A key has as many as the head is wide.""",
+    ),
+    mistake(
+        "keys and values are counted twice",
+        swap(NUMBERS, "numbers = 4 * num_layers * batch_size * num_heads * capacity * head_dim"),
+        caught_by=MEASURED,
+        explanation="""There are two numbers for each channel, one of the key and one of the value. Four are
+        counted.""",
+    ),
+    mistake(
+        "queries are counted too",
+        swap(NUMBERS, "numbers = 3 * num_layers * batch_size * num_heads * capacity * head_dim"),
+        caught_by=MEASURED,
+        explanation="""Queries are counted besides keys and values. A token asks once, so its query is not kept.""",
+    ),
+    mistake(
+        "a square of tokens is counted",
+        swap(NUMBERS, "numbers = 2 * num_layers * batch_size * num_heads * capacity**2 * head_dim"),
+        caught_by=MEASURED,
+        explanation="""The capacity is squared, as the scores would be. Keys and values grow with the tokens.""",
+    ),
+    mistake(
+        "layers are added",
+        swap(NUMBERS, "numbers = 2 * (num_layers + batch_size * num_heads * capacity * head_dim)"),
+        caught_by=MEASURED,
+        explanation="""The number of layers is added to the others. Every layer has a cache of its own, so it is a
+        factor.""",
+    ),
+    mistake(
+        "megabytes for bytes",
+        swap(BYTES, "return numbers * dtype.itemsize // 2**20"),
+        caught_by=MEASURED,
+        explanation="""What comes back are MiB. Bytes are asked for.""",
+    ),
+    mistake(
+        "the bytes are a float",
+        swap(BYTES, "return numbers * dtype.itemsize / 1"),
+        caught_by=MEASURED,
+        explanation="""A division makes a float of the count. Bytes are a whole number.""",
+    ),
+    mistake(
+        "two bytes unless told",
+        swap("dtype: torch.dtype = torch.float32,", "dtype: torch.dtype = torch.float16,"),
+        caught_by=MEASURED,
+        explanation="""Where no dtype is given, the bytes are those of float16. float32 is meant then.""",
+    ),
     # Step 2
     mistake(
         "no mask",
@@ -404,6 +692,191 @@ MISTAKES = [
         caught_by="test_padding_is_not_seen",
         explanation="""A pad is hidden from itself, so its row holds nothing but −∞, and its result is NaN. The next layer
         turns that into a value, and 0 times NaN is NaN.""",
+    ),
+    mistake(
+        "later pieces are not masked",
+        swap(HIDDEN, "hidden = (columns > rows) & (cache.length == x.shape[1])  # (t, T)"),
+        caught_by=PIECES,
+        explanation="""The mask is made for the first piece only, as if later ones always brought a single token.
+        Within several at once each would see the ones after it.""",
+    ),
+    mistake(
+        "the past is hidden over the cache",
+        swap(HIDDEN, "hidden = columns < rows  # (t, T)"),
+        caught_by=PIECES,
+        explanation="""What comes before is hidden and what comes after is seen. A query looks back only.""",
+    ),
+    mistake(
+        "one later token is seen",
+        swap(HIDDEN, "hidden = columns > rows + 1  # (t, T)"),
+        caught_by=PIECES,
+        explanation="""Each token sees the one that follows it. That one is what the model has to predict.""",
+    ),
+    mistake(
+        "the scale of the new tokens",
+        swap(SCORES, "scores = query @ keys.transpose(2, 3) / query.shape[2] ** 0.5  # (B, h, t, T)"),
+        caught_by=PIECES,
+        explanation="""The scores are divided by the root of how many tokens are new. It is the width of a head that
+        they grow with.""",
+    ),
+    mistake(
+        "the scale of the heads",
+        swap(SCORES, "scores = query @ keys.transpose(2, 3) / num_heads**0.5  # (B, h, t, T)"),
+        caught_by=PIECES,
+        explanation="""The scores are divided by the root of the number of heads. It is the width of a head that they
+        grow with.""",
+    ),
+    mistake(
+        "the scale without its root",
+        swap(SCORES, "scores = query @ keys.transpose(2, 3) / keys.shape[-1]  # (B, h, t, T)"),
+        caught_by=PIECES,
+        explanation="""The scores are divided by the width of a head itself. Their spread grows with its root.""",
+    ),
+    mistake(
+        "multiplied by the scale",
+        swap(SCORES, "scores = query @ keys.transpose(2, 3) * keys.shape[-1] ** 0.5  # (B, h, t, T)"),
+        caught_by=PIECES,
+        explanation="""The scores are multiplied where they should be divided. The softmax then puts nearly all on one
+        token.""",
+    ),
+    mistake(
+        "keys of the queries",
+        swap(SPLIT_KEY, SPLIT_KEY.replace("W_key", "W_query")),
+        caught_by=PIECES,
+        explanation="""The keys are made by W_query. Each of the three has a layer of its own.""",
+    ),
+    mistake(
+        "values of the queries",
+        swap(SPLIT_VALUE, SPLIT_VALUE.replace("W_value", "W_query")),
+        caught_by=PIECES,
+        explanation="""The values are made by W_query. Each of the three has a layer of its own.""",
+    ),
+    mistake(
+        "keys of the values",
+        swap(SPLIT_KEY, SPLIT_KEY.replace("W_key", "W_value")),
+        caught_by=PIECES,
+        explanation="""The keys are made by W_value. Each of the three has a layer of its own.""",
+    ),
+    mistake(
+        "values and keys are put in in the other order",
+        swap(APPEND, "values, keys = cache.append(value, key)"),
+        caught_by="test_new_tokens_are_put_into_the_cache_once",
+        explanation="""The cache gets the values for keys and the keys for values. The answers are right, but whoever
+        reads `keys` finds values.""",
+    ),
+    mistake(
+        "keys are mixed by values",
+        swap(APPEND, "values, keys = cache.append(key, value)"),
+        caught_by=PIECES,
+        explanation="""What append gives back is taken in the other order. Queries are then compared with values, and
+        keys are mixed.""",
+    ),
+    mistake(
+        "unsplit values",
+        swap(SPLIT_VALUE, "value = attention.W_value(x).reshape(x.shape[0], num_heads, x.shape[1], -1)"),
+        caught_by=PIECES,
+        explanation="""The values are reshaped straight to (B, h, t, d), which mixes tokens and heads. The split of
+        k06 goes by way of (B, t, h, d).""",
+    ),
+    mistake(
+        "unsplit queries",
+        swap(SPLIT_QUERY, "query = attention.W_query(x).reshape(x.shape[0], num_heads, x.shape[1], -1)"),
+        caught_by=PIECES,
+        explanation="""The queries are reshaped straight to (B, h, t, d), which mixes tokens and heads. The split of
+        k06 goes by way of (B, t, h, d).""",
+    ),
+    mistake(
+        "heads are merged as they lie",
+        swap(MIX, "return attention.out_proj((weights @ values).reshape(x.shape[0], x.shape[1], -1))  # (B, t, D)"),
+        caught_by=PIECES,
+        explanation="""The contexts are cut anew without bringing tokens and channels together first. The merge of k06
+        transposes before.""",
+    ),
+    mistake(
+        "softmax over the heads",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -1e9), dim=1)"),
+        caught_by=PIECES,
+        explanation="""The heads share a whole among them for each query and key. Each head has weights of its own,
+        which sum to 1 over the keys.""",
+    ),
+    mistake(
+        "no softmax over the cache",
+        swap(WEIGHTS, "weights = scores.masked_fill(hidden, 0.0)"),
+        caught_by=PIECES,
+        explanation="""The scores are used as weights. They may be negative, and do not sum to 1.""",
+    ),
+    mistake(
+        "hidden scores are 0",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, 0.0))"),
+        caught_by=PIECES,
+        explanation="""Hidden scores are filled with 0, which is an ordinary score. Only −∞ leaves nothing.""",
+    ),
+    mistake(
+        "hidden after the softmax",
+        swap(WEIGHTS, "weights = softmax(scores).masked_fill(hidden, 0.0)"),
+        caught_by=PIECES,
+        explanation="""Hidden weights are set to 0 after the softmax has shared out the whole. The rows then sum to
+        less than 1.""",
+    ),
+    mistake(
+        "hidden after the softmax and shared out again",
+        swap(
+            WEIGHTS,
+            "weights = softmax(scores).masked_fill(hidden, 0.0)\n    weights = weights / weights.sum(-1, keepdim=True)",
+        ),
+        caught_by="test_later_tokens_are_hidden_whatever_the_scores",
+        explanation="""What is left after hiding is made to sum to 1. Where a hidden score is far above the others
+        nothing is left, and 0 is divided by 0.""",
+    ),
+    mistake(
+        "a filler of -10,000 is overcome",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -1e4))"),
+        caught_by="test_later_tokens_are_hidden_whatever_the_scores",
+        explanation="""Hidden scores are filled with −10,000, and scores may be lower than that. Only −∞ leaves
+        nothing.""",
+    ),
+    mistake(
+        "weights over the cache are dropped",
+        swap(WEIGHTS, WEIGHTS + "\n    weights = attention.dropout(weights)"),
+        caught_by=PIECES,
+        explanation="""The layer's dropout takes part, and in train mode it drops. Reading and writing is not
+        training.""",
+    ),
+    mistake(
+        "pads are counted from the new tokens",
+        swap(PADDING, "padding = columns - (cache.length - x.shape[1]) < pads[:, None, None, None]  # (B, 1, 1, T)"),
+        caught_by=PADDED,
+        explanation="""The first columns of the new tokens are taken for padding, in every call. Padding is at the
+        beginning of what the cache holds.""",
+    ),
+    mistake(
+        "the padding of the last row for all",
+        swap(PADDING, "padding = columns < pads[-1:, None, None, None]"),
+        caught_by=PADDED,
+        explanation="""Every row is taken to have the padding of the last. Each has its own.""",
+    ),
+    mistake(
+        "the most padding for all",
+        swap(PADDING, "padding = columns < pads.max()[None, None, None, None]"),
+        caught_by=PADDED,
+        explanation="""Every row is taken to have as much padding as the shortest prompt, and loses its first tokens.
+        Each has its own.""",
+    ),
+    mistake(
+        "padding is hidden in the first call only",
+        swap(
+            "if pads is not None:\n        padding",
+            "if pads is not None and cache.length == x.shape[1]:\n        padding",
+        ),
+        caught_by=PADDED,
+        explanation="""Padding is hidden where the prompt is read, and seen by the tokens after it. It stays in the
+        cache, so it has to be hidden in every call.""",
+    ),
+    mistake(
+        "pads are laid along the heads",
+        swap(PADDING, "padding = columns < pads[None, :, None, None]  # (1, B, 1, T)"),
+        caught_by=PADDED,
+        explanation="""The rows of `pads` meet the heads. The first dimension of the scores is the batch.""",
     ),
     # Step 3
     mistake(
@@ -593,6 +1066,251 @@ MISTAKES = [
         explanation="""The model is put into eval mode and left there. A training that goes on has no dropout any
         more.""",
     ),
+    mistake(
+        "a place fewer in every cache",
+        swap(ONE_CACHE, ONE_CACHE.replace("capacity,", "capacity - 1,")),
+        caught_by=FITS,
+        explanation="""The caches have one place fewer than was asked for. Places are counted from 0, so a capacity of
+        n has the places 0 to n − 1.""",
+    ),
+    mistake(
+        "the caches are for one row",
+        swap(ONE_CACHE, ONE_CACHE.replace("batch_size,", "1,")),
+        caught_by=FITS,
+        explanation="""The caches have room for one text. Each row of the batch has keys and values of its own.""",
+    ),
+    mistake(
+        "one head as wide as the model",
+        swap(
+            ONE_CACHE,
+            ONE_CACHE.replace("num_heads, capacity, weight.shape[0] // num_heads", "1, capacity, weight.shape[0]"),
+        ),
+        caught_by=FITS,
+        explanation="""The caches have one head, with all channels. Each head is compared by itself.""",
+    ),
+    mistake(
+        "heads and capacity change places",
+        swap(ONE_CACHE, ONE_CACHE.replace("num_heads, capacity,", "capacity, num_heads,")),
+        caught_by=FITS,
+        explanation="""The room for tokens is as large as the number of heads. The order is batch, heads, capacity,
+        width.""",
+    ),
+    mistake(
+        "no cache for the last block",
+        swap("        for weight in weights\n    ]", "        for weight in weights[:-1]\n    ]"),
+        caught_by=FITS,
+        explanation="""There is a cache fewer than there are blocks. Every block has one.""",
+    ),
+    mistake(
+        "a cache too many",
+        swap("        for weight in weights\n    ]", "        for weight in [*weights, weights[0]]\n    ]"),
+        caught_by=FITS,
+        explanation="""There is a cache more than there are blocks, as for the embedding. Only attention keeps
+        anything.""",
+    ),
+    mistake(
+        "positions move on by all that is held",
+        swap(ADVANCE, "self.length = end\n        self.offset = getattr(self, 'offset', 0) + end"),
+        swap(HOLDS, "held, t = getattr(caches[0], 'offset', 0), ids.shape[1]"),
+        caught_by=FULL_PASS,
+        explanation="""The offset grows by all tokens that are held, in each call, where it should grow by those that
+        came in. After the prompt positions jump.""",
+    ),
+    mistake(
+        "positions are counted by the model",
+        swap(
+            HOLDS,
+            "held, t = getattr(model, 'current_position', 0), ids.shape[1]\n    model.current_position = held + t",
+        ),
+        caught_by="test_two_texts_do_not_disturb_each_other",
+        explanation="""The model counts what it has read, and goes on counting when another text begins. How far a
+        text has come stands in its caches.""",
+    ),
+    mistake(
+        "every call is one token further",
+        swap(
+            HOLDS, "caches[0].calls = getattr(caches[0], 'calls', -1) + 1\n    held, t = caches[0].calls, ids.shape[1]"
+        ),
+        caught_by=FULL_PASS,
+        explanation="""Positions go on by one with each call. A prompt brings several tokens in one.""",
+    ),
+    mistake(
+        "positions are counted backwards",
+        swap(WHERE, "positions = torch.arange(held + t - 1, held - 1, -1, device=ids.device)  # (t,)"),
+        caught_by=FULL_PASS,
+        explanation="""The first of the new tokens gets the last of the new positions. Positions grow along the
+        text.""",
+    ),
+    mistake(
+        "tokens times positions",
+        swap(EMBEDDED, EMBEDDED.replace(" + embedding.pos_emb", " * embedding.pos_emb")),
+        caught_by=FULL_PASS,
+        explanation="""The two embeddings are multiplied. The model of k10 adds them.""",
+    ),
+    mistake(
+        "tokens times the root of the width",
+        swap(
+            EMBEDDED,
+            EMBEDDED.replace(
+                "embedding.tok_emb(ids.clamp(min=0))",
+                "embedding.tok_emb(ids.clamp(min=0)) * embedding.tok_emb.weight.shape[1] ** 0.5",
+            ),
+        ),
+        caught_by=FULL_PASS,
+        explanation="""The tokens' embedding is multiplied by the root of the width, as in the first Transformer. The
+        model of k10 adds it as it is.""",
+    ),
+    mistake(
+        "padding is wiped out in the caller's ids",
+        swap(EMBEDDED, EMBEDDED.replace("ids.clamp(min=0)", "ids.clamp_(min=0)")),
+        caught_by=ALONE,
+        explanation="""The −1 in the caller's ids are overwritten. Arguments belong to the caller, who will look for
+        padding again.""",
+    ),
+    mistake(
+        "norms after the layers",
+        swap(ATTEND, "x = block.norm1(x + cached_attention(block.attention, x, cache, pads))"),
+        swap(THINK, "x = block.norm2(x + block.feed_forward(x))"),
+        caught_by=FULL_PASS,
+        explanation="""The stream is normalised after each addition, as in the first Transformer. The block of k09
+        normalises what each layer reads.""",
+    ),
+    mistake(
+        "norm1 before both",
+        swap(THINK, THINK.replace("norm2", "norm1")),
+        caught_by=FULL_PASS,
+        explanation="""Feed-forward reads through the norm of attention. Each has its own.""",
+    ),
+    mistake(
+        "norm2 before both",
+        swap(ATTEND, ATTEND.replace("norm1", "norm2")),
+        caught_by=FULL_PASS,
+        explanation="""Attention reads through the norm of feed-forward. Each has its own.""",
+    ),
+    mistake(
+        "no feed-forward",
+        swap(THINK, "pass"),
+        caught_by=FULL_PASS,
+        explanation="""The blocks have attention alone. The block of k09 has both.""",
+    ),
+    mistake(
+        "no attention",
+        swap(ATTEND, "cached_attention(block.attention, block.norm1(x), cache, pads)"),
+        caught_by=FULL_PASS,
+        explanation="""What attention gives is not added to the stream. The block of k09 adds it.""",
+    ),
+    mistake(
+        "feed-forward before attention",
+        swap(ATTEND + "\n        " + THINK, THINK + "\n        " + ATTEND),
+        caught_by=FULL_PASS,
+        explanation="""The two halves of a block have changed places. Attention comes first.""",
+    ),
+    mistake(
+        "both from the same stream",
+        swap(ATTEND, "before = x\n        " + ATTEND),
+        swap(THINK, THINK.replace("block.norm2(x)", "block.norm2(before)")),
+        caught_by=FULL_PASS,
+        explanation="""Attention and feed-forward read the same stream side by side. Feed-forward reads what attention
+        has added to.""",
+    ),
+    mistake(
+        "only the first block",
+        swap(WALK, WALK.replace("model.blocks, caches", "model.blocks[:1], caches")),
+        caught_by=FULL_PASS,
+        explanation="""The stream goes through one block. It goes through all of them.""",
+    ),
+    mistake(
+        "only the last block",
+        swap(WALK, WALK.replace("model.blocks, caches", "model.blocks[-1:], caches")),
+        caught_by=FULL_PASS,
+        explanation="""The stream goes through one block. It goes through all of them.""",
+    ),
+    mistake(
+        "the blocks in reverse",
+        swap(WALK, WALK.replace("model.blocks, caches", "reversed(model.blocks), caches")),
+        caught_by=FULL_PASS,
+        explanation="""The last block comes first. The order is that of the model.""",
+    ),
+    mistake(
+        "the blocks read the new tokens alone",
+        swap(ATTEND, "x = block(x)"),
+        swap(THINK, "pass"),
+        caught_by=FULL_PASS,
+        explanation="""The blocks are called as they are, and what was read before plays no part. Attention has to
+        look at the cache.""",
+    ),
+    mistake(
+        "the logits are probabilities",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x[:, -1])).softmax(-1)  # (B, V)"),
+        caught_by=FULL_PASS,
+        explanation="""A softmax is taken. Logits are what comes before it; temperature and filters work on them.""",
+    ),
+    mistake(
+        "the logits are logarithms of probabilities",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x[:, -1])).log_softmax(-1)  # (B, V)"),
+        caught_by=FULL_PASS,
+        explanation="""A log-softmax is taken. Logits are what comes before it.""",
+    ),
+    mistake(
+        "the likeliest id for the logits",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x[:, -1])).argmax(-1)  # (B,)"),
+        caught_by=FULL_PASS,
+        explanation="""The most likely token is chosen already. How to choose is for `generate`; the logits are asked
+        for.""",
+    ),
+    mistake(
+        "the logits keep a place for the tokens",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x[:, -1:]))  # (B, 1, V)"),
+        caught_by=FULL_PASS,
+        explanation="""The logits have a dimension of 1 for the token. They are one row for each text: (B, V).""",
+    ),
+    mistake(
+        "the logits of the last but one",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x[:, max(t - 2, 0)]))  # (B, V)"),
+        caught_by=FULL_PASS,
+        explanation="""The logits say what follows the token before the last. What follows the last is asked for.""",
+    ),
+    mistake(
+        "the mean of the new tokens",
+        swap(LOGITS, "return model.lm_head(model.final_norm(x.mean(dim=1)))  # (B, V)"),
+        caught_by=FULL_PASS,
+        explanation="""The stream is averaged over the new tokens. The last one alone has seen them all.""",
+    ),
+    mistake(
+        "positions of a padded row begin at 1",
+        swap(SHIFTED, "positions = (positions - pads[:, None] + 1).clamp(min=0)  # (B, t)"),
+        caught_by=ALONE,
+        explanation="""The first token behind the padding gets position 1, with 0 for the padding. It has position 0,
+        as it has alone.""",
+    ),
+    mistake(
+        "every row is shifted by the most padding",
+        swap(SHIFTED, "positions = (positions - pads.max()).clamp(min=0).expand(len(pads), -1)  # (B, t)"),
+        caught_by=ALONE,
+        explanation="""All rows begin to count where the shortest prompt begins. Each row counts from its own first
+        token.""",
+    ),
+    mistake(
+        "only the first call shifts positions",
+        swap("if pads is not None:\n        positions", "if pads is not None and held == 0:\n        positions"),
+        caught_by=ALONE,
+        explanation="""In later calls positions are those of the columns. The padding is still there, so they are
+        shifted in every call.""",
+    ),
+    mistake(
+        "padding is handed on in the first call only",
+        swap(ATTEND, ATTEND.replace("cache, pads)", "cache, pads if held == 0 else None)")),
+        caught_by=ALONE,
+        explanation="""In later calls attention is not told about the padding, and attends to it. It is still in the
+        caches.""",
+    ),
+    mistake(
+        "train mode for good",
+        swap(LOGITS, "logits = model.lm_head(model.final_norm(x[:, -1]))\n    model.train()\n    return logits"),
+        caught_by="test_nothing_is_dropped",
+        explanation="""The model is in train mode afterwards, whatever mode it was in. Its mode is to be as
+        before.""",
+    ),
     # Step 4
     mistake(
         "pads on the right",
@@ -764,5 +1482,299 @@ MISTAKES = [
         swap(MODE, "self.eval()"),
         caught_by="test_writing_leaves_the_mode_as_it_was",
         explanation="""The model is put into eval mode for good. `generate` brings back the mode that it found.""",
+    ),
+    mistake(
+        "another id for padding",
+        swap("PAD = -1", "PAD = -100"),
+        caught_by=PADS_LEFT,
+        explanation="""The padding is −100, which losses leave out. Here it is −1.""",
+    ),
+    mistake(
+        "ids are floats",
+        swap(FILLED, "ids = torch.full((len(prompts), longest), float(PAD))  # (B, T)"),
+        caught_by=PADS_LEFT,
+        explanation="""The ids become floats. They are looked up in a table, which takes whole numbers.""",
+    ),
+    mistake(
+        "ids of 32 bits",
+        swap(FILLED, "ids = torch.full((len(prompts), longest), PAD, dtype=torch.int32)  # (B, T)"),
+        caught_by=PADS_LEFT,
+        explanation="""The ids become int32. They are int64, as they came.""",
+    ),
+    mistake(
+        "a column of padding too many",
+        swap(
+            "longest = max(len(prompt) for prompt in prompts)", "longest = max(len(prompt) for prompt in prompts) + 1"
+        ),
+        caught_by=PADS_LEFT,
+        explanation="""The longest prompt is padded too. It fills its row.""",
+    ),
+    mistake(
+        "prompts are cut at their end",
+        swap("longest = max(", "longest = min("),
+        swap(PLACED, "row[:] = prompt[:longest]"),
+        caught_by=PADS_LEFT,
+        explanation="""Longer prompts lose their end. The shorter ones are filled up instead.""",
+    ),
+    mistake(
+        "prompts are turned round",
+        swap(PLACED, "row[longest - len(prompt) :] = prompt.flip(0)"),
+        caught_by=PADS_LEFT,
+        explanation="""The prompts stand in their rows back to front. Only the place of the padding changes, not the
+        order of a text.""",
+    ),
+    mistake(
+        "prompts are sorted by their length",
+        swap("for row, prompt in zip(ids, prompts):", "for row, prompt in zip(ids, sorted(prompts, key=len)):"),
+        caught_by=PADS_LEFT,
+        explanation="""The rows come in another order than the prompts. Row b is prompt b.""",
+    ),
+    mistake(
+        "padding repeats the first token",
+        swap(PLACED, PLACED + "\n        row[: longest - len(prompt)] = prompt[0]"),
+        caught_by=PADS_LEFT,
+        explanation="""The room before a prompt is filled with its own first token. Nobody could tell it from the
+        text.""",
+    ),
+    mistake(
+        "padding on both sides",
+        swap(PLACED, "row[(longest - len(prompt)) // 2 :][: len(prompt)] = prompt"),
+        caught_by=PADS_LEFT,
+        explanation="""The prompts stand in the middle of their rows. They all end in the same column, so that new
+        tokens follow there.""",
+    ),
+    mistake(
+        "logits without a place for each token",
+        swap(OUT, "return logits"),
+        caught_by=GROWING,
+        explanation="""The output is (B, V). Whoever calls a model looks for position −1 of (B, T, V).""",
+    ),
+    mistake(
+        "a place for the last token alone",
+        swap(OUT, "return logits[:, None]  # (B, 1, V)"),
+        caught_by=GROWING,
+        explanation="""The output has a place for one token. It has one for each, as that of the model.""",
+    ),
+    mistake(
+        "a place for each new token",
+        swap(OUT, "return logits[:, None].expand(-1, T - held, -1)  # (B, t, V)"),
+        caught_by=GROWING,
+        explanation="""The output has a place for each token that was read. It has one for each of the text, as that
+        of the model.""",
+    ),
+    mistake(
+        "the logits stand first",
+        swap(OUT, "return torch.cat([logits[:, None], torch.zeros(B, T - 1, logits.shape[-1])], dim=1)  # (B, T, V)"),
+        caught_by=GROWING,
+        explanation="""The logits stand at position 0, and zeros follow. Position −1 is the one that is looked at.""",
+    ),
+    mistake(
+        "the caches have room for more",
+        swap(FRESH, FRESH.replace("self.context_length", "4 * self.context_length")),
+        caught_by="test_a_text_that_is_too_long_is_refused",
+        explanation="""The caches are made longer than the context, so that a text that does not fit is accepted. More
+        than context_length tokens are an error.""",
+    ),
+    mistake(
+        "the caches are as long as the text",
+        swap(FRESH, FRESH.replace("self.context_length", "T")),
+        caught_by=GROWING,
+        explanation="""The caches have room for the text that is there. It is going to grow, up to the context
+        length.""",
+    ),
+    mistake(
+        "the caches grow with the text",
+        swap(FRESH, FRESH.replace("self.context_length", "max(T, self.context_length)")),
+        caught_by="test_a_text_that_is_too_long_is_refused",
+        explanation="""For a text that is too long the caches are made longer. More than context_length tokens are an
+        error.""",
+    ),
+    mistake(
+        "a text that is too long is cut",
+        swap(
+            "(B, T), held = ids.shape, self.seen.shape[1]",
+            "ids = ids[:, -self.context_length :]\n        (B, T), held = ids.shape, self.seen.shape[1]",
+        ),
+        caught_by="test_a_text_that_is_too_long_is_refused",
+        explanation="""The beginning of a text that is too long is dropped without a word. `generate` cuts; the
+        stand-in is to refuse.""",
+    ),
+    mistake(
+        "the same text has nothing new",
+        swap(ANEW, ANEW.replace("held >= T", "held > T")),
+        caught_by=ANOTHER,
+        explanation="""A text that is equal to the last one is taken for one that has grown, by nothing. Then there is
+        no last new token to ask.""",
+    ),
+    mistake(
+        "one equal token is enough",
+        swap(ANEW, "if held == 0 or held >= T or B != len(self.seen) or not bool((ids[:, :held] == self.seen).any()):"),
+        caught_by=BEGAN,
+        explanation="""Two texts are taken for one where any token agrees. All that is in the caches has to.""",
+    ),
+    mistake(
+        "one equal row is enough",
+        swap(
+            ANEW,
+            "if held == 0 or held >= T or B != len(self.seen) or not bool((ids[:, :held] == self.seen).all(1).any()):",
+        ),
+        caught_by=BEGAN,
+        explanation="""The caches are kept where any row goes on. All rows have to.""",
+    ),
+    mistake(
+        "only the first token is compared",
+        swap(ANEW, "if held == 0 or held >= T or B != len(self.seen) or not torch.equal(ids[:, 0], self.seen[:, 0]):"),
+        caught_by=BEGAN,
+        explanation="""Two texts are taken for one when their first tokens agree. All that is in the caches has
+        to.""",
+    ),
+    mistake(
+        "only the last row is compared",
+        swap(
+            ANEW, "if held == 0 or held >= T or B != len(self.seen) or not torch.equal(ids[-1, :held], self.seen[-1]):"
+        ),
+        caught_by=BEGAN,
+        explanation="""The last row decides for all. Another row may hold another text.""",
+    ),
+    mistake(
+        "the sums are compared",
+        swap(ANEW, "if held == 0 or held >= T or B != len(self.seen) or ids[:, :held].sum() != self.seen.sum():"),
+        caught_by=BEGAN,
+        explanation="""Two texts are taken for one when their ids have the same sum. The ids themselves have to be
+        equal.""",
+    ),
+    mistake(
+        "the end of the text is compared",
+        swap(ANEW, ANEW.replace("ids[:, :held]", "ids[:, -held:]")),
+        caught_by="test_what_was_read_is_not_read_again",
+        explanation="""The last ids are compared with those that were read. A text grows at its end, so they are at
+        its beginning.""",
+    ),
+    mistake(
+        "only the new ids are noted",
+        swap(REMEMBER, "self.seen = ids[:, held:].clone()"),
+        caught_by="test_what_was_read_is_not_read_again",
+        explanation="""What is noted as seen are the new ids alone. The next text begins with all that was read.""",
+    ),
+    mistake(
+        "the last id is not noted",
+        swap(REMEMBER, "self.seen = ids[:, :-1].clone()"),
+        caught_by=GROWING,
+        explanation="""The last token is in the caches and not among those seen. It is read again with the next.""",
+    ),
+    mistake(
+        "a new text is read from where the old one ended",
+        swap(FRESH, FRESH.split("\n")[0]),
+        caught_by=ANOTHER,
+        explanation="""There are new caches, and still only what is behind the old length is read. A new text is read
+        from its beginning.""",
+    ),
+    mistake(
+        "one token is read twice",
+        swap(READ, READ.replace("ids[:, held:]", "ids[:, max(held - 1, 0) :]")),
+        caught_by=GROWING,
+        explanation="""The last token that was read is read again, and stands in the caches twice. Reading goes on
+        behind it.""",
+    ),
+    mistake(
+        "one token is left out",
+        swap(READ, READ.replace("ids[:, held:]", "ids[:, held + (0 < held < T - 1) :]")),
+        caught_by=GROWING,
+        explanation="""Where several tokens are new, the first of them is left out. Reading goes on at the place
+        `held`, since places are counted from 0.""",
+    ),
+    mistake(
+        "one pad at most",
+        swap(PADS, "pads = (ids[:, :1] == PAD).sum(dim=1)  # (B,)"),
+        caught_by=SEVERAL,
+        explanation="""It is only looked at whether a row begins with padding. How much of it there is has to be
+        counted.""",
+    ),
+    mistake(
+        "tokens are counted for padding",
+        swap(PADS, "pads = (ids != PAD).sum(dim=1)  # (B,)"),
+        caught_by=SEVERAL,
+        explanation="""What is counted are the tokens that are no padding. `pads` says how many columns are.""",
+    ),
+    mistake(
+        "the model itself writes",
+        swap(WRITE, WRITE.replace("generate(reader,", "generate(model,")),
+        caught_by=SEVERAL,
+        explanation="""The stand-in is made, and `generate` gets the model. It reads everything for every token, and
+        knows nothing of padding.""",
+    ),
+    mistake(
+        "heads and context change places",
+        swap(READER, "reader = CachedGPT(model, context_length, num_heads)"),
+        caught_by=TEXTS,
+        explanation="""The number of heads is handed over for the context length. The order is model, num_heads,
+        context_length.""",
+    ),
+    mistake(
+        "a window one token short",
+        swap(WRITE, WRITE.replace("context_length=context_length", "context_length=context_length - 1")),
+        caught_by=TEXTS,
+        explanation="""The model sees one token fewer than it could. The window holds context_length tokens.""",
+    ),
+    mistake(
+        "one new token too few",
+        swap(WRITE, WRITE.replace("max_new_tokens,", "max_new_tokens - 1,")),
+        caught_by=TEXTS,
+        explanation="""One token fewer is written than was asked for. The prompt's last token is not a new one.""",
+    ),
+    mistake(
+        "one new token too many",
+        swap(WRITE, WRITE.replace("max_new_tokens,", "max_new_tokens + 1,")),
+        caught_by=TEXTS,
+        explanation="""One token more is written than was asked for. The first new one comes with the reading of the
+        prompt.""",
+    ),
+    mistake(
+        "only the new tokens are given back",
+        swap(WRITE, WRITE + "[:, ids.shape[1] :]"),
+        caught_by=TEXTS,
+        explanation="""The prompt is cut off. `generate` gives back the whole text.""",
+    ),
+    mistake(
+        "the temperature is not handed on",
+        swap(
+            WRITE,
+            WRITE.replace("**options", '**{name: value for name, value in options.items() if name != "temperature"}'),
+        ),
+        caught_by=TEXTS,
+        explanation="""`temperature` is taken and not handed to `generate`, which then draws at 1.""",
+    ),
+    mistake(
+        "top_k is not handed on",
+        swap(
+            WRITE, WRITE.replace("**options", '**{name: value for name, value in options.items() if name != "top_k"}')
+        ),
+        caught_by=OPTIONS,
+        explanation="""`top_k` is taken and not handed to `generate`, which then draws from all tokens.""",
+    ),
+    mistake(
+        "top_p is not handed on",
+        swap(
+            WRITE, WRITE.replace("**options", '**{name: value for name, value in options.items() if name != "top_p"}')
+        ),
+        caught_by=OPTIONS,
+        explanation="""`top_p` is taken and not handed to `generate`, which then draws from all tokens.""",
+    ),
+    mistake(
+        "the stop id is not handed on",
+        swap(
+            WRITE, WRITE.replace("**options", '**{name: value for name, value in options.items() if name != "stop_id"}')
+        ),
+        caught_by=OPTIONS,
+        explanation="""`stop_id` is taken and not handed to `generate`, which then never stops.""",
+    ),
+    mistake(
+        "the generator is not handed on",
+        swap(
+            WRITE,
+            WRITE.replace("**options", '**{name: value for name, value in options.items() if name != "generator"}'),
+        ),
+        caught_by=OPTIONS,
+        explanation="""`generator` is taken and not handed to `generate`, and the text cannot be had again.""",
     ),
 ]

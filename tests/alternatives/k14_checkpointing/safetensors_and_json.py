@@ -13,7 +13,7 @@ class CheckpointError(ValueError):
 
 
 def save_checkpoint(path, model, optimizer, step, generator=None):
-    tensors = {f"model/{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
+    tensors = {f"model/{name}": value.detach().clone() for name, value in model.state_dict().items()}
     state = optimizer.state_dict()
     plain = {}
     for index, moments in state["state"].items():

@@ -1,8 +1,7 @@
-"""Complex numbers, the fused attention, and biases built head by head."""
+"""Complex numbers, scores with a mask of zeros and infinities added, and biases built head by head."""
 
 import torch
 from torch import nn
-from torch.nn.functional import scaled_dot_product_attention
 
 
 def rotary_angles(positions, head_dim, base=10000.0):
@@ -34,7 +33,9 @@ class RotaryAttention(nn.Module):
         )
         angles = rotary_angles(torch.arange(x.size(1)).to(x.device), self.width, self.base)
         query, key = (apply_rotary(one, torch.cos(angles), torch.sin(angles)) for one in (query, key))
-        context = scaled_dot_product_attention(query, key, value, is_causal=True)
+        scores = torch.matmul(query, key.mT) / self.width**0.5
+        hidden = torch.zeros_like(scores).masked_fill(scores.new_ones(scores.shape[-2:]).tril() == 0, -torch.inf)
+        context = torch.nn.functional.softmax(scores + hidden, dim=-1).matmul(value)
         return self.out_proj(context.transpose(1, 2).flatten(2))
 
 

@@ -107,7 +107,7 @@ class CachedGPT(nn.Module):
         pads = torch.tensor([row.count(PAD) for row in rows], device=ids.device)
         out = next_logits(self.gpt, ids[:, held:], self.caches, pads)
         self.rows = rows
-        return out[:, None, :]
+        return out[:, None, :].expand(-1, ids.shape[1], -1)
 
 
 def generate_cached(model, ids, max_new_tokens, *, num_heads, context_length, **options):

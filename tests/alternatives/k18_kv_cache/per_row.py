@@ -99,7 +99,8 @@ class CachedGPT(nn.Module):
             old = ids[:, :0]
         result = next_logits(self.model, ids[:, old.shape[1] :], self.caches, ids.eq(PAD).sum(1))
         self.read = ids.clone()
-        return result.unsqueeze(1)
+        others = result.new_zeros(*ids.shape, result.shape[-1])[:, 1:]
+        return torch.cat([others, result.unsqueeze(1)], dim=1)
 
 
 def generate_cached(

@@ -65,5 +65,5 @@ class FlashAttention(torch.autograd.Function):
         return tuple(one if needed else None for one, needed in zip((*found, None), ctx.needs_input_grad))
 
 
-def flash_attention(query, key, value, block=128):
+def flash_attention(query, key, value, block=64):
     return FlashAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), block)

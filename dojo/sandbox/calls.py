@@ -1,0 +1,196 @@
+"""How a law's calls reach the code under test: under the conditions of the example, and remembered.
+
+Only calls from outside pass here: what the code's own functions do with each other is their business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..spec.conditions import Conditions
+from .arguments import check_unchanged, snapshot
+
+PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
+
+
+@dataclass
+class Call:
+    """A call from outside, and what came of it."""
+
+    name: str  # as in the contract: "lookup" or "GPTEmbedding.forward"
+    function: Callable[..., Any]
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+    result: Any
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None  # what the module that was called was made with
+
+    def parameter(self, at: int) -> str:
+        """The name of a positional argument."""
+        names = list(inspect.signature(self.function).parameters)
+        return names[min(at, len(names) - 1)]
+
+
+@dataclass
+class Calls:
+    """What is done at each call from outside, for as long as a module lives."""
+
+    contract: ModuleType | None = None  # the reference, whose signatures say in which order arguments come
+    conditions: Conditions = field(default_factory=Conditions)
+    inside: bool = False
+    log: list[Call] | None = None  # the calls since it was set to an empty list
+    made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
+
+    @contextmanager
+    def logged(self) -> Iterator[list[Call]]:
+        """Write down the calls that are made meanwhile."""
+        self.log = []
+        try:
+            yield self.log
+        finally:
+            self.log = None
+
+    @contextmanager
+    def under(self, conditions: Conditions) -> Iterator[None]:
+        """Have calls made under these conditions meanwhile."""
+        before, self.conditions = self.conditions, conditions
+        try:
+            yield
+        finally:
+            self.conditions = before
+
+    def watch(self, module: ModuleType) -> None:
+        """Have every function and method that a module defines called by way of this."""
+        for name, value in list(vars(module).items()):
+            if getattr(value, "__module__", None) != module.__name__:
+                continue
+            if isinstance(value, FunctionType):
+                setattr(module, name, self._watched(value, name))
+            elif inspect.isclass(value):
+                for method, function in list(vars(value).items()):
+                    if isinstance(function, FunctionType) and (method == "__init__" or not method.startswith("__")):
+                        setattr(value, method, self._watched(function, f"{name}.{method}"))
+
+    def _watched(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*positional: Any, **named: Any) -> Any:
+            if self.inside:
+                return function(*positional, **named)
+            self.inside = True
+            try:
+                return self._call(function, name, positional, named)
+            finally:
+                self.inside = False
+
+        return call
+
+    def _call(self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        conditions = self.conditions
+        positional, named = self._arranged(function, name, positional, named)
+        if conditions.layout != "contiguous":
+            positional = tuple(laid_out(value, conditions.layout) for value in positional)
+            named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+        if conditions.earlier != "nothing":
+            _call_with_others(function, positional, named)
+        before = snapshot((positional, named))
+        result = function(*positional, **named)
+        check_unchanged(function, name, (positional, named), before)
+        if name.endswith(".__init__") and isinstance(positional[0], nn.Module):
+            self.made_with[positional[0]] = positional[1:], named
+        if self.log is not None:
+            made_with = self.made_with.get(positional[0]) if "." in name and positional else None
+            self.log.append(Call(name, function, positional, named, result, made_with))
+        return _with_gradients_laid_out(result, conditions.gradients)
+
+    def _arranged(
+        self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments by position as far as that goes, or by keyword, in the order of the contract."""
+        how, order = self.conditions.arguments, self._order(name)
+        if not how or not order or len(positional) > len(order):
+            return positional, named
+        method = "." in name
+        if how == "by position":
+            for key in order[len(positional) :]:
+                if key not in named:
+                    break
+                positional, named = (*positional, named[key]), {k: v for k, v in named.items() if k != key}
+        elif set(order) <= set(inspect.signature(function).parameters):  # who renames them is not called by name
+            kept = 1 if method else 0
+            named = dict(zip(order[kept:], positional[kept:])) | named
+            positional = positional[:kept]
+        return positional, named
+
+    def _order(self, name: str) -> list[str]:
+        """The names of the parameters of a function of the contract, in order; none where it is not of the contract."""
+        value: Any = self.contract
+        for part in name.split("."):
+            value = getattr(value, part, None)
+        if not inspect.isfunction(value):
+            return []
+        parameters = inspect.signature(value).parameters.values()
+        plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return [parameter.name for parameter in parameters if parameter.kind in plain]
+
+
+def laid_out(value: Any, layout: str) -> Any:
+    """The same tensor in another layout in memory; what is no tensor of several dimensions stays itself."""
+    if type(value) is not Tensor or value.ndim == 0 or value.is_meta or value.is_sparse or not value.numel():
+        return value
+    if layout == "transposed" and value.ndim > 1:
+        return value.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if layout == "permuted" and value.ndim > 2:  # as heads lie that were split off from channels
+        outer = (1, 2) if value.ndim > 3 else (0, 1)
+        return value.transpose(*outer).contiguous().transpose(*outer)
+    if layout == "cut":
+        return torch.stack([value, value], dim=-1)[..., 0]  # every second entry of a larger one
+    return value
+
+
+def _with_gradients_laid_out(result: Any, layout: str) -> Any:
+    """Have the gradient of each tensor of a result arrive in a layout."""
+    for tensor in result if isinstance(result, (tuple, list)) else [result]:
+        if type(tensor) is Tensor and tensor.requires_grad and not tensor.is_leaf and layout != "contiguous":
+            tensor.register_hook(lambda gradient: laid_out(gradient, layout))
+    return result
+
+
+def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Call a function with other values of the same shapes, and with other shapes, and forget what comes of it."""
+    owner = positional[:1] if positional and isinstance(positional[0], nn.Module) else ()
+    if function.__name__ == "__init__":
+        return
+    arguments = [*positional[len(owner) :], *named.values()]
+    if not all(isinstance(value, (Tensor, *PLAIN)) and type(value) is not nn.Parameter for value in arguments):
+        return  # a model, an optimizer, a path: what is called may be meant to change it
+    if not any(isinstance(value, Tensor) for value in arguments):
+        return
+    generators = [value for value in arguments if isinstance(value, torch.Generator)]
+    states = [generator.get_state() for generator in generators]
+    random = torch.get_rng_state()
+    for change in (_other_values, _shorter):
+        with contextlib.suppress(Exception), torch.no_grad():
+            function(*owner, *map(change, positional[len(owner) :]), **{k: change(v) for k, v in named.items()})
+        for generator, state in zip(generators, states):
+            generator.set_state(state)
+        torch.set_rng_state(random)
+
+
+def _other_values(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    return value.detach().flip(0) + 1 if value.is_floating_point() and value.ndim else value.detach().clone()
+
+
+def _shorter(value: Any) -> Any:
+    return value.detach()[:-1].clone() if isinstance(value, Tensor) and value.ndim else value

@@ -1,0 +1,89 @@
+"""Under which conditions a law is tried, so that no author has to remember them.
+
+A law states what must be true. Whether numbers are of single or double precision, how tensors and gradients lie in
+memory, whether something was called before, and how arguments are handed over makes no difference to it. So each
+example of a claim is tried under other conditions: those of a covering array, in which every two levels of two factors
+meet in some example, as far as the number of examples goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+FACTORS: dict[str, tuple[str, ...]] = {
+    "layout": ("contiguous", "transposed", "permuted", "cut"),
+    "dtype": ("float64", "float32"),
+    "earlier": ("nothing", "other calls"),
+    "arguments": ("by position", "by keyword"),
+}
+WORDS = {
+    "transposed": "tensors transposed in memory",
+    "permuted": "tensors whose outer dimensions are exchanged in memory",
+    "cut": "tensors cut from larger ones",
+    "float32": "in float32",
+    "float64": "in float64",
+    "other calls": "after other calls",
+    "by position": "all arguments by position",
+    "by keyword": "all arguments by keyword",
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """A level of each factor; the defaults are the simplest. Gradients arrive in the layout after the arguments'."""
+
+    layout: str = "contiguous"
+    dtype: str = ""  # that of the claim, where it does not vary
+    earlier: str = "nothing"
+    arguments: str = ""  # as the law has them
+
+    @property
+    def gradients(self) -> str:
+        """The layout in which gradients arrive."""
+        layouts = FACTORS["layout"]
+        return layouts[(layouts.index(self.layout) + 1) % len(layouts)] if self != Conditions() else "contiguous"
+
+    def double(self, usual: bool) -> bool:
+        """Whether numbers are of double precision; `usual` is what the claim says."""
+        return self.dtype == "float64" if self.dtype else usual
+
+    def simpler(self) -> list[Conditions]:
+        """These conditions with one factor less."""
+        plain = Conditions()
+        changed = [field.name for field in fields(self) if getattr(self, field.name) != getattr(plain, field.name)]
+        return [replace(self, **{name: getattr(plain, name)}) for name in changed]
+
+    def __str__(self) -> str:
+        return ", ".join(WORDS[level] for level in (getattr(self, f.name) for f in fields(self)) if level in WORDS)
+
+
+def covering(count: int, without: Mapping[str, str], start: int = 0) -> list[Conditions]:
+    """Conditions for `count` examples, the first the simplest, the factors of `without` left as they are.
+
+    Greedy: each row meets as many pairs of levels as possible that have not met before. `start` decides between equals,
+    so that claims with few examples try different ones.
+    """
+    factors = {name: levels for name, levels in FACTORS.items() if name not in without}
+    rows = [dict(zip(factors, levels)) for levels in itertools.product(*factors.values())]
+    rows = rows[:1] + _turned(rows[1:], start)
+    chosen: list[dict[str, str]] = []
+    met: set[object] = set()
+    for number in range(count):
+        row = rows[0] if number == 0 else max(rows, key=lambda row: len(_pairs(row) - met))
+        if number and not _pairs(row) - met:
+            met = set()
+            row = max(rows, key=lambda row: len(_pairs(row) - met))
+        chosen.append(row)
+        met |= _pairs(row)
+    return [Conditions(**row) for row in chosen]
+
+
+def _turned(rows: list[dict[str, str]], start: int) -> list[dict[str, str]]:
+    at = start % len(rows) if rows else 0
+    return rows[at:] + rows[:at]
+
+
+def _pairs(row: dict[str, str]) -> set[object]:
+    return set(itertools.combinations(row.items(), 2)) | set(row.items())
