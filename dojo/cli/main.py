@@ -25,6 +25,10 @@ VERBS = {
         "authors",
         "For authors: write the stubs that are missing or out of date; files with work in them are left alone.",
     ),
+    "index": (
+        "authors",
+        "Work out the answers of all known mistakes, of a kata or of all whose answers are out of date.",
+    ),
     "check": ("authors", "Prove what the repository promises, and count it. Extra arguments go to pytest."),
     "data": ("gpt", "Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."),
     "train": ("gpt", "Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."),
