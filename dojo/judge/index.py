@@ -11,7 +11,7 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..curriculum.catalog import Kata
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
-from ..spec.claims import Claim, Example, Outcome
+from ..spec.claims import SETTINGS, Claim, Example, Outcome
 from ..spec.errors import TimeUp
 from ..spec.suite import Suite
 from ..system.processes import HOME
@@ -87,9 +87,21 @@ class Index:
     def agree(self, check: Check, answer: Answer) -> NDArray[np.bool_]:
         """Which mistakes give this answer, (M,) bool."""
         at = self.column[check.name]
-        same = self.digests[:, at] == answer.digest
         off = np.abs(self.projections[:, at] - answer.projections).max(axis=1)
-        return np.asarray(same & (off <= np.maximum(self.slack[:, at], answer.slack)))
+        same: NDArray[np.bool_] = self.digests[:, at] == answer.digest
+        same &= off <= np.maximum(self.slack[:, at], answer.slack)
+        return same
+
+    def rows(self, rows: Sequence[int]) -> Index:
+        """The same of some mistakes only."""
+        names = tuple(self.mistakes[row] for row in rows)
+        at = list(rows)
+        return Index(names, self.checks, self.digests[at], self.projections[at], self.slack[at])
+
+    def answer(self, row: int, check: Check) -> Answer:
+        """What a mistake, by its row, answers on a check."""
+        at = row, self.column[check.name]
+        return Answer(self.digests[at], self.projections[at], float(self.slack[at]))
 
     @cached_property
     def failing(self) -> NDArray[np.bool_]:
@@ -127,6 +139,8 @@ class Index:
 
 def load(kata: Kata) -> Index:
     """The index that fits a kata as it now stands. Raises IndexUnusable."""
+    if not SETTINGS.derandomize:
+        raise IndexUnusable("The examples are drawn at random, so no mistake is named: unset DOJO_RANDOM")
     problems = []
     for path in (index_file(kata), own_index_file(kata)):
         try:

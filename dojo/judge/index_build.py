@@ -132,8 +132,9 @@ class Job:
 
     def do(self) -> None:
         """Work the answers out in this process."""
-        mistakes = load_suite(self.kata).mistakes[self.part :: self.parts][:: 1 if self.time == 1 else -1]
-        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, mistakes).to_bytes(""))
+        suite = load_suite(self.kata)
+        mistakes = suite.mistakes[self.part :: self.parts][:: 1 if self.time == 1 else -1]
+        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes).to_bytes(""))
 
     def result(self) -> Index:
         """What the process has worked out. Raises BuildError."""
@@ -155,12 +156,11 @@ def _joined(suite: Suite, parts: Sequence[Index]) -> Index:
     return Index(tuple(mistake.name for mistake in suite.mistakes), parts[0].checks, *arrays)
 
 
-def answers_of(kata: Kata, mistakes: Sequence[Mistake]) -> Index:
+def answers_of(kata: Kata, suite: Suite, mistakes: Sequence[Mistake]) -> Index:
     """The answers of some mistakes, worked out in this process in their order."""
     hide_gpus()
     torch.set_num_threads(1)
-    suite, workspace = load_suite(kata), Workspace(Catalog(kata.root))
-    checks = checks_of(suite)
+    workspace, checks = Workspace(Catalog(kata.root)), checks_of(suite)
     size = (len(mistakes), len(checks))
     digests, slack = np.zeros(size, np.uint64), np.zeros(size, np.float32)
     projections = np.zeros((*size, PROJECTIONS), np.float32)

@@ -56,7 +56,8 @@ def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
     claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
     mistakes: tuple[Mistake, ...] = ()
     if kata.mistakes.is_file():
-        mistakes = tuple(_load(kata.mistakes, f"_dojo_mistakes_{kata.slug}").MISTAKES)
+        entries = _load(kata.mistakes, f"_dojo_mistakes_{kata.slug}").MISTAKES
+        mistakes = tuple(mistake for entry in entries for mistake in entry.members)
     return Suite(tuple(sorted(claims, key=lambda claim: claim.step)), tuple(getattr(tests, "BANS", ())), mistakes)
 
 
