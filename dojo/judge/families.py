@@ -6,6 +6,7 @@ neighbours. What is found must give every answer of the code under test, and is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -59,11 +60,11 @@ class _Fit:
         sizes = np.abs(self.family.constants)
         sign = float(np.sign(self.family.constants[0]))
         grid = np.geomspace(sizes.min() / BEYOND, sizes.max() * BEYOND, GRID)
-        grid = np.sort(np.append(grid, sizes))
-        off = [self.off(sign * size) for size in grid]
-        best = int(np.argmin(off))
-        low, high = np.log(grid[max(best - 1, 0)]), np.log(grid[min(best + 1, len(grid) - 1)])
-        return sign * float(np.exp(self._section(low, high, lambda log: self.off(sign * float(np.exp(log))))))
+        sizes_tried = sorted([*map(float, grid), *map(float, sizes)])
+        off = [self.off(sign * size) for size in sizes_tried]
+        best = off.index(min(off))
+        low, high = sizes_tried[max(best - 1, 0)], sizes_tried[min(best + 1, len(sizes_tried) - 1)]
+        return sign * math.exp(self._section(math.log(low), math.log(high), lambda log: self.off(sign * math.exp(log))))
 
     def _section(self, low: float, high: float, off: Callable[[float], float]) -> float:
         """Where a function is least, by golden section."""
