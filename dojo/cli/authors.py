@@ -11,7 +11,7 @@ import click
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, find_root
 from ..learner.session import Session
-from ..system.console import console, warn
+from ..system.console import console, count, warn
 
 
 @click.command("stubs")
@@ -49,7 +49,7 @@ def make_index(name: str | None) -> None:
             refused += 1
             continue
         console.print(
-            f"{kata.code}: {len(index.mistakes)} mistakes, {len(index.checks)} checks, "
+            f"{kata.code}: {count(len(index.mistakes), 'mistake')}, {count(len(index.checks), 'check')}, "
             f"{path.stat().st_size / 1000:.0f} KB, {time.perf_counter() - started:.0f} s, "
             f"{path.relative_to(session.root).as_posix()}"
         )
