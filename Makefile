@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs verdicts check lint bench-loop mutants
+.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -105,6 +105,9 @@ ablate: $(READY)
 
 stubs: $(READY)
 	@$(DOJO) stubs
+
+index: $(READY)
+	@$(DOJO) index $(KATA)
 
 # For authors: write what is said of each submission in tests/verdicts whose text is not there yet.
 verdicts: $(READY_DEV)

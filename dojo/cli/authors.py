@@ -1,15 +1,17 @@
-"""The verbs of authors: `stubs` and `check`."""
+"""The verbs of authors: `stubs`, `index` and `check`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import click
 
 from ..curriculum.catalog import Catalog, find_root
 from ..curriculum.stubs import outdated, write
-from ..system.console import console
+from ..learner.session import Session
+from ..system.console import console, count, warn
 
 
 @click.command()
@@ -26,6 +28,34 @@ def stubs(check: bool) -> None:
     if not stale:
         console.print("Every stub is as its solution makes it.")
     raise SystemExit(1 if check and stale else 0)
+
+
+@click.command()
+@click.argument("name", metavar="[KATA]", required=False)
+def index(name: str | None) -> None:
+    """Work out the answers of all known mistakes, of a kata or of all whose answers are out of date."""
+    from ..judge import index_build
+
+    session = Session()
+    katas = [session.find(name)] if name else session.catalog.katas
+    katas = [kata for kata in katas if name or not index_build.fitting_file(kata)]
+    refused = 0
+    for kata in katas:
+        started = time.perf_counter()
+        try:
+            made, path = index_build.build(kata)
+        except (index_build.BuildError, OSError) as error:
+            warn(f"{kata.code}: no index: {error}")
+            refused += 1
+            continue
+        console.print(
+            f"{kata.code}: {count(len(made.mistakes), 'mistake')}, {count(len(made.checks), 'check')}, "
+            f"{path.stat().st_size / 1000:.0f} KB, {time.perf_counter() - started:.0f} s, "
+            f"{path.relative_to(session.root).as_posix()}"
+        )
+    if not katas:
+        console.print("The index of every kata is up to date.")
+    raise SystemExit(1 if refused else 0)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

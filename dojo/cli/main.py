@@ -15,7 +15,7 @@ import click
 # The verbs of each file. A file is imported when one of its verbs is called, and else only read, for its docstrings.
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset"),
-    "authors": ("stubs", "check"),
+    "authors": ("stubs", "index", "check"),
     "gpt": ("data", "train", "sample"),
     "upkeep": ("progress", "update", "doctor"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),

@@ -26,6 +26,7 @@ from ..spec.errors import Stop
 from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
 from .answers import Answer, answer_of
+from .families import known, member_that_gives
 from .index import Check, Index, checks_of, outcome_on
 from .verdict import Relation
 
@@ -67,12 +68,15 @@ class Lookup:
             return Diagnosis()
         own = [check for check in self.checks if check.claim is claim]
         self.ask(own)
-        alike = self._caught(self.open & self._agreeing(own))
-        others = [check for check in self.checks if not check.claim.costly and check.claim is not claim]
+        alike = self._caught(self._agreeing(own, self.open))
+        others = (check for check in self.checks if not check.claim.costly and check.claim is not claim)
         self.ask(check for check in others if check.number == min(OTHER, len(check.claim.drawn) - 1))
-        whole = self._told_apart(alike & self._agreeing(self.answers), others)
+        whole = self._told_apart(self._agreeing(self.answers, alike))
         if whole.any():
-            return _either(self._mistakes(whole))
+            return _either(self._with_known_constants(self._mistakes(whole)))
+        fitted = self._fitted()
+        if fitted:
+            return _either(fitted)
         pairs = self._pairs(alike, claim.step)
         if pairs:
             return _both(pairs)
@@ -86,9 +90,9 @@ class Lookup:
                 if outcome.kind not in ("not_started", "missing"):
                     self.answers[check] = answer_of(outcome.evidence)
 
-    def _agreeing(self, checks: Iterable[Check]) -> Bools:
-        """Which mistakes give the answers of the code under test on all these checks, (M,) bool."""
-        agree: Bools = np.full(len(self.open), True)
+    def _agreeing(self, checks: Iterable[Check], among: Bools) -> Bools:
+        """Which of some mistakes give the answers of the code under test on all these checks, (M,) bool."""
+        agree: Bools = among.copy()
         for check in checks:
             if check in self.answers:
                 agree &= self.index.agree(check, self.answers[check])
@@ -97,28 +101,28 @@ class Lookup:
     def _caught(self, alike: Bools) -> Bools:
         """Those of which the code under test fails the very claim that catches each: who passes there has not made it,
         whatever else the two have in common."""
-        kept = alike.copy()
+        kept: Bools = alike.copy()
         for row in alike.nonzero()[0][:CAUGHT]:
             name = self.suite.mistakes[row].caught_by
             checks = [check for check in self.checks if check.claim.name == name]
             if any(check.claim.costly for check in checks):
                 continue
             self.ask(checks)
-            known = [self.answers[check] for check in checks if check in self.answers]
-            kept[row] = not known or not all(answer.passed for answer in known)
+            answers = [self.answers[check] for check in checks if check in self.answers]
+            kept[row] = not answers or not all(answer.passed for answer in answers)
         return kept
 
-    def _told_apart(self, alike: Bools, checks: Sequence[Check]) -> Bools:
+    def _told_apart(self, alike: Bools) -> Bools:
         """Of mistakes that agree so far, those that still do on the checks where they differ from each other."""
+        checks = sorted(self.checks, key=lambda check: check.claim.costly)
         for _ in range(APART):
             rows = alike.nonzero()[0]
-            if len(rows) < 2:
+            left = (check for check in checks if check not in self.outcomes and self._differ(rows, check))
+            check = next(left, None) if len(rows) > 1 else None
+            if check is None:
                 break
-            left = [check for check in checks if check not in self.outcomes and self._differ(rows, check)]
-            if not left:
-                break
-            self.ask(left[:1])
-            alike = alike & self._agreeing(left[:1])
+            self.ask([check])
+            alike = self._agreeing([check], alike)
         return alike
 
     def _differ(self, rows: NDArray[np.intp], check: Check) -> bool:
@@ -126,6 +130,60 @@ class Lookup:
         digests, projections = self.index.digests[rows, at], self.index.projections[rows, at]
         slack = self.index.slack[rows, at].max()
         return bool((digests != digests[0]).any() or (np.abs(projections - projections[0]) > slack).any())
+
+    def _fitted(self) -> list[Mistake]:
+        """The members of families that, with a constant of their own, give all answers of the code under test."""
+        checks = list(self.answers)
+        fails = self.index.failing[:, [self.index.column[check.name] for check in checks]]
+        learner = np.array([not self.answers[check].passed for check in checks])
+        rows: dict[int, list[int]] = {}
+        for row in self.open.nonzero()[0]:
+            if (family := self.suite.mistakes[row].family) is not None:
+                rows.setdefault(id(family), []).append(int(row))
+        fitted = []
+        for members in rows.values():
+            family = self.suite.mistakes[members[0]].family
+            caught = [check for check in checks if check.claim.name == self.suite.mistakes[members[0]].caught_by]
+            right = bool(caught) and all(self.answers[check].passed for check in caught)
+            if family is not None and not right and not (learner & ~fails[members].any(axis=0)).any():
+                member = member_that_gives(family, self._by_name(), self._answers_of)
+                fitted += [member] if member is not None else []
+        return fitted
+
+    def _with_known_constants(self, mistakes: Sequence[Mistake]) -> list[Mistake]:
+        """The same mistakes; of a family's, the constant is left out where the examples do not tell it."""
+        families = [mistake.family for mistake in mistakes]
+        stated: dict[Mistake, None] = {}
+        for mistake in mistakes:
+            family, constant = mistake.family, mistake.constant
+            if family is None or constant is None:
+                stated[mistake] = None
+            elif families.count(family) > 1:
+                stated[family.some] = None
+            else:
+                stated[known(family, constant, self._by_name(), self._answers_of)] = None
+        return list(stated)
+
+    def _by_name(self) -> dict[str, Answer]:
+        return {check.name: answer for check, answer in self.answers.items()}
+
+    def _answers_of(self, mistake: Mistake, names: Sequence[str]) -> dict[str, Answer]:
+        """What a mistake answers on the checks of these names."""
+        subject = self._variant((mistake,))
+        if subject is None:
+            return {}
+        checks = {check.name: check for check in self.answers}
+        return {name: answer_of(outcome_on(checks[name], subject, self.reference).evidence) for name in names}
+
+    def _variant(self, mistakes: tuple[Mistake, ...]) -> Subject | None:
+        """The solution with some mistakes in it; none where they cannot be made together."""
+        source = compose(mistakes, self.kata.solution.read_text(encoding="utf-8"))
+        if source is None:
+            return None
+        try:
+            return self.workspace.variant(self.kata, source, " and ".join(mistake.name for mistake in mistakes))
+        except (LoadError, Exception, Stop):
+            return None
 
     def _pairs(self, alike: Bools, step: int) -> list[tuple[Mistake, Mistake]]:
         """The pairs of mistakes that, made at once, give all answers of the code under test.
@@ -153,12 +211,8 @@ class Lookup:
 
     def _gives(self, pair: tuple[Mistake, Mistake], wrong: Sequence[Check]) -> bool:
         """Whether two mistakes made at once give the answers of the code under test wherever it is wrong."""
-        source = compose(pair, self.kata.solution.read_text(encoding="utf-8"))
-        if source is None:
-            return False
-        try:
-            subject = self.workspace.variant(self.kata, source, " and ".join(mistake.name for mistake in pair))
-        except (LoadError, Exception, Stop):
+        subject = self._variant(pair)
+        if subject is None:
             return False
         for check in wrong:
             outcome = outcome_on(check, subject, self.reference)

@@ -2,16 +2,20 @@
 
 It is kept in a file of compressed arrays, which a diagnosis looks answers up in. An index is stamped with the hash of
 all it was made from, and with the versions of the libraries that examples and numbers come from.
+`index_build` makes it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -20,22 +24,26 @@ from numpy.typing import NDArray
 
 from ..curriculum.catalog import Kata
 from ..sandbox.limits import limit
-from ..sandbox.loader import Workspace
-from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
-from ..spec.claims import Claim, Example, Outcome
-from ..spec.errors import Stop, TimeUp
-from ..spec.mistakes import Mistake
+from ..spec.claims import SETTINGS, Claim, Example, Outcome
+from ..spec.errors import TimeUp
 from ..spec.suite import Suite
 from ..system.processes import HOME
-from .answers import PROJECTIONS, Answer, answer_of
+from .answers import PROJECTIONS, Answer
 
 MADE_WITH = ("spec/*.py", "sandbox/calls.py", "sandbox/arguments.py", "judge/answers.py")
-UNUSABLE = ("unusable",)  # the mistake's text cannot even be imported
+LIBRARIES = f"torch {torch.__version__.split('+')[0]} and Hypothesis {hypothesis.__version__}"  # of this process
+
+
+MISSING = "is missing"
 
 
 class IndexUnusable(Exception):
     """There is no index that fits; the message says why, and what to type."""
+
+
+class OtherLibraries(IndexUnusable):
+    """An index fits the kata, but was made with other versions of torch or Hypothesis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +87,45 @@ class Index:
     def agree(self, check: Check, answer: Answer) -> NDArray[np.bool_]:
         """Which mistakes give this answer, (M,) bool."""
         at = self.column[check.name]
-        same = self.digests[:, at] == answer.digest
         off = np.abs(self.projections[:, at] - answer.projections).max(axis=1)
-        return np.asarray(same & (off <= np.maximum(self.slack[:, at], answer.slack)))
+        same: NDArray[np.bool_] = self.digests[:, at] == answer.digest
+        same &= off <= np.maximum(self.slack[:, at], answer.slack)
+        return same
+
+    def rows(self, rows: Sequence[int]) -> Index:
+        """The same of some mistakes only."""
+        names = tuple(self.mistakes[row] for row in rows)
+        at = list(rows)
+        return Index(names, self.checks, self.digests[at], self.projections[at], self.slack[at])
+
+    def answer(self, row: int, check: Check) -> Answer:
+        """What a mistake, by its row, answers on a check."""
+        at = row, self.column[check.name]
+        return Answer(self.digests[at], self.projections[at], float(self.slack[at]))
 
     @cached_property
     def failing(self) -> NDArray[np.bool_]:
         """Where a mistake does not pass, (M, C)."""
         return np.asarray(self.digests != 0)
 
-    def to_bytes(self, stamp: str) -> bytes:
+    @staticmethod
+    def of(arrays: Mapping[str, NDArray[Any]]) -> Index:
+        """The index that stands in the arrays of an index file."""
+        mistakes, checks = tuple(map(str, arrays["mistakes"])), tuple(map(str, arrays["checks"]))
+        size, at = (len(mistakes), len(checks)), (arrays["rows"], arrays["columns"])
+        digests, slack = np.zeros(size, np.uint64), np.zeros(size, np.float32)
+        projections = np.zeros((*size, PROJECTIONS), np.float32)
+        digests[at], slack[at], projections[at] = arrays["digests"], arrays["slack"], arrays["projections"]
+        return Index(mistakes, checks, digests, projections, slack)
+
+    def to_bytes(self, stamp: str, made_with: str = LIBRARIES) -> bytes:
         """The content of an index file: only what fails is written down."""
         rows, columns = self.digests.nonzero()
         out = io.BytesIO()
         np.savez_compressed(
             out,
             stamp=np.array(stamp),
+            made_with=np.array(made_with),
             mistakes=np.array(self.mistakes),
             checks=np.array(self.checks),
             rows=rows.astype(np.uint16),
@@ -108,28 +139,34 @@ class Index:
 
 def load(kata: Kata) -> Index:
     """The index that fits a kata as it now stands. Raises IndexUnusable."""
-    advice = f"No mistake is named until the index of {kata.code} is made anew: make index KATA={kata.number}"
-    problem = "is missing"
+    if not SETTINGS.derandomize:
+        raise IndexUnusable("The examples are drawn at random, so no mistake is named: unset DOJO_RANDOM")
+    problems = []
     for path in (index_file(kata), own_index_file(kata)):
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                if str(arrays["stamp"]) == stamp_of(kata):
-                    return _dense(arrays)
-            problem = "is out of date"
-        except FileNotFoundError:
-            continue
-        except Exception:  # whatever numpy and zipfile raise for a damaged file
-            problem = "is damaged"
-    raise IndexUnusable(f"The index of known mistakes {problem}. {advice}")
+            return read(path, kata)
+        except IndexUnusable as error:
+            problems.append(str(error))
+    problem = next((problem for problem in problems if problem != MISSING), MISSING)
+    raise IndexUnusable(f"The index of known mistakes {problem}, so no mistake is named: make index KATA={kata.number}")
 
 
-def _dense(arrays: np.lib.npyio.NpzFile) -> Index:
-    mistakes, checks = tuple(map(str, arrays["mistakes"])), tuple(map(str, arrays["checks"]))
-    size, at = (len(mistakes), len(checks)), (arrays["rows"], arrays["columns"])
-    digests, slack = np.zeros(size, np.uint64), np.zeros(size, np.float32)
-    projections = np.zeros((*size, PROJECTIONS), np.float32)
-    digests[at], slack[at], projections[at] = arrays["digests"], arrays["slack"], arrays["projections"]
-    return Index(mistakes, checks, digests, projections, slack)
+def read(path: Path, kata: Kata) -> Index:
+    """The index in a file, where it fits a kata as it now stands. Raises IndexUnusable, and says what is the matter."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            stamp, made_with = str(arrays["stamp"]), str(arrays["made_with"])
+            if stamp != stamp_of(kata):
+                raise IndexUnusable("is out of date")
+            if made_with != LIBRARIES:
+                raise OtherLibraries(f"was made with {made_with}, and here are {LIBRARIES}")
+            return Index.of(arrays)
+    except FileNotFoundError:
+        raise IndexUnusable(MISSING) from None
+    except OSError as error:
+        raise IndexUnusable(f"cannot be read ({error.strerror or 'it is no such file'})") from None
+    except (ValueError, KeyError, IndexError, TypeError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile):
+        raise IndexUnusable("is damaged") from None
 
 
 def index_file(kata: Kata) -> Path:
@@ -143,44 +180,17 @@ def own_index_file(kata: Kata) -> Path:
 
 
 def stamp_of(kata: Kata) -> str:
-    """A hash of all that the answers of a kata's mistakes follow from."""
+    """A hash of all texts that the answers of a kata's mistakes follow from."""
     paths = [kata.solution, kata.tests, kata.mistakes]
     paths += [kata.root / "solutions" / slug / f"{slug.split('_', 1)[1]}.py" for slug in sorted(kata.needs)]
     paths += sorted(path for pattern in MADE_WITH for path in (HOME / "dojo").glob(pattern))
-    whole = hashlib.sha256(f"torch {torch.__version__.split('+')[0]} hypothesis {hypothesis.__version__}".encode())
+    whole = hashlib.sha256()
     for path in paths:
-        whole.update(path.read_bytes() if path.is_file() else b"")
+        text = (
+            path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else b""
+        )  # a checkout may have other line ends
+        whole.update(hashlib.sha256(text).digest())
     return whole.hexdigest()
-
-
-def build(kata: Kata, workspace: Workspace, suite: Suite) -> Index:
-    """Work out the answers of every mistake of a kata; takes some ten seconds."""
-    checks = checks_of(suite)
-    size = (len(suite.mistakes), len(checks))
-    digests, slack = np.zeros(size, np.uint64), np.zeros(size, np.float32)
-    projections = np.zeros((*size, PROJECTIONS), np.float32)
-    for row, mistake in enumerate(suite.mistakes):
-        for column, answer in enumerate(_answers(kata, workspace, mistake, checks)):
-            digests[row, column], slack[row, column] = answer.digest, answer.slack
-            projections[row, column] = answer.projections
-    names = tuple(mistake.name for mistake in suite.mistakes)
-    return Index(names, tuple(check.name for check in checks), digests, projections, slack)
-
-
-def _answers(kata: Kata, workspace: Workspace, mistake: Mistake, checks: list[Check]) -> Iterator[Answer]:
-    solution = kata.solution.read_text(encoding="utf-8")
-    try:
-        subject = workspace.variant(kata, mistake.apply(solution), mistake.name)
-    except (LoadError, Exception, Stop):
-        yield from (answer_of(UNUSABLE) for _ in checks)
-        return
-    reference = workspace.reference(kata)
-    endless: dict[str, Outcome] = {}  # one example of a claim is enough to wait for
-    for check in checks:
-        outcome = endless.get(check.claim.name) or outcome_on(check, subject, reference)
-        if isinstance(outcome.error, TimeUp):
-            endless[check.claim.name] = outcome
-        yield answer_of(outcome.evidence)
 
 
 def outcome_on(check: Check, subject: Subject, reference: object) -> Outcome:

@@ -5,7 +5,6 @@ Only calls from outside pass here: what the code's own functions do with each ot
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import weakref
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..spec.conditions import Conditions
+from ..spec.errors import Stop
 from .arguments import check_unchanged, snapshot
 
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
@@ -50,6 +50,7 @@ class Calls:
     inside: bool = False
     log: list[Call] | None = None  # the calls since it was set to an empty list
     made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
+    orders: dict[str, list[str]] = field(default_factory=dict)  # of parameters, by the function's name
 
     @contextmanager
     def logged(self) -> Iterator[list[Call]]:
@@ -116,8 +117,13 @@ class Calls:
         self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments by position as far as that goes, or by keyword, in the order of the contract."""
-        how, order = self.conditions.arguments, self._order(name)
-        if not how or not order or len(positional) > len(order):
+        how = self.conditions.arguments
+        if not how:
+            return positional, named
+        if name not in self.orders:
+            self.orders[name] = self._order(name)
+        order = self.orders[name]
+        if not order or len(positional) > len(order):
             return positional, named
         method = "." in name
         if how == "by position":
@@ -179,11 +185,22 @@ def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...],
     states = [generator.get_state() for generator in generators]
     random = torch.get_rng_state()
     for change in (_other_values, _shorter):
-        with contextlib.suppress(Exception), torch.no_grad():
+        with _errors_ignored(), torch.no_grad():
             function(*owner, *map(change, positional[len(owner) :]), **{k: change(v) for k, v in named.items()})
         for generator, state in zip(generators, states):
             generator.set_state(state)
         torch.set_rng_state(random)
+
+
+@contextmanager
+def _errors_ignored() -> Iterator[None]:
+    """Let errors of the code under test pass, also those that are no Exception; what ends a check does."""
+    try:
+        yield
+    except (Stop, KeyboardInterrupt):
+        raise
+    except BaseException:
+        pass
 
 
 def _other_values(value: Any) -> Any:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .bans import CROSS_ENTROPY, DROPOUT, FUSED_ATTENTION, GELU, NORMALISATION, SOFTMAX, ban, ban_module, oracle
     from .claims import claim
     from .errors import Refused
-    from .mistakes import mistake, swap
+    from .mistakes import family, mistake, swap
     from .strategies import Sizes, randomise, sizes
     from .torch_internals import OperationMode, tree_leaves
 
@@ -26,7 +26,7 @@ NAMES = {
     ),
     "claims": ("claim",),
     "errors": ("Refused",),
-    "mistakes": ("mistake", "swap"),
+    "mistakes": ("family", "mistake", "swap"),
     "strategies": ("Sizes", "randomise", "sizes"),
     "torch_internals": ("OperationMode", "tree_leaves"),
 }

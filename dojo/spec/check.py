@@ -209,7 +209,7 @@ def copy_parameters(source: nn.Module, target: nn.Module) -> None:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two pieces of evidence are the same answer (used to compare a learner's with a mistake's)."""
+    """Whether two values are the same within the usual tolerance, however they are nested."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         if left.shape != right.shape or left.dtype != right.dtype or left.is_meta or right.is_meta:
             return left.shape == right.shape and left.dtype == right.dtype
@@ -219,6 +219,8 @@ def same(left: Any, right: Any) -> bool:
         return left == right or abs(left - right) <= bound or (left != left and right != right)
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
     compare: Any = type(left).__eq__
     if compare is object.__eq__ and left is not None:  # modules, say: no two are equal, so their kind has to do
         return type(left).__qualname__ == type(right).__qualname__

@@ -85,7 +85,7 @@ class Outcome:
         """
         if isinstance(self.error, Mismatch):
             return self.kind, self.error.problem, self.error.alike
-        numbers = re.findall(r"\d+", str(self.error)) if isinstance(self.error, Exception) else []
+        numbers = [] if self.error is None or isinstance(self.error, Stop) else re.findall(r"\d+", str(self.error))
         return self.kind, type(self.error).__name__, numbers
 
 
@@ -178,7 +178,9 @@ class Claim:
         except Mismatch as error:
             error.example = example
             kind, failure = "mismatch", error
-        except (Exception, SystemExit) as error:
+        except (Stop, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # an error class of theirs may be one
             kind = "not_started" if unwritten_step(error, getattr(kata, "filename", None)) else "raised"
             failure = error
         return Outcome(kind, failure, example, tuple(leaks))

@@ -62,12 +62,10 @@ class Conditions:
 def covering(count: int, without: Mapping[str, str], start: int = 0) -> list[Conditions]:
     """Conditions for `count` examples, the first the simplest, the factors of `without` left as they are.
 
-    Greedy: each row meets as many pairs of levels as possible that have not met before. `start` decides between equals,
-    so that claims with few examples try different ones.
+    Eight examples are enough for every pair of levels. The next row is the one that meets most pairs that have not met
+    before; `start` decides between equals, so that claims with few examples try different ones.
     """
-    factors = {name: levels for name, levels in FACTORS.items() if name not in without}
-    rows = [dict(zip(factors, levels)) for levels in itertools.product(*factors.values())]
-    rows = rows[:1] + _turned(rows[1:], start)
+    rows = [{name: row[name] for name in FACTORS if name not in without} for row in _orthogonal(start)]
     chosen: list[dict[str, str]] = []
     met: set[object] = set()
     for number in range(count):
@@ -80,9 +78,20 @@ def covering(count: int, without: Mapping[str, str], start: int = 0) -> list[Con
     return [Conditions(**row) for row in chosen]
 
 
-def _turned(rows: list[dict[str, str]], start: int) -> list[dict[str, str]]:
-    at = start % len(rows) if rows else 0
-    return rows[at:] + rows[:at]
+def _orthogonal(start: int) -> list[dict[str, str]]:
+    """Eight rows in which every two levels of two factors meet equally often, the simplest first (an orthogonal array:
+    the factors of two levels are the exclusive or of a bit with the bits of the layout's number)."""
+    simplest, *layouts = FACTORS["layout"]
+    orders = list(itertools.permutations(layouts))
+    order = [simplest, *orders[start % len(orders)]]
+    binary = list(itertools.permutations(("dtype", "earlier", "arguments")))[start // 6 % 6]
+    rows = []
+    for bit, number in itertools.product((0, 1), range(len(order))):
+        levels = zip(binary, (bit, bit ^ number & 1, bit ^ number >> 1))
+        row = {"layout": order[number]} | {name: FACTORS[name][level] for name, level in levels}
+        rows.append({name: row[name] for name in FACTORS})
+    at = 1 + start // 36 % 7
+    return [rows[0], *rows[at:], *rows[1:at]]
 
 
 def _pairs(row: dict[str, str]) -> set[object]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Swap = tuple[str, str]
+UNKNOWN = "some number"  # says a name of a constant that the examples do not tell
 
 
 class SwapError(ValueError):
@@ -24,6 +25,13 @@ class Mistake:
     swaps: tuple[Swap, ...]
     caught_by: str
     explanation: str
+    family: Family | None = field(default=None, compare=False, repr=False)
+    constant: float | None = None  # that of a member of a family
+
+    @property
+    def members(self) -> tuple[Mistake, ...]:
+        """The mistakes that this entry of a bank stands for: itself."""
+        return (self,)
 
     def apply(self, solution: str) -> str:
         """The solution's text with the mistake in it. Raises SwapError."""
@@ -35,6 +43,42 @@ class Mistake:
         return solution
 
 
+@dataclass(frozen=True)
+class Family:
+    """Mistakes that differ in a constant, which stands as {c} in name, swaps and explanation.
+
+    The bank and the index hold the members with these `constants`, in order of size; a diagnosis finds any other.
+    """
+
+    name: str
+    swaps: tuple[Swap, ...]
+    constants: tuple[float, ...]
+    caught_by: str
+    explanation: str
+
+    @property
+    def members(self) -> tuple[Mistake, ...]:
+        """The mistakes that this entry of a bank stands for."""
+        return tuple(map(self.member, self.constants))
+
+    def member(self, constant: float) -> Mistake:
+        """The mistake with a constant."""
+        swaps = tuple((old, _filled(new, constant, "r")) for old, new in self.swaps)
+        name, explanation = (_filled(text, constant, "g") for text in (self.name, self.explanation))
+        return Mistake(name, swaps, self.caught_by, explanation, self, constant)
+
+    @property
+    def some(self) -> Mistake:
+        """The mistake where its constant is not known."""
+        name, explanation = (text.replace("{c}", UNKNOWN) for text in (self.name, self.explanation))
+        return Mistake(name, (), self.caught_by, explanation, self)
+
+
+def _filled(text: str, constant: float, form: str) -> str:
+    """A text with the constant for {c}: to read ("g"), or as a number of Python's ("r")."""
+    return text.replace("{c}", f"{constant:,.6g}" if form == "g" else repr(constant))
+
+
 def swap(old: str, new: str) -> Swap:
     """Replace `old`, which must stand exactly once in the solution, by `new`."""
     return old, new
@@ -43,6 +87,15 @@ def swap(old: str, new: str) -> Swap:
 def mistake(name: str, *swaps: Swap, caught_by: str, explanation: str) -> Mistake:
     """A mistake of one or more swaps."""
     return Mistake(name, swaps, caught_by, " ".join(explanation.split()))
+
+
+def family(name: str, *swaps: Swap, constants: Sequence[float], caught_by: str, explanation: str) -> Family:
+    """Mistakes that differ in a constant: {c} in the name, the explanation and the new texts of the swaps."""
+    if len(set(constants)) < 2 or len({constant > 0 for constant in constants}) > 1 or 0 in constants:
+        raise ValueError(f'"{name}": a family has two constants at least, of one sign')
+    if not any("{c}" in new for _, new in swaps) or "{c}" not in name:
+        raise ValueError(f'"{name}": the constant stands as {{c}} in the name and in a swap')
+    return Family(name, swaps, tuple(sorted(constants, key=abs)), caught_by, " ".join(explanation.split()))
 
 
 def compose(mistakes: Sequence[Mistake], solution: str) -> str | None:

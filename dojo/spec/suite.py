@@ -54,5 +54,6 @@ def _suite(kata: Kata, changed: tuple[int, ...]) -> Suite:
     claims = [value.claim for value in vars(tests).values() if hasattr(value, "claim")]
     mistakes: tuple[Mistake, ...] = ()
     if kata.mistakes.is_file():
-        mistakes = tuple(load_module(kata.mistakes).MISTAKES)
+        entries = load_module(kata.mistakes).MISTAKES
+        mistakes = tuple(mistake for entry in entries for mistake in entry.members)
     return Suite(tuple(sorted(claims, key=lambda claim: claim.step)), tuple(getattr(tests, "BANS", ())), mistakes)

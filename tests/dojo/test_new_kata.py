@@ -82,10 +82,11 @@ def grown(clone):
         (clone.root / name).write_text(text, encoding="utf-8")
     said = clone.verb("stubs").stdout
     assert said == f"katas/{NAME} written\n"
+    assert clone.verb("index", "20").stdout.startswith("k20: 1 mistake, ")
     yield clone
     after = contents(clone.root)
     added = {name for name in after.keys() - before.keys() if not name.startswith(".dojo/")}
-    assert added == {*files, f"katas/{NAME}"}
+    assert added == {*files, f"katas/{NAME}", "data/index/k20_cold_softmax.npz"}
     assert all(after[name] == digest for name, digest in before.items())
 
 

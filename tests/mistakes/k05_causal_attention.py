@@ -1,6 +1,6 @@
 """k05: what people get wrong about causal attention."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 SCORES = "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"
 WEIGHTS = "weights = masked_softmax(scores, self.mask[:tokens, :tokens])"
@@ -118,19 +118,13 @@ MISTAKES = [
         explanation="""The fill goes where the mask is False, so what should be seen is hidden and the reverse. The
         mask is True where an entry is hidden.""",
     ),
-    mistake(
-        "a fill of -20 is too small",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -20.0))"),
-        caught_by="test_hidden_weights_are_exactly_zero",
-        explanation="""A hidden score becomes -20, whose exponential is small but not 0. Some weight is left, and where
-        the visible scores are low it is a lot.""",
-    ),
-    mistake(
-        "a fill of -10,000 can be overcome",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -1e4))"),
+    family(
+        "a fill of {c} can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, {c}))"),
+        constants=(-1.0, -20.0, -100.0, -1e4),
         caught_by="test_extreme_scores_do_not_break_the_mask",
-        explanation="""A hidden score becomes -10,000, which is not the lowest score there can be. Where visible scores
-        fall below it, the hidden entries win the softmax.""",
+        explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
+        near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
     ),
     mistake(
         "masked after the softmax",
@@ -361,12 +355,12 @@ MISTAKES = [
         explanation="""Hidden scores become 0 before the softmax. A score of 0 is an ordinary score, with a weight above
         0.""",
     ),
-    mistake(
-        "forward fills with -10,000",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -1e4))"),
+    family(
+        "forward fills with {c}",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}))"),
+        constants=(-1.0, -20.0, -100.0, -1e4),
         caught_by="test_extreme_inputs_do_not_break_the_mask",
-        explanation="""Hidden scores become -10,000. Visible scores may be lower than that, and then the hidden ones
-        win.""",
+        explanation="""Hidden scores become {c}. Visible scores may be lower than that, and then the hidden ones win.""",
     ),
     mistake(
         "forward masks after the softmax",

@@ -1,6 +1,6 @@
 """k06: what people get wrong about multi-head attention."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 MAKE_HEADS = """self.heads = nn.ModuleList(
             CausalAttention(d_in, head_dim, context_length, dropout, qkv_bias) for _ in range(num_heads)
@@ -1200,12 +1200,13 @@ MISTAKES = [
         explanation="""A hidden score becomes 0 before the softmax, by filling or by multiplying. The exponential of 0 is
         1, so a hidden entry still gets weight.""",
     ),
-    mistake(
-        "a fill of -10,000 can be overcome",
-        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -1e4).softmax(dim=-1)"),
+    family(
+        "a fill of {c} can be overcome",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], {c}).softmax(dim=-1)"),
+        constants=(-1.0, -20.0, -100.0, -1e4),
         caught_by="test_extreme_inputs_do_not_break_the_mask",
-        explanation="""A hidden score becomes -10,000, which is not the lowest score there can be. Where visible scores
-        fall below it, the hidden entries win the softmax.""",
+        explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
+        near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
     ),
     mistake(
         "masked after the softmax",
@@ -1552,26 +1553,6 @@ MISTAKES = [
         caught_by="test_fused_equals_wrapper",
         explanation="""Hidden scores become larger than any other, and the softmax of them is no number. The sign is the
         other one.""",
-    ),
-    mistake(
-        "hidden scores are filled with -1",
-        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -1.0).softmax(dim=-1)"),
-        caught_by="test_fused_equals_wrapper",
-        explanation="""A hidden score becomes an ordinary one. It has to be lower than any that can be.""",
-    ),
-    mistake(
-        "a fill of -100 can be overcome",
-        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -100.0).softmax(dim=-1)"),
-        caught_by="test_extreme_inputs_do_not_break_the_mask",
-        explanation="""Scores below −100 are lower than the hidden ones, which then win. What is hidden has to be lower
-        than any score that can be.""",
-    ),
-    mistake(
-        "a fill of -20 can be overcome",
-        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:T, :T], -20.0).softmax(dim=-1)"),
-        caught_by="test_extreme_inputs_do_not_break_the_mask",
-        explanation="""Scores below −20 are lower than the hidden ones, which then win. What is hidden has to be lower
-        than any score that can be.""",
     ),
     mistake(
         "the last columns of the mask are used",

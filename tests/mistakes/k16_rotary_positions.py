@@ -1,6 +1,6 @@
 """k16: what people get wrong about rotary positions."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 ODD = 'raise ValueError(f"head_dim = {head_dim} is odd: channels are turned in pairs")'
 EXPONENTS = "exponents = torch.arange(0, head_dim, 2, device=positions.device) / head_dim  # (d/2,)"
@@ -931,12 +931,13 @@ MISTAKES = [
         caught_by="test_values_are_not_turned",
         explanation="""Each token sees its successor, which is what the model has to predict.""",
     ),
-    mistake(
-        "a fill of -10,000 can be overcome",
-        swap(WEIGHTS, "weights = scores.masked_fill(causal_mask(T).to(x.device), -1e4).softmax(-1)"),
+    family(
+        "a fill of {c} can be overcome",
+        swap(WEIGHTS, "weights = scores.masked_fill(causal_mask(T).to(x.device), {c}).softmax(-1)"),
+        constants=(-20.0, -1e4),
         caught_by="test_first_token_sees_itself_alone_whatever_its_score",
-        explanation="""A hidden score becomes -10,000, which is not the lowest score there can be. Where visible scores
-        fall below it, the hidden entries win the softmax.""",
+        explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
+        near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
     ),
     mistake(
         "masked after the softmax",
@@ -1232,13 +1233,6 @@ MISTAKES = [
         caught_by="test_values_are_not_turned",
         explanation="""A hidden score is set to 0, which is a score like any other. Its e^0 = 1 takes part in the
         softmax.""",
-    ),
-    mistake(
-        "a fill of -20 can be overcome",
-        swap(WEIGHTS, "weights = scores.masked_fill(causal_mask(T).to(x.device), -20.0).softmax(-1)"),
-        caught_by="test_first_token_sees_itself_alone_whatever_its_score",
-        explanation="""A hidden score becomes −20, which is not the lowest score there can be. A little of the future
-        is left in every weight.""",
     ),
     mistake(
         "the mask is added as numbers",
@@ -1547,12 +1541,12 @@ MISTAKES = [
         explanation="""The line goes on past the query, where the distance is negative, so later keys are raised above all
         others. They are not to be seen at all.""",
     ),
-    mistake(
-        "the future has a bias of -1e9",
-        swap(HIDE, HIDE.replace("-torch.inf", "-1e9")),
+    family(
+        "the future has a bias of {c}",
+        swap(HIDE, "return bias.masked_fill(distance < 0, {c})"),
+        constants=(-1e4, -1e9),
         caught_by="test_bias_falls_with_the_distance",
-        explanation="""A later key gets a large negative number. That may do in a softmax; −∞ is what was promised, and nothing
-        overcomes it.""",
+        explanation="""A later key gets {c}. That may do in a softmax; −∞ is what was promised, and nothing overcomes it.""",
     ),
     mistake(
         "the future has a bias of 0",

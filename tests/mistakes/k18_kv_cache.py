@@ -1,6 +1,6 @@
 """k18: what people get wrong about the KV cache."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 SHAPE = "shape = (batch_size, num_heads, capacity, head_dim)"
 MAKE_KEYS = "self.keys = torch.zeros(shape, dtype=dtype, device=device)"
@@ -631,12 +631,6 @@ MISTAKES = [
         with.""",
     ),
     mistake(
-        "a filler that is overcome",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -20.0))"),
-        caught_by="test_piece_by_piece_equals_all_at_once",
-        explanation="""Hidden scores are filled with −20, which is an ordinary score. Only −∞ leaves nothing.""",
-    ),
-    mistake(
         "softmax over the queries",
         swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -torch.inf), dim=2)"),
         caught_by="test_piece_by_piece_equals_all_at_once",
@@ -828,12 +822,13 @@ MISTAKES = [
         explanation="""What is left after hiding is made to sum to 1. Where a hidden score is far above the others
         nothing is left, and 0 is divided by 0.""",
     ),
-    mistake(
-        "a filler of -10,000 is overcome",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -1e4))"),
+    family(
+        "a fill of {c} can be overcome",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, {c}))"),
+        constants=(-20.0, -1e4),
         caught_by="test_later_tokens_are_hidden_whatever_the_scores",
-        explanation="""Hidden scores are filled with −10,000, and scores may be lower than that. Only −∞ leaves
-        nothing.""",
+        explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
+        near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
     ),
     mistake(
         "weights over the cache are dropped",

@@ -1,6 +1,6 @@
 """k19: what people get wrong about attention by tiles."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 QUERY_AT = "query_position = first_query + torch.arange(query.shape[-2], device=query.device)  # (R,)"
 KEY_AT = "key_position = first_key + torch.arange(key.shape[-2], device=key.device)  # (C,)"
@@ -156,11 +156,12 @@ MISTAKES = [
         caught_by=TILE_IS_PART,
         explanation="""A hidden score is 0. That is an ordinary score, with e^0 = 1.""",
     ),
-    mistake(
-        "filled with -10,000",
-        swap(HIDE, HIDE.replace("-torch.inf", "-1e4")),
+    family(
+        "filled with {c}",
+        swap(HIDE, "return scores.masked_fill(key_position > query_position[:, None], {c})"),
+        constants=(-1e4, -1e9),
         caught_by=TILE_IS_PART,
-        explanation="""A hidden score is -10,000, which is not the lowest score there can be. It is −∞ that weighs nothing
+        explanation="""A hidden score is {c}, which is not the lowest score there can be. It is −∞ that weighs nothing
         whatever the others are.""",
     ),
     mistake(

@@ -1,21 +1,26 @@
 """A mistake is named by its answer, however it is written, and nothing is guessed."""
 
-import itertools
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from dojo.judge.diagnosis import Diagnoser
+from dojo.curriculum.catalog import Catalog
+from dojo.judge.answers import answer_of
+from dojo.judge.diagnosis import Lookup
+from dojo.judge.families import member_that_gives
+from dojo.judge.index_build import answers_of
 from dojo.sandbox.loader import Workspace
-from dojo.spec.mistakes import SwapError, compose, mistake, swap
+from dojo.spec.mistakes import SwapError, compose, family, mistake, swap
 from dojo.spec.suite import Suite, load_suite
 
 from ..learners import FILL, K05, MASK, MIX, SOLUTION, swapped
+from ..trees import ROOT
 
 SUITE = load_suite(K05)
 SCORES = "scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5  # (B, T, T)"
 CLAIM = "test_mask_is_true_exactly_for_later_tokens"
+EXTREME = "test_extreme_scores_do_not_break_the_mask"
+HIDDEN = "test_hidden_weights_are_exactly_zero"
+CLAIMS_OF_STEP_2 = (EXTREME, HIDDEN)
 
 
 @pytest.fixture(scope="module")
@@ -100,23 +105,20 @@ def bank(*swaps):
     )
 
 
-def diagnose(tmp_path, mistakes, text, seconds=30.0, held=()):
-    """What the diagnoser with only these mistakes in its bank says of a text: (relation, names)."""
-    from dojo.curriculum.catalog import Catalog
-
-    from ..trees import ROOT
-
+def diagnose(tmp_path, mistakes, text, held=()):
+    """What the diagnosis with only these mistakes in its bank and index says of a text: (relation, names)."""
     torch.set_num_threads(1)
     file = tmp_path / "causal_attention.py"
     file.write_text(text, encoding="utf-8")
     workspace = Workspace(Catalog(ROOT))
+    claims = tuple(claim for claim in SUITE.claims if claim.step == 1 or claim.name in CLAIMS_OF_STEP_2)
+    suite = Suite(claims, (), tuple(member for entry in mistakes for member in entry.members))
+    index = answers_of(K05, suite, suite.mistakes)
     subject = workspace.learner(K05, file)
-    claim = SUITE.claim(CLAIM)
-    outcome = claim.check(subject, workspace.reference(K05))
-    assert outcome.kind == "mismatch"
-    suite = Suite(SUITE.claims[:3], (), mistakes)
-    found = Diagnoser(K05, workspace, suite, subject, held, seconds).diagnose(claim, outcome)
-    return found.relation, [one.name for one in found.mistakes]
+    reference = workspace.reference(K05)
+    failing = next(claim for claim in claims if claim.step not in held and claim.tried(subject, reference).error)
+    diagnosis = Lookup(K05, workspace, suite, subject, index, held).diagnose(failing)
+    return diagnosis.relation, [mistake.name for mistake in diagnosis.mistakes]
 
 
 DIAGONAL = swap(MASK, MASK.replace("diagonal=1", "diagonal=0"))
@@ -154,21 +156,58 @@ def test_a_mistake_that_cannot_be_made_or_run_is_passed_over(tmp_path):
 
 def test_what_is_caught_in_a_step_that_holds_was_not_done(tmp_path):
     assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={2})[1] == ["mistake 1"]
-    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, held={1})[1] == []
+    wrong_in_both = swapped(FILL, ZERO[1], WRONG)
+    assert diagnose(tmp_path, bank(DIAGONAL), wrong_in_both, held={1})[1] == []
 
 
-def test_without_time_there_is_no_diagnosis(tmp_path):
-    assert diagnose(tmp_path, bank(DIAGONAL), WRONG, seconds=0)[1] == []
+# Families.
 
 
-def test_who_was_not_asked_in_time_is_not_taken_for_innocent(tmp_path, monkeypatch):
-    found = []
-    for seconds in range(0, 40, 2):
-        clock = itertools.count()  # every look at it takes a second
-        monkeypatch.setattr("dojo.judge.diagnosis.time", SimpleNamespace(process_time=lambda: next(clock)))
-        found.append(diagnose(tmp_path, bank(DIAGONAL, SAME), WRONG, seconds)[1])
-    assert found[0] == [] and found[-1] == ["mistake 1", "mistake 2"]
-    assert all(names in (found[0], found[-1]) for names in found)
+def fill(*constants, caught_by=EXTREME):
+    swapped_in = swap(FILL, "return softmax(scores.masked_fill(mask, {c}))")
+    return family("filled with {c}", swapped_in, constants=constants, caught_by=caught_by, explanation="{c} is not −∞.")
+
+
+def filled_with(text):
+    return swapped(FILL, f"return softmax(scores.masked_fill(mask, {text}))")
+
+
+@pytest.mark.parametrize(
+    ("constant", "name"),
+    [
+        ("-20.0", "filled with -20"),
+        ("-7.0", "filled with -7"),
+        ("-3.1416", "filled with -3.1416"),
+        ("-0.25", "filled with -0.25"),
+        ("-100.0", "filled with some number"),
+        ("-3000.0", "filled with some number"),
+    ],
+)
+def test_any_constant_of_a_family_is_named(tmp_path, constant, name):
+    assert diagnose(tmp_path, (fill(-1.0, -20.0, -1e4), *bank(ZERO)), filled_with(constant)) == ("one", [name])
+
+
+def test_what_is_no_member_of_a_family_is_not_taken_for_one(tmp_path):
+    other = swapped(FILL, "return softmax(scores.masked_fill(mask, -20.0)) * 1.01")
+    assert diagnose(tmp_path, (fill(-1.0, -20.0, -1e4),), other)[1] == []
+
+
+def test_a_constant_is_looked_for_in_a_bounded_number_of_tries():
+    asked = []
+
+    def ask(mistake, names):
+        asked.append(mistake.constant)
+        return {name: answer_of(("mismatch", "wrong", torch.tensor([mistake.constant, 1.0]))) for name in names}
+
+    want = {"a check 0": answer_of(("mismatch", "wrong", torch.tensor([-123.0, 1.0])))}
+    assert member_that_gives(fill(-1.0, -1e4), want, ask).constant == -123.0
+    assert len(asked) < 80
+
+
+@pytest.mark.parametrize(("new", "constants"), [("x", (1.0, 2.0)), ("{c}", (1.0,)), ("{c}", (-1.0, 1.0))])
+def test_a_family_without_a_constant_or_of_two_signs_is_refused(new, constants):
+    with pytest.raises(ValueError, match="constant"):
+        family("of {c}", swap("a", new), constants=constants, caught_by=CLAIM, explanation="…")
 
 
 # Swaps.
