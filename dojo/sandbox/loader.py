@@ -19,13 +19,13 @@ from types import ModuleType
 from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
+from ..spec.errors import Refused
 from .calls import Calls
-from .file_access import forbid_reading
+from .file_access import LEARNER, READS, forbid_reading
 from .source import compile_source, read_source
 from .subject import Subject
 
 REFERENCE = "_dojo_reference"
-LEARNER = "katas"
 
 
 class Workspace:
@@ -37,13 +37,18 @@ class Workspace:
         self.solved = solved
         self._finder = _KataFinder(self)
         root = catalog.root.resolve()
-        self._answers = root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives"
+        kept = [root / "tests" / name for name in ("mistakes", "alternatives", "verdicts")]
+        self._answers = root / "solutions", *kept
 
     def reference(self, kata: Kata) -> ModuleType:
         """The solution's module."""
         self._take_over()
         with forbid_reading():
-            return importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
+            module = importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
+        for other in self.catalog.katas:
+            if loaded := sys.modules.get(f"{REFERENCE}.{other.slug}.{other.name}"):
+                loaded.__class__ = _Reference
+        return module
 
     def learner(self, kata: Kata, path: Path | None = None) -> Subject:
         """The learner's module, from its file or that at `path`. Raises LoadError and what the file itself raises."""
@@ -118,6 +123,16 @@ class Workspace:
         calls = Calls(contract)
         calls.watch(module)
         return Subject(module, filename, source, kata, self.solved, calls)
+
+
+class _Reference(ModuleType):
+    """The solution's module, which does not give the code under test what it defines."""
+
+    def __getattribute__(self, name: str) -> Any:
+        asking = sys._getframe(1).f_globals.get("__name__")
+        if asking is None or asking.startswith(f"{LEARNER}."):
+            raise Refused(READS)
+        return super().__getattribute__(name)
 
 
 class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

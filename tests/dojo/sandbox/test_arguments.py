@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from dojo.sandbox.arguments import LARGE, forbid_mutation
+from dojo.sandbox.arguments import LARGE
+from dojo.sandbox.calls import Calls
 from dojo.spec.check import Mismatch
 
 
@@ -17,7 +18,7 @@ def code():
     def make(text):
         module = ModuleType("learned")
         exec(text, module.__dict__)
-        forbid_mutation(module)
+        Calls().watch(module)
         return module
 
     return make
