@@ -8,6 +8,7 @@ with what it has kept.
 from __future__ import annotations
 
 import builtins
+import functools
 import operator
 import random
 from collections import deque
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 LARGE = 256  # of a longer container only the length is looked at
 CONTAINERS = (list, tuple, set, frozenset, deque)
+CACHED = type(functools.lru_cache(len))
 
 Look = Callable[[], Iterable[Any]]
 
@@ -51,11 +53,11 @@ class ModuleState:
             return
         self._seen.add(id(value))
         if isinstance(value, Tensor):
-            if not value.is_inference():
+            if value.layout == torch.strided and not value.is_inference():
                 self._look_at_numbers(lambda: [value._version, value.data_ptr()])
         elif isinstance(value, (torch.Generator, random.Random)):
             self._look_at_numbers(lambda: [_randomness(value)])
-        elif hasattr(value, "cache_info") and hasattr(value, "cache_clear"):
+        elif isinstance(value, CACHED):
             self._look_at_numbers(lambda: [value.cache_info().currsize])
         elif isinstance(value, (dict, *CONTAINERS)):
             self._add_container(value)
