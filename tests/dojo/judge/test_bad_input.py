@@ -4,7 +4,6 @@ Everything here goes through the real child process; one warm judge serves them 
 """
 
 import re
-import time
 
 import pytest
 
@@ -445,25 +444,23 @@ def test_a_setting_left_changed_is_put_back_and_named(learner, line, said, place
     assert verdict.notes == [f"Your code changed a setting for everyone: {said}. It was put back."]
 
 
-SLEEP = "__import__('time').sleep(100)"
+SLEEP = "__import__('time').sleep(9999)"
 
 
 @pytest.mark.parametrize(
     "code",
     [
         f"__import__('threading').Thread(target=lambda: {SLEEP}).start()",
-        "__import__('subprocess').Popen(['sleep', '100'])",
+        "__import__('subprocess').Popen(['sleep', '9999'])",
         f"if __import__('os').fork() == 0: {SLEEP}",
-        f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('100', '40')}",
+        f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('9999', '90')}",
         "__import__('os').fork()",
     ],
     ids=["thread", "process", "fork", "fork into a session of its own", "fork that goes on"],
 )
 def test_what_is_left_running_does_not_hold_up_the_judge(learner, code):
-    started = time.monotonic()
-    verdict = learner.saves(f"{STEP_1}\n{code}\n")
+    verdict = learner.saves(f"{STEP_1}\n{code}\n")  # a judge that waited for it would say that it does not end
     assert (verdict.verdict, verdict.step) == ("not_started", 2), verdict.message
-    assert time.monotonic() - started < 20
 
 
 def test_the_judge_still_serves_after_all_that(learner):
