@@ -197,6 +197,7 @@ def outcome_on(check: Check, subject: Subject, reference: object) -> Outcome:
     """What comes of a check of some code; one that does not end raises TimeUp."""
     try:
         with limit(check.claim.seconds):
+            subject.renew()
             return check.claim.once(subject, reference, check.example)
     except TimeUp as error:
         return Outcome("raised", error, check.example)

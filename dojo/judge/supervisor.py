@@ -23,7 +23,7 @@ from .run import judge
 from .verdict import Verdict
 
 REQUESTS = 0  # the server's standard input
-CLOCK = 120.0 * PATIENCE  # seconds a verdict may take in all
+CLOCK = 300.0 * PATIENCE  # seconds a verdict may take in all
 SILENCE = 60.0 * PATIENCE  # seconds without an event: code that no signal interrupts, or one that swallows them
 FLOOD = 1_000_000  # bytes a learner's code may print
 KEPT = 4_000  # bytes of them that are kept

@@ -49,6 +49,7 @@ class Calls:
     conditions: Conditions = field(default_factory=Conditions)
     inside: bool = False
     log: list[Call] | None = None  # the calls since it was set to an empty list
+    called: list[tuple[str, Any]] = field(default_factory=list)  # functions, and objects that methods are of
     made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
     orders: dict[str, list[str]] = field(default_factory=dict)  # of parameters, by the function's name
 
@@ -65,6 +66,7 @@ class Calls:
     def under(self, conditions: Conditions) -> Iterator[None]:
         """Have calls made under these conditions meanwhile."""
         before, self.conditions = self.conditions, conditions
+        self.called = []
         try:
             yield
         finally:
@@ -101,7 +103,7 @@ class Calls:
         if conditions.layout != "contiguous":
             positional = tuple(laid_out(value, conditions.layout) for value in positional)
             named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
-        if conditions.earlier != "nothing":
+        if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
         before = snapshot((positional, named))
         result = function(*positional, **named)
@@ -112,6 +114,15 @@ class Calls:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None
             self.log.append(Call(name, function, positional, named, result, made_with))
         return _with_gradients_laid_out(result, conditions.gradients)
+
+    def _first(self, name: str, positional: tuple[Any, ...]) -> bool:
+        """Whether a function, or a method of this very object, has not been called yet under these conditions: what it
+        keeps, it keeps of its first calls."""
+        owner = positional[0] if "." in name and positional else None
+        if any(name == other and owner is its for other, its in self.called):
+            return False
+        self.called.append((name, owner))
+        return True
 
     def _arranged(
         self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]
@@ -131,7 +142,7 @@ class Calls:
                 if key not in named:
                     break
                 positional, named = (*positional, named[key]), {k: v for k, v in named.items() if k != key}
-        elif set(order) <= set(inspect.signature(function).parameters):  # who renames them is not called by name
+        elif set(order) <= _parameters(function):  # who renames them is not called by name
             kept = 1 if method else 0
             named = dict(zip(order[kept:], positional[kept:])) | named
             positional = positional[:kept]
@@ -147,6 +158,11 @@ class Calls:
         parameters = inspect.signature(value).parameters.values()
         plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return [parameter.name for parameter in parameters if parameter.kind in plain]
+
+
+@functools.lru_cache(maxsize=256)
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
 
 
 def laid_out(value: Any, layout: str) -> Any:

@@ -7,6 +7,7 @@ not solved yet the reference's code stands in.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -19,13 +20,14 @@ from types import ModuleType
 from typing import Any
 
 from ..curriculum.catalog import Catalog, Kata
+from ..spec.errors import Refused
 from .calls import Calls
-from .file_access import forbid_reading
+from .file_access import LEARNER, READS, forbid_reading
+from .module_state import ModuleState
 from .source import compile_source, read_source
 from .subject import Subject
 
 REFERENCE = "_dojo_reference"
-LEARNER = "katas"
 
 
 class Workspace:
@@ -37,13 +39,18 @@ class Workspace:
         self.solved = solved
         self._finder = _KataFinder(self)
         root = catalog.root.resolve()
-        self._answers = root / "solutions", root / "tests" / "mistakes", root / "tests" / "alternatives"
+        kept = [root / "tests" / name for name in ("mistakes", "alternatives", "verdicts")]
+        self._answers = root / "solutions", *kept
 
     def reference(self, kata: Kata) -> ModuleType:
         """The solution's module."""
         self._take_over()
         with forbid_reading():
-            return importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
+            module = importlib.import_module(f"{REFERENCE}.{kata.slug}.{kata.name}")
+        for other in self.catalog.katas:
+            if loaded := sys.modules.get(f"{REFERENCE}.{other.slug}.{other.name}"):
+                loaded.__class__ = _Reference
+        return module
 
     def learner(self, kata: Kata, path: Path | None = None) -> Subject:
         """The learner's module, from its file or that at `path`. Raises LoadError and what the file itself raises."""
@@ -54,7 +61,10 @@ class Workspace:
         """A module of this text and name, where no learner's module is loaded yet. Raises what the text raises."""
         self._clear(kata)
         with self.forbid_reading():
-            return self._execute(kata, source, filename, name)
+            subject = self._execute(kata, source, filename, name)
+        subject.reload = functools.partial(self.load_text, kata, source, filename, name)
+        subject.kept = ModuleState([subject.module, *self._finder.served])
+        return subject
 
     def parts(self) -> dict[str, ModuleType]:
         """Every kata's module by its code: the learner's where solved, built on each other. Raises LoadError."""
@@ -73,7 +83,10 @@ class Workspace:
         """A module made of a changed text of the solution; it builds on the reference of earlier katas."""
         self.reference(kata)
         filename = f"<{kata.slug}: {name}>"
-        return self._execute(kata, source, filename, f"{REFERENCE}.{kata.slug}.{kata.name}__variant")
+        subject = self._execute(kata, source, filename, f"{REFERENCE}.{kata.slug}.{kata.name}__variant")
+        subject.reload = functools.partial(self.variant, kata, source, name)
+        subject.kept = ModuleState([subject.module])
+        return subject
 
     def stand_ins(self, kata: Kata) -> dict[str, list[str]]:
         """The earlier katas that the reference stands in for, and the names that are used of each."""
@@ -102,6 +115,7 @@ class Workspace:
             del sys.modules[name]
         _package(LEARNER, [])
         self._finder.current = current
+        self._finder.served = []
 
     def _execute(self, kata: Kata, source: str, filename: str, name: str) -> Subject:
         contract = self.reference(kata)
@@ -120,6 +134,16 @@ class Workspace:
         return Subject(module, filename, source, kata, self.solved, calls)
 
 
+class _Reference(ModuleType):
+    """The solution's module, which does not give the code under test what it defines."""
+
+    def __getattribute__(self, name: str) -> Any:
+        asking = sys._getframe(1).f_globals.get("__name__")
+        if asking is None or asking.startswith(f"{LEARNER}."):
+            raise Refused(READS)
+        return super().__getattribute__(name)
+
+
 class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Serves `katas.kNN_name.name`: the learner's file where that kata is solved, else the solution's.
 
@@ -129,6 +153,7 @@ class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.current: Kata | None = None
+        self.served: list[ModuleType] = []  # since modules were last loaded anew
         self.katas: Mapping[str, Kata] = {kata.slug: kata for kata in workspace.catalog.katas}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
@@ -153,6 +178,7 @@ class _KataFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         with forbid_reading():
             source = read_source(path)
         exec(compile_source(source, str(path)), module.__dict__)
+        self.served.append(module)
 
 
 def _package(name: str, path: list[str]) -> ModuleType:

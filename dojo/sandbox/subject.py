@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
+import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from ..curriculum.catalog import Kata
 from ..spec.errors import Missing
 from .calls import Calls
 from .clean_process import Job, call
+from .module_state import ModuleState
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Subject:
     home: Kata
     solved: frozenset[str] = frozenset()  # slugs of the katas whose file it may build on
     calls: Calls = field(default_factory=Calls)  # how calls from outside reach it
+    reload: Callable[[], Subject] | None = None  # loads the same text anew
+    kept: ModuleState | None = None  # what the module, and those that it builds on, keep when just loaded
     called: list[str] = field(default_factory=list)  # names of the contract that the running claim has used
 
     def __getattr__(self, name: str) -> Any:
@@ -35,6 +40,13 @@ class Subject:
             raise Missing(self._missing(name)) from None
         self.called.append(name)
         return value
+
+    def renew(self) -> None:
+        """Have a module that keeps nothing of earlier calls; raises what loading it anew raises."""
+        if self.reload is not None and (self.kept is None or self.kept.changed):
+            with contextlib.redirect_stdout(io.StringIO()):  # it has been printed
+                new = self.reload()
+            self.module, self.calls, self.kept = new.module, new.calls, new.kept
 
     def in_clean_process(
         self, function: Callable[..., Any], *arguments: Any, needs: Sequence[Callable[..., Any]] = ()

@@ -1,18 +1,23 @@
 """Calls that a kata may not make, caught while its code runs and not by reading it.
 
 A test file lists its bans in `BANS`. While a claim is checked every call of torch passes here, as a function by
-name and as an operation of the dispatcher, so an alias, a method, a module or a subclass is caught alike. What
-the test itself computes with torch's built-ins stands in a function marked `oracle`.
+name and as an operation of the dispatcher, so an alias, a method, a module or a subclass is caught alike. A banned
+module, or a part of one, is replaced by one that refuses; and where the real one was imported before, its functions
+are known by the module that they come from. What the test itself computes with torch's built-ins stands in a function
+marked `oracle`.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.machinery
+import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from types import ModuleType
+from importlib.abc import Loader, MetaPathFinder
+from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
 from torch.overrides import TorchFunctionMode
@@ -46,6 +51,12 @@ CROSS_ENTROPY = (
     *("cross_entropy", "cross_entropy_loss", "nll_loss", "nll_loss_nd", "nll_loss2d", "nll_loss_forward"),
     *("nll_loss2d_forward", "log_softmax", "linear_cross_entropy", "gaussian_nll_loss"),
 )
+# Where a function of torch is banned, so is what other packages have ready-made.
+READY_MADE = ("scipy", "jax", "tensorflow", "keras", "sklearn", "transformers", "xformers", "flash_attn", "tinygrad")
+# How a tensor becomes another package's array, whose methods come along without a call of the package itself.
+ARRAYS = {"numpy": ("numpy", "array")}
+# Packages that may use a banned module at the learner's behest; `_dojo_tests_k05_…` and their like may too.
+TRUSTED = ("torch", "numpy", "scipy", "hypothesis", "importlib", "dojo")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,8 +80,8 @@ def ban(*names: str, why: str, steps: Sequence[int] = ()) -> Ban:
 
 
 def ban_module(module: str, why: str, steps: Sequence[int] = ()) -> Ban:
-    """Ban whatever a module holds; importing it is allowed, using it is not."""
-    return Ban((), why, tuple(steps), module)
+    """Ban whatever a module holds, "numpy" or only "numpy.linalg"; importing it is allowed, using it is not."""
+    return Ban(ARRAYS.get(module, ()), why, tuple(steps), module)
 
 
 _allowed = 0
@@ -96,11 +107,17 @@ def enforced(bans: Sequence[Ban], step: int) -> Iterator[None]:
     """While this lasts, a call that `bans` forbid in `step` raises Refused, also if the learner catches it."""
     active = [ban for ban in bans if not ban.steps or step in ban.steps]
     names = {name: ban for ban in active for name in ban.names}
+    modules = {ban.module: ban for ban in active if ban.module}
+    if ready_made := next((ban for ban in active if not ban.module), None):
+        modules = dict.fromkeys(READY_MADE, ready_made) | modules
     broken: list[Refused] = []
     with ExitStack() as stack:
-        for ban in active:
-            if ban.module:
-                stack.enter_context(_hidden(ban))
+        # Watching makes code slow. What is banned as a whole, and was while the file was imported, the code never got.
+        known = {name: ban for name, ban in modules.items() if name in sys.modules and (ban.steps or "." in name)}
+        if known:
+            stack.enter_context(_watched(known, broken))
+        if modules:
+            stack.enter_context(_hidden(modules, broken))
         if names:
             stack.enter_context(_Functions(names, broken))
             stack.enter_context(_Operations(names, broken))
@@ -141,33 +158,112 @@ class _Operations(OperationMode):
 
 
 class _Unusable(ModuleType):
-    def __init__(self, name: str, ban: Ban):
+    """Stands in the place of a banned module for as long as the code under test has it."""
+
+    def __init__(self, name: str, ban: Ban, broken: list[Refused], real: ModuleType | None = None):
         super().__init__(name)
-        self.__dict__["_ban"] = ban
+        self.__dict__.update(_ban=ban, _broken=broken, _real=real)
         self.__path__: list[str] = []
 
     def __getattr__(self, attribute: str) -> Any:
+        real = self.__dict__["_real"]
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        raise Refused(self.__dict__["_ban"].message(f"{self.__name__}.{attribute}"))
+        if real is not None and (_allowed or _trusted(sys._getframe(1))):
+            return getattr(real, attribute)
+        refused = Refused(self.__dict__["_ban"].message(f"{self.__name__}.{attribute}"))
+        self.__dict__["_broken"].append(refused)
+        raise refused
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Serves banned modules that are not loaded yet, to whoever is not trusted."""
+
+    def __init__(self, modules: Mapping[str, Ban], broken: list[Refused]):
+        self.modules, self.broken = modules, broken
+        self.served: list[str] = []
+
+    def find_spec(self, name: str, *about: Any) -> importlib.machinery.ModuleSpec | None:
+        importer: FrameType | None = sys._getframe(1)
+        while importer and importer.f_globals.get("__name__", "").startswith("importlib."):
+            importer = importer.f_back
+        if _allowed or _trusted(importer) or _banned(name, self.modules) is None:
+            return None
+        return importlib.util.spec_from_loader(name, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        self.served.append(spec.name)
+        return _Unusable(spec.name, self.modules[_banned(spec.name, self.modules) or ""], self.broken)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+def _trusted(frame: FrameType | None) -> bool:
+    name = frame.f_globals.get("__name__", "") if frame is not None else ""
+    return name.startswith("_dojo_tests_") or name.partition(".")[0] in TRUSTED
+
+
+def _banned(name: str, modules: Mapping[str, Ban]) -> str | None:
+    """The banned module that a module is or belongs to."""
+    return next((module for module in modules if name == module or name.startswith(f"{module}.")), None)
 
 
 @contextmanager
-def _hidden(ban: Ban) -> Iterator[None]:
-    """Put a module that refuses in the place of the real one. Tests imported the real one before."""
-    loaded = {name: sys.modules.pop(name) for name in _parts(ban.module)}
-    hidden = {ban.module, *loaded}
-    for name in hidden:
-        sys.modules[name] = _Unusable(name, ban)
+def _hidden(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]:
+    """Put modules that refuse in the place of the real ones, for whoever looks them up from now on."""
+    # Thousands of names are not looked through for nothing: without a package none of its parts is loaded.
+    loaded = [module for module in modules if module in sys.modules]
+    real = {name: sys.modules[name] for name in (list(sys.modules) if loaded else ()) if _banned(name, modules)}
+    hidden = {name: _Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
+    sys.modules.update(hidden)
+    for module in loaded:
+        _put(module, real[module], hidden[module])
+    finder = _Finder(modules, broken)
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        for name in hidden:
+        with suppress(ValueError):
+            sys.meta_path.remove(finder)
+        for name in finder.served:
             sys.modules.pop(name, None)
-        sys.modules.update(loaded)
+        sys.modules.update(real)
+        for module in loaded:
+            _put(module, hidden[module], real[module])
 
 
-def _parts(module: str) -> list[str]:
-    """The loaded modules that belong to `module`. Asked at every example, so thousands of names are not looked through
-    for nothing: without the package none of its parts is loaded."""
-    return [name for name in sys.modules if name.split(".")[0] == module] if module in sys.modules else []
+def _put(module: str, old: ModuleType, new: ModuleType) -> None:
+    """Replace a module where its package holds it."""
+    package, _, part = module.rpartition(".")
+    holder = vars(sys.modules[package]) if package in sys.modules else {}
+    if holder.get(part) is old:
+        holder[part] = new
+
+
+@contextmanager
+def _watched(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]:
+    """Refuse calls of the functions of banned modules, by whatever name the code under test has them."""
+    banned = functools.lru_cache(maxsize=None)(lambda name: _banned(name, modules))
+
+    def watch(frame: FrameType, event: str, function: Any) -> None:
+        if event == "call":
+            home, caller = frame.f_globals.get("__name__"), frame.f_back
+            name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name).removesuffix(".__init__")
+        elif event == "c_call":
+            home = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
+            name, caller = function.__name__, frame
+        else:
+            return
+        module = banned(home) if isinstance(home, str) else None
+        if module and name != "<module>" and not _allowed and not _trusted(caller):
+            name = name.strip("_").removesuffix("_dispatcher")  # numpy has one for each of its functions
+            broken.append(Refused(modules[module].message(f"{module}.{name}")))
+            raise broken[-1]
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)

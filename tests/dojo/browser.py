@@ -18,7 +18,7 @@ from typing import Any
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--disable-extensions")
 ALONE = ("--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--no-pings")
-SECONDS = 30  # that an answer may take
+SECONDS = 300  # that an answer may take on a busy machine
 KEYS = {"Tab": 9, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "End": 35, "Home": 36}
 
 

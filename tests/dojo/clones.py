@@ -72,5 +72,5 @@ class Clone:
         environment = os.environ | {"DOJO_ROOT": str(self.root), "PYTHONIOENCODING": "utf-8"}
         command = [sys.executable, *words]
         return subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=120
+            command, cwd=self.root, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=900
         )

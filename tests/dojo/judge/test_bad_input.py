@@ -4,7 +4,6 @@ Everything here goes through the real child process; one warm judge serves them 
 """
 
 import re
-import time
 
 import pytest
 
@@ -350,6 +349,7 @@ def test_a_subclass_of_a_banned_module_is_refused(learner):
 
 SLUG = "solutions.k05_causal_attention.causal_attention"
 FILE = "solutions/k05_causal_attention/causal_attention.py"
+LOADED = "_dojo_reference.k05_causal_attention.causal_attention"  # where the judge keeps it
 READS = "Your file reads the reference solutions. They are for comparing, after you have passed."
 
 
@@ -362,6 +362,27 @@ READS = "Your file reads the reference solutions. They are for comparing, after 
         f"exec(open('{FILE}').read())",
         f"exec(__import__('pathlib').Path({str(ROOT / FILE)!r}).read_bytes())",
         "open('tests/mistakes/k05_causal_attention.py')",
+        "open('tests/alternatives/k05_causal_attention/mask_on_the_fly.py')",
+        "open('tests/verdicts/k05_causal_attention/right_in_another_style/causal_attention.py')",
+        "import os; os.chdir('solutions/k05_causal_attention'); open('causal_attention.py')",
+        "import sys; sys.path.insert(0, 'solutions/k05_causal_attention'); import causal_attention",
+        "import sys; sys.path.insert(0, 'solutions'); from k05_causal_attention.causal_attention import *",
+        f"import runpy; globals().update(runpy.run_path('{FILE}'))",
+        f"import runpy; runpy.run_module('{SLUG}')",
+        f"import linecache; exec(''.join(linecache.getlines('{FILE}')))",
+        f"import pkgutil; causal_mask = pkgutil.resolve_name('{SLUG}:causal_mask')",
+        f"import shutil; shutil.copy('{FILE}', '/tmp/copy.py')",
+        f"import os; os.link('{FILE}', '/tmp/linked.py')",
+        f"import os; os.system('cat {FILE}')",
+        f"import subprocess; subprocess.run(['cat', {str(ROOT / FILE)!r}])",
+        f"import subprocess; subprocess.run('git show HEAD:{FILE}', shell=True)",
+        f"from importlib.machinery import SourceFileLoader as Load; Load('a', '{FILE}').load_module()",
+        f"import sys; causal_mask = sys.modules['{LOADED}'].causal_mask",
+        f"from {LOADED} import causal_mask",
+        f"import {LOADED} as solved; globals().update(vars(solved))",
+        f"import inspect, sys; inspect.getsource(sys.modules['{LOADED}'])",
+        f"exec('import {LOADED} as solved; solved.causal_mask', {{}})",
+        "from _dojo_reference.k06_multi_head_attention.multi_head_attention import *",
     ],
 )
 def test_reading_the_reference_solutions_is_refused(learner, code):
@@ -372,6 +393,35 @@ def test_reading_the_reference_solutions_is_refused(learner, code):
 def test_reading_the_reference_solutions_in_a_function_is_refused(learner):
     verdict = learner.saves(swapped(MASK, f"from {SLUG} import causal_mask as solved; return solved(tokens)"))
     assert short(verdict) == ("refused", READS) and verdict.step == 1
+
+
+def test_the_solution_that_a_law_holds_is_not_to_be_had_from_its_frames(learner):
+    walk = [
+        "import sys",
+        "frame = sys._getframe()",
+        "while 'reference' not in frame.f_locals: frame = frame.f_back",
+        "return frame.f_locals['reference'].causal_mask(tokens)",
+    ]
+    assert short(learner.saves(body("causal_mask", *walk))) == ("refused", READS)
+
+
+@pytest.mark.parametrize("call", ["get_objects()", "get_referrers(torch.triu)", "get_referents(torch.triu)"])
+def test_looking_for_the_solution_in_all_of_memory_is_refused(learner, call):
+    verdict = learner.saves(body("causal_mask", f"__import__('gc').{call}"))
+    assert verdict.verdict == "refused" and verdict.message.startswith("Your code looks through all objects in memory")
+
+
+def test_files_and_programs_of_ones_own_may_be_used(learner, tmp_path):
+    (tmp_path / "solutions").mkdir()
+    own = tmp_path / "solutions" / "mine.txt"
+    own.write_text("mine")
+    lines = [
+        f"open({str(own)!r}).close()",
+        f"__import__('subprocess').run(['cat', {str(own)!r}])",
+        "__import__('gc').collect()",
+    ]
+    verdict = learner.saves(body("causal_mask", *lines, text=STEP_1))
+    assert (verdict.verdict, verdict.step) == ("not_started", 2), verdict.message
 
 
 # Settings and processes left behind.
@@ -394,25 +444,23 @@ def test_a_setting_left_changed_is_put_back_and_named(learner, line, said, place
     assert verdict.notes == [f"Your code changed a setting for everyone: {said}. It was put back."]
 
 
-SLEEP = "__import__('time').sleep(100)"
+SLEEP = "__import__('time').sleep(9999)"
 
 
 @pytest.mark.parametrize(
     "code",
     [
         f"__import__('threading').Thread(target=lambda: {SLEEP}).start()",
-        "__import__('subprocess').Popen(['sleep', '100'])",
+        "__import__('subprocess').Popen(['sleep', '9999'])",
         f"if __import__('os').fork() == 0: {SLEEP}",
-        f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('100', '40')}",
+        f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('9999', '90')}",
         "__import__('os').fork()",
     ],
     ids=["thread", "process", "fork", "fork into a session of its own", "fork that goes on"],
 )
 def test_what_is_left_running_does_not_hold_up_the_judge(learner, code):
-    started = time.monotonic()
-    verdict = learner.saves(f"{STEP_1}\n{code}\n")
+    verdict = learner.saves(f"{STEP_1}\n{code}\n")  # a judge that waited for it would say that it does not end
     assert (verdict.verdict, verdict.step) == ("not_started", 2), verdict.message
-    assert time.monotonic() - started < 20
 
 
 def test_the_judge_still_serves_after_all_that(learner):

@@ -227,7 +227,7 @@ def test_two_processes_at_once_lose_none_of_their_notes(kata, tmp_path):
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in both:
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
         assert process.returncode == 0
     progress = Progress.load(tmp_path)
     counts = [progress.attempts(Kata(tmp_path, slug)) for slug in ("k01_tokens", "k02_batches", "k03_embeddings")]

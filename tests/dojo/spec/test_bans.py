@@ -1,13 +1,18 @@
 """A banned call is caught however it is written, and nothing else is."""
 
 import contextlib
+import functools
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from numpy import linalg
+from numpy.linalg import svd
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.adamw import AdamW, adamw
 
 from dojo.spec.bans import (
     CROSS_ENTROPY,
@@ -27,6 +32,14 @@ from ..trees import ROOT
 
 X = torch.rand(2, 3, 4, 4)
 ALIAS = F.softmax
+
+
+COMPILED = torch.jit.trace(lambda x: x.softmax(-1), X)
+
+
+def without_torch_functions(call):
+    with torch._C.DisableTorchFunction():
+        return call()
 
 
 class Mine(nn.LayerNorm):
@@ -55,6 +68,12 @@ CALLS = {
     "attention module": (FUSED_ATTENTION, lambda: nn.MultiheadAttention(4, 2)(X[0], X[0], X[0])),
     "loss": (CROSS_ENTROPY, lambda: F.cross_entropy(X[0, 0], torch.arange(4))),
     "loss module": (CROSS_ENTROPY, lambda: nn.CrossEntropyLoss()(X[0, 0], torch.arange(4))),
+    "private": (GELU, lambda: torch._C._nn.gelu(X)),
+    "other operation": (GELU, lambda: torch.ops.aten.gelu(X)),
+    "private function": (SOFTMAX, lambda: torch._C._VariableFunctions.softmax(X, -1)),
+    "without torch functions": (SOFTMAX, lambda: without_torch_functions(lambda: X.softmax(-1))),
+    "compiled": (SOFTMAX, lambda: COMPILED(X)),
+    "by rows": (SOFTMAX, lambda: torch.vmap(lambda row: row.softmax(-1))(X)),
     "half a loss": (CROSS_ENTROPY, lambda: F.nll_loss(X[0, 0], torch.arange(4))),
 }
 
@@ -136,3 +155,62 @@ def test_enforcing_bans_does_not_load_the_compiler():
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+ARRAY = np.eye(3)
+WEIGHT = nn.Parameter(torch.eye(3))
+STATE = [WEIGHT], [torch.ones(3, 3)], [torch.zeros(3, 3)], [torch.zeros(3, 3)], [], [torch.tensor(1.0)]
+OPTIONS = {"amsgrad": False, "beta1": 0.9, "beta2": 0.9, "lr": 0.1, "weight_decay": 0.0, "eps": 1e-8, "maximize": False}
+PARTS = {
+    "by its package": ("numpy.linalg", lambda: np.linalg.svd(ARRAY)),
+    "imported before": ("numpy.linalg", lambda: linalg.svd(ARRAY)),
+    "its function imported before": ("numpy.linalg", lambda: svd(ARRAY)),
+    "imported now": ("numpy.linalg", lambda: exec("import numpy.linalg; numpy.linalg.svd(ARRAY)", globals())),
+    "its function imported now": ("numpy.linalg", lambda: exec("from numpy.linalg import svd")),
+    "in a partial": ("numpy.linalg", lambda: functools.partial(svd)(ARRAY)),
+    "mapped": ("numpy.linalg", lambda: list(map(svd, [ARRAY]))),
+    "by the table of modules": ("numpy.linalg", lambda: sys.modules["numpy.linalg"].svd(ARRAY)),
+    "a class of torch": ("torch.optim", lambda: torch.optim.AdamW([WEIGHT])),
+    "a class imported before": ("torch.optim", lambda: AdamW([WEIGHT])),
+    "a function of torch": ("torch.optim", lambda: adamw(*STATE, **OPTIONS)),
+    "a class in a deeper part": ("torch.optim.adamw", lambda: torch.optim.AdamW([WEIGHT])),
+    "a tensor's array": ("numpy", lambda: WEIGHT.detach().numpy()),
+    "an array of a tensor": ("numpy", lambda: np.add(ARRAY, WEIGHT.detach())),
+}
+
+
+@pytest.mark.parametrize(("module", "call"), PARTS.values(), ids=PARTS.keys())
+def test_a_part_of_a_package_is_banned_however_it_is_reached(module, call):
+    real = np.linalg, torch.optim
+    bans = [ban_module(module, why="reason", steps=[2])]
+    with pytest.raises(Refused, match="which this kata does not allow: reason"), enforced(bans, 2):
+        call()
+    assert (np.linalg, torch.optim) == real
+
+
+def test_the_rest_of_the_package_may_be_used_and_torch_may_use_all():
+    with enforced([ban_module("numpy.linalg", why=""), ban_module("torch.optim.adamw", why="")], 1):
+        np.polyfit(np.arange(3), np.arange(3), 1)  # which calls numpy.linalg by itself
+        torch.linalg.svd(torch.eye(3))
+        torch.optim.SGD([WEIGHT], lr=0.1)
+
+
+def test_an_oracle_may_use_a_banned_module():
+    with enforced([ban_module("numpy.linalg", why="")], 1):
+        oracle(lambda: (np.linalg.svd(ARRAY), svd(ARRAY)))()
+
+
+def test_what_other_packages_have_ready_made_is_banned_with_torch_s(tmp_path, monkeypatch):
+    (tmp_path / "scipy").mkdir()
+    (tmp_path / "scipy" / "__init__.py").touch()
+    (tmp_path / "scipy" / "special.py").write_text("def softmax(x): return x")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for text in ("import scipy.special; scipy.special.softmax(1)", "from scipy.special import softmax"):
+        bans = [ban(*SOFTMAX, why="reason")]
+        with pytest.raises(Refused, match=r"`scipy\.special\.softmax`.*: reason"), enforced(bans, 1):
+            exec(text)
+    assert "scipy" not in sys.modules
+    with enforced([], 1):
+        import scipy.special  # noqa: F401
+    for name in ("scipy", "scipy.special"):
+        monkeypatch.delitem(sys.modules, name)
