@@ -22,12 +22,20 @@ MOST = 500  # changes that are tried on the first failure; the others see only t
 
 def counterfactuals(failures: Sequence[Twins]) -> Iterator[str]:
     """Sentences that hold on every failure, the most telling first."""
-    if not failures:
-        return
+    evidence = sum(_entries(twins.want) for twins in failures)
+    if not failures or evidence < 3 or any(twins.fickle for twins in failures):
+        return  # of a single number anything may be the reason
     for sentence, changed in itertools.islice(_changes(failures[0]), MOST):
         if all(_fits(twins, changed) for twins in failures):
             yield sentence
             return
+
+
+def _entries(value: Any) -> int:
+    """How much there is to compare."""
+    if isinstance(value, tuple):
+        return sum(map(_entries, value))
+    return value.numel() if isinstance(value, Tensor) else len(value) if isinstance(value, (list, str, bytes)) else 1
 
 
 def _fits(twins: Twins, changed: Changed) -> bool:
@@ -55,10 +63,10 @@ def _of_value(name: str, value: Any, twins: Twins) -> Iterator[tuple[str, Callab
     if isinstance(value, bool):
         yield f"for {name} = {not value}", lambda v: not v
     elif isinstance(value, int):
-        yield f"for {name} + 1", lambda v: v + 1
-        yield f"for {name} − 1", lambda v: v - 1
         yield f"for {name} = 0, whatever it is", lambda v: 0
         yield f"for {name} = 1, whatever it is", lambda v: 1
+        yield f"for {name} + 1", lambda v: v + 1
+        yield f"for {name} − 1", lambda v: v - 1
         yield f"for 2·{name}", lambda v: 2 * v
     elif isinstance(value, float):
         yield f"for {name} = 0, whatever it is", lambda v: 0.0

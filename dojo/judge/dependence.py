@@ -47,10 +47,6 @@ def dependences(failures: Sequence[Twins]) -> Iterator[str]:
 def _from_call_to_call(twins: Twins) -> str:
     if not alike(twins.ask(twins.own), twins.ask(twins.own)):
         return "It changes from call to call, though nothing else does: something is kept."
-    if twins.random():
-        return ""
-    if not alike(twins.ask(twins.own, seed=1), twins.ask(twins.own, seed=2)):
-        return "It draws random numbers, where nothing should be left to chance."
     return ""
 
 
@@ -95,6 +91,8 @@ def _along_axes(twins: Twins, side: Side, name: str, value: Tensor, base: Any) -
     answer = base[0] if isinstance(base, tuple) else base
     if not isinstance(answer, Tensor) or not value.ndim:
         return facts
+    if answer.numel() == 1:
+        return _slices(twins, side, name, value, answer)
     for axis in range(min(value.ndim, answer.ndim)):
         size = value.shape[axis]
         if size < 2 or answer.shape[axis] != size or (axis == value.ndim - 1 and value.is_floating_point()):
@@ -113,10 +111,29 @@ def _along_axes(twins: Twins, side: Side, name: str, value: Tensor, base: Any) -
     return facts
 
 
+def _slices(twins: Twins, side: Side, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
+    """Whether a single number depends on the first, and the last, entry of an argument along each dimension."""
+    facts: dict[str, Fact] = {}
+    for axis, size in enumerate(value.shape):
+        for at, words in ((0, "first"), (-1, "last")) if size > 1 else ():
+            other = value.detach().clone()
+            other.select(axis, at).copy_(_moved(value.detach()).select(axis, at))
+            sizes = [label for label, each in twins.sizes.items() if each == size]
+            along = sizes[0] if len(sizes) == 1 else f"dimension {axis}"
+            facts[f"{name} {axis} {at}"] = Fact(
+                not alike(answer, twins.ask(side, {name: other})),
+                f"It changes with the {words} entry of `{name}` along {along}, and it should not.",
+                f"It does not change with the {words} entry of `{name}` along {along}, and it should.",
+            )
+    return facts
+
+
 def _words(axis: int, value: Tensor, sizes: Mapping[str, int]) -> tuple[str, str]:
     """What a later and an earlier entry along a dimension is called."""
     names = [name for name, size in sizes.items() if size == value.shape[axis]]
-    names = names if len(names) < 2 else [name for name, at in (("B", 0), ("T", 1)) if name in names and at == axis]
+    names = [name for name in names if name in ("B", "N", "T", "h")] or names
+    if len(names) > 1 or (not names and axis < 2):
+        names = [name for name, at in (("B", 0), ("T", 1), ("T", 0)) if name in (names or sizes) and at == axis][:1]
     known = {
         "B": ("another row of the batch",) * 2,
         "N": ("another row",) * 2,

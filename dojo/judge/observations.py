@@ -7,10 +7,11 @@ inputs that the answer depends on and should not, or should and does not. Where:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..sandbox.calls import Call
@@ -22,6 +23,7 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .counterfactuals import counterfactuals
 from .dependence import dependences, gradients
+from .parts import parts, simplified
 from .relations import Failure, how
 from .sequences import how_plain
 from .twins import Twins, alike, plain, twins_of
@@ -62,7 +64,8 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
     ):
         try:
             for sentence in source():
-                sentences.setdefault(_core(sentence), sentence)
+                if not _said(sentence, sentences.values()):
+                    sentences.setdefault(_core(sentence), sentence)
         except (Exception, SystemExit, Stop):  # code that is wrong may do anything when it is called otherwise
             continue
     return list(sentences.values())[:SENTENCES]
@@ -71,6 +74,8 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
 def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     """How what the law compared relates to what it expected."""
     errors = [each.error for each in failing if isinstance(each.error, Mismatch) and each.error.want is not None]
+    if any(error.alike is not error.got or "should raise" in error.problem for error in errors):
+        return  # in the learner's own words
     if not errors or len({_shape_of(error.problem) for error in errors}) > 1:
         return
     tensors = [
@@ -101,14 +106,15 @@ def _calls(
             cases.append(Case(again, log[:CALLS]))
     if not cases:
         return
-    example = cases[0].outcome.example
-    with limit(claim.seconds), isolated(example.conditions.double(claim.double), []):
+    with limit(claim.seconds), isolated(claim.double, []):
         for case in cases:
+            example = case.outcome.example
+            dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
             case.right = []
-            for twins in twins_of(case.calls, reference, sizes_of(case.outcome.example)):
-                if twins.random():
+            for twins in twins_of(case.calls, reference, sizes_of(example), dtype):
+                if not twins.fickle and twins.random():
                     continue
-                if not alike(twins.got, twins.want):
+                if twins.fickle or not alike(twins.got, twins.want):
                     case.wrong = twins
                     break
                 case.right.append(twins)
@@ -121,9 +127,16 @@ def _calls(
 def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
     wrong = [case.wrong for case in cases if case.wrong is not None]
     wrong = [twins for twins in wrong if twins.call.name == wrong[0].call.name]
-    if wrong:
-        for sentence in (*_how_calls(wrong), *counterfactuals(wrong), *dependences(wrong)):
-            yield _named(sentence, wrong[0])
+    if not wrong:
+        return
+    if not any(twins.fickle for twins in wrong):
+        yield from (_named(sentence, wrong[0]) for sentence in _how_calls(wrong))
+    if any(twins.lost() for twins in wrong) or any(twins.fickle for twins in wrong):
+        if wrong[0].fickle:
+            yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
+        return  # nothing follows from NaN, or from chance
+    for source in (counterfactuals, dependences, parts, simplified):
+        yield from (_named(sentence, wrong[0]) for sentence in source(wrong))
 
 
 def _how_calls(wrong: Sequence[Twins]) -> Iterator[str]:
@@ -144,6 +157,12 @@ def _differing(got: Any, want: Any) -> tuple[Any, Any]:
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
         return next(((g, w) for g, w in zip(got, want) if not alike(g, w)), (got, want))
     return got, want
+
+
+def _said(sentence: str, before: Iterable[str]) -> bool:
+    """Whether that something has no effect follows from what stands there already."""
+    name = re.search(r"does not change with (`[^`]+`) at all", sentence)
+    return name is not None and any(name.group(1) in each for each in before)
 
 
 def _core(sentence: str) -> str:

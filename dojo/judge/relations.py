@@ -26,7 +26,7 @@ class Failure:
     @property
     def wrong(self) -> Tensor:
         """Which entries differ."""
-        finite = self.want[self.want.isfinite()].abs().double()
+        finite = self.want[self.want.isfinite()].double().abs()
         bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
         got, want = self.got.double(), self.want.double()
         return ~((got == want) | ((got - want).abs() <= max(bound, 1e-9)) | (got.isnan() & want.isnan()))
@@ -52,8 +52,8 @@ def how(failures: Sequence[Failure]) -> Iterator[str]:
         if sentence := _common(relation, failures):
             yield sentence
             return
-    for relation in together:
-        if sentence := relation(failures):
+    for pooled in together:
+        if sentence := pooled(failures):
             yield sentence
             return
     for relation in (_of_an_input, _transformed, _order, _rows, _part, _where_zero, _by_sign, _nearly):
@@ -97,7 +97,10 @@ def _not_finite(failure: Failure) -> str:
     got, want = failure.got.double(), failure.want.double()
     lost = ~got.isfinite() & want.isfinite()
     if not lost.any():
-        return "It is finite where infinity is expected." if (got.isfinite() & want.isinf()).any() else ""
+        finite = got.isfinite() & want.isinf()
+        lowest = "−inf" if (want[finite] < 0).all() else "infinity"
+        whole = finite.any() and torch.equal(want.isinf(), finite)
+        return f"Where {lowest} is expected it holds a finite number." if whole else ""
     kind = "NaN (not a number)" if got.isnan().any() else "infinite"
     if lost.all():
         return f"Every entry is {kind}." if got.numel() > 1 else f"It is {kind}."
@@ -314,7 +317,11 @@ def _part(failure: Failure) -> str:
     if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] > 1:
         rows, columns = torch.meshgrid(*(torch.arange(size) for size in wrong.shape[-2:]), indexing="ij")
         flat = wrong.flatten(0, -3).any(0) if wrong.ndim > 2 else wrong
-        for words, where in (("on", rows == columns), ("above", columns > rows), ("below", columns < rows)):
+        off = columns - rows
+        for words, where in (
+            *(("on", off == 0), ("right above", off == 1), ("right below", off == -1)),
+            *(("above", off > 0), ("below", off < 0)),
+        ):
             if flat.any() and not (flat & ~where).any():
                 return f"Only entries {words} the diagonal are wrong."
     for axis, size in enumerate(wrong.shape):

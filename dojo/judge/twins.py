@@ -56,6 +56,8 @@ class Twins:
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the example
     got: Any = None
     want: Any = None
+    dtype: torch.dtype = torch.float32  # the default one during the call
+    fickle: bool = False  # the code under test draws random numbers, and the reference does not
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -77,30 +79,57 @@ class Twins:
             if isinstance(value, torch.Generator):
                 value.set_state(self.states[id(value)])
         owner = () if side.owner is None else (side.owner,)
-        with torch.random.fork_rng(devices=[]), side.changed(change):
+        with torch.random.fork_rng(devices=[]), default_dtype(self.dtype), side.changed(change):
             torch.manual_seed(seed)
             return plain(side.function(*owner, *positional, **named))
+
+    def lost(self) -> bool:
+        """Whether the answer is not finite where it should be."""
+        pairs = zip(*(each if isinstance(each, tuple) else (each,) for each in (self.got, self.want)))
+        return any(isinstance(g, Tensor) and isinstance(w, Tensor) and g.isnan().any() > w.isnan().any() for g, w in pairs)
 
     def random(self) -> bool:
         """Whether the reference draws random numbers that no argument fixes."""
         return not alike(self.ask(self.reference, seed=1), self.ask(self.reference, seed=2))
 
 
-def twins_of(calls: Sequence[Call], reference: Any, sizes: Mapping[str, int]) -> Iterator[Twins]:
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Have numbers made in this dtype meanwhile."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def twins_of(
+    calls: Sequence[Call], reference: Any, sizes: Mapping[str, int], dtype: torch.dtype = torch.float32
+) -> Iterator[Twins]:
     """The calls of a log that both codes can answer again, the code under test as it did."""
     for call in calls:
         if call.name.endswith("__init__") or call.result is None:
             continue
-        with contextlib.suppress(Exception):
+        twins = None
+        with contextlib.suppress(Exception), default_dtype(dtype):
             twins = _twins(call, calls, reference)
-            if twins is None:
-                continue
-            twins.sizes = sizes
-            twins.got, twins.want = twins.ask(twins.own), twins.ask(twins.reference)
-            if not alike(twins.want, twins.ask(twins.reference)):
-                continue
-            if alike(twins.got, plain(call.result)):
-                yield twins
+            if twins is not None:
+                twins.sizes, twins.dtype = sizes, dtype
+                twins = twins if _again(twins) else None
+        if twins is not None:
+            yield twins
+
+
+def _again(twins: Twins) -> bool:
+    """Whether both codes answer again as they did; fills in what they answer."""
+    twins.got, twins.want = twins.ask(twins.own), twins.ask(twins.reference)
+    if not alike(twins.want, twins.ask(twins.reference)):
+        return False
+    if not alike(twins.got, plain(twins.call.result)):
+        twins.fickle = not twins.random() and not alike(twins.got, twins.ask(twins.own, seed=1))
+        return twins.fickle
+    return True
 
 
 def _twins(call: Call, calls: Sequence[Call], reference: Any) -> Twins | None:
@@ -145,7 +174,7 @@ def _like(model: Any, owner: str, call: Call, calls: Sequence[Call], reference: 
     for path, values in twin.named_parameters():
         if path not in theirs or theirs[path].shape != values.shape:
             return None
-        values.data = theirs[path].detach().to(values.dtype).clone()
+        values.data = theirs[path].detach().clone()
     return twin.train(model.training)
 
 

@@ -75,15 +75,27 @@ def _choices(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb
                 kinds[value] = outcome.kind == "passed"
                 trials.append(Trial(outcome.example, outcome.kind == "passed"))
         right, wrong = ([value for value in kinds if kinds[value] is kind] for kind in (True, False))
-        if right and wrong:
-            yield f"{verb} {_values(name, wrong)}, and right {_values(name, right)}."
+        if right and wrong and (words := _values(name, wrong, right)):
+            yield f"{verb} {words[0]}, and right {words[1]}."
 
 
-def _values(name: str, values: Sequence[Any]) -> str:
-    if set(map(type, values)) == {bool}:
-        return f"{'with' if values[0] else 'without'} {name}" if len(values) == 1 else f"whatever {name} is"
-    shown = [value if isinstance(value, str) and value else repr(value) for value in values]
-    return f"for {name} = {' or '.join(shown)}"
+def _values(name: str, wrong: Sequence[Any], right: Sequence[Any]) -> tuple[str, str] | None:
+    """The values of a choice for which it is wrong, and right, in words; none where they are a list of numbers."""
+    if {type(value) for value in (*wrong, *right)} == {bool}:
+        return (f"with {name}", f"without {name}")[:: 1 if wrong[0] else -1]  # type: ignore[return-value]
+    numbers = [value for value in (*wrong, *right) if isinstance(value, (int, float))]
+    if len(numbers) == len(wrong) + len(right) > 2:
+        if max(wrong) < min(right):
+            return f"for {name} up to {max(wrong):g}", f"for larger ones, from {min(right):g} on"
+        if max(right) < min(wrong):
+            return f"for {name} from {min(wrong):g} on", f"for smaller ones, up to {max(right):g}"
+    if max(len(wrong), len(right)) > 3:
+        return None
+    return f"for {name} = {_listed(wrong)}", f"for {name} = {_listed(right)}"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return " or ".join(f"“{value}”" if isinstance(value, str) else repr(value) for value in values)
 
 
 def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
@@ -100,7 +112,7 @@ def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: 
                             trials.append(Trial(changed, outcome.kind == "passed"))
     right, wrong = ([trial for trial in trials if trial.right is kind] for kind in (True, False))
     if right and len(wrong) > 1:
-        names = sizes_of(example)
+        names = {name: size for name, size in sizes_of(example).items() if name not in claim.choices}
         for words, holds in _properties(names, smallest):
             if all(map(holds, (trial.sizes for trial in wrong))) and not any(map(holds, (trial.sizes for trial in right))):
                 yield f"{verb} {words}, and right elsewhere."
