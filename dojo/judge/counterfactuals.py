@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .bypasses import bypasses
 from .operations import Changed, edits
 from .twins import Twins, alike
 
@@ -27,8 +28,9 @@ def counterfactuals(failures: Sequence[Twins]) -> Iterator[str]:
         return  # of a single number anything may be the reason
     for sentence, changed in itertools.islice(_changes(failures[0]), MOST):
         if all(_fits(twins, changed) for twins in failures):
-            yield sentence
-            return
+            if len(failures) > 1 or "number" not in sentence:
+                yield sentence
+                return
 
 
 def _entries(value: Any) -> int:
@@ -51,6 +53,7 @@ def _changes(twins: Twins) -> Iterator[tuple[str, Changed]]:
         for words, change in _of_value(name, value, twins):
             yield f"It is what comes out {words}.", _with_argument(name, change)
     yield from _of_options(twins)
+    yield from bypasses(twins)
     yield from edits(twins)
 
 

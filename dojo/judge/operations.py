@@ -6,6 +6,7 @@ then answers is compared with the wrong answer by the caller.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,7 +80,8 @@ class _Watched(TorchFunctionMode):
     """Writes down the operations that are called, and has one of them done otherwise."""
 
     sizes: Sizes = field(default_factory=dict)
-    at: int = -1
+    at: frozenset[int] = frozenset()
+    kind: str = ""
     change: Change | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -94,7 +96,7 @@ class _Watched(TorchFunctionMode):
             return function(*args, **kwargs)
         number = len(self.steps)
         self.steps.append(Step(name, args, kwargs, None))
-        if number == self.at and self.change is not None:
+        if self.change is not None and (number in self.at or KNOWN[name] == self.kind):
             return self.change(function, args, kwargs, self.sizes)
         result = function(*args, **kwargs)
         self.steps[number].result = result.detach().clone() if isinstance(result, Tensor) else result
@@ -110,7 +112,10 @@ def edits(twins: Twins) -> Iterator[tuple[str, Changed]]:
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
             for words, change in ways(step, twins.sizes):
-                yield f"It is what comes out {words.format(named[number])}.", _edited(number, change)
+                yield f"It is what comes out {words.format(named[number])}.", _edited({number}, change)
+                if sum(KNOWN[each.name] == KNOWN[step.name] for each in steps) > 1 and "(the first" in named[number]:
+                    every = re.sub("^(a|an|the) ", "every ", KNOWN[step.name])
+                    yield f"It is what comes out {words.format(every)}.", _edited(KNOWN[step.name], change)
     for number, step in enumerate(steps):
         if isinstance(step.result, Tensor) and isinstance(answer, Tensor) and step.result.shape == answer.shape:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
@@ -126,9 +131,12 @@ def _which(number: int, steps: list[Step]) -> str:
     return f" ({ordinals.get(alike.index(number), f'number {alike.index(number) + 1}')} of {len(alike)})"
 
 
-def _edited(number: int, change: Change) -> Changed:
+def _edited(which: set[int] | str, change: Change) -> Changed:
+    """With one step, or every operation of a kind, done otherwise."""
+
     def run(twins: Twins) -> Any:
-        with _Watched(twins.sizes, number, change):
+        numbers, kind = (frozenset(which), "") if isinstance(which, set) else (frozenset[int](), which)
+        with _Watched(twins.sizes, numbers, kind, change):
             return twins.ask(twins.reference)
 
     return run
