@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +107,7 @@ def _calls(
             cases.append(Case(again, log[:CALLS]))
     if not cases:
         return
-    with limit(claim.seconds), isolated(claim.double, []):
+    with limit(claim.seconds), isolated(claim.double, []), _unwatched(subject):
         for case in cases:
             example = case.outcome.example
             dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
@@ -122,6 +123,16 @@ def _calls(
         if not any(case.wrong for case in cases):
             for twins in cases[0].right or []:
                 yield from (_named(sentence, twins) for sentence in gradients(twins))
+
+
+@contextmanager
+def _unwatched(subject: Subject) -> Iterator[None]:
+    """Have calls made as they are meanwhile: no conditions, no log."""
+    before, subject.calls.inside = subject.calls.inside, True
+    try:
+        yield
+    finally:
+        subject.calls.inside = before
 
 
 def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
@@ -141,22 +152,30 @@ def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
 
 def _how_calls(wrong: Sequence[Twins]) -> Iterator[str]:
     failures, pairs = [], []
+    changed = set()
     for twins in wrong:
-        got, want = _differing(twins.got, twins.want)
+        at = _differing(twins.got, twins.want)
+        got, want = (twins.got, twins.want) if at is None else (twins.got[at], twins.want[at])
+        changed.add(twins.effects[at - 1] if twins.effects and at else "")
         if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
             inputs = {name: plain(value) for name, value in twins.arguments.items() if isinstance(value, Tensor)}
             failures.append(Failure(got, want, twins.sizes, inputs))
         elif type(got) is type(want):
             pairs.append((got, want))
-    yield from how(failures) if len(failures) == len(wrong) else ()
-    yield from how_plain(pairs) if len(pairs) == len(wrong) else ()
+    sentences = how(failures) if len(failures) == len(wrong) else how_plain(pairs) if len(pairs) == len(wrong) else ()
+    for sentence in sentences:
+        if changed == {""}:
+            yield sentence
+        elif "" not in changed:
+            what = f"`{changed.pop()}`" if len(changed) == 1 else "the weights"
+            yield re.sub("^It ", f"The change that `{wrong[0].name}` makes to {what} ", sentence)
 
 
-def _differing(got: Any, want: Any) -> tuple[Any, Any]:
-    """The first part of two results that differs."""
+def _differing(got: Any, want: Any) -> int | None:
+    """The first part of two results that differs, where they have parts."""
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
-        return next(((g, w) for g, w in zip(got, want) if not alike(g, w)), (got, want))
-    return got, want
+        return next((at for at, pair in enumerate(zip(got, want)) if not alike(*pair)), None)
+    return None
 
 
 def _said(sentence: str, before: Iterable[str]) -> bool:
@@ -175,4 +194,6 @@ def _named(sentence: str, twins: Twins) -> str:
     for start, rest in (("It ", " "), ("What it gives ", " ")):
         if sentence.startswith(start):
             return f"What `{twins.name}` gives{rest}{sentence.removeprefix(start)}"
+    if f"`{twins.name}`" in sentence:
+        return sentence
     return f"`{twins.name}`: {sentence[0].lower()}{sentence[1:]}"

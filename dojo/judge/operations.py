@@ -60,6 +60,13 @@ INSTEAD = {
     **{"gt": torch.ge, "lt": torch.le, "ge": torch.gt, "le": torch.lt, "std": torch.var, "relu": torch.abs},
     **{"norm": torch.sum, "exp": torch.sigmoid, "sqrt": torch.abs},
 }
+SIGNS = {
+    "+": WORDS["an addition"],
+    "−": WORDS["a subtraction"],
+    "×": WORDS["a multiplication"],
+    "/": WORDS["a division"],
+    "**": WORDS["the power"],
+}
 AXES = ("softmax", "log_softmax", "mean", "sum", "cumsum", "amax", "argmax", "logsumexp", "var", "std", "flip", "sort")
 SIDES = ("add", "sub", "mul", "truediv", "div", "matmul", "rmul", "radd", "gt", "lt", "ge", "le", "pow")
 ARITHMETIC = ((torch.add, "plus"), (torch.sub, "minus"), (torch.mul, "times"), (torch.div, "divided by"))
@@ -108,7 +115,7 @@ def edits(twins: Twins) -> Iterator[tuple[str, Changed]]:
     with _Watched() as watch:
         answer = twins.ask(twins.reference)
     steps = watch.steps[:OPERATIONS]
-    named = [KNOWN[step.name] + _which(number, watch.steps) for number, step in enumerate(steps)]
+    named = [_written(step, twins.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
             for words, change in ways(step, twins.sizes):
@@ -120,6 +127,21 @@ def edits(twins: Twins) -> Iterator[tuple[str, Changed]]:
         if isinstance(step.result, Tensor) and isinstance(answer, Tensor) and step.result.shape == answer.shape:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
             yield f"It is the expected answer plus the result of {named[number]}.", _plus(number)
+
+
+def _written(step: Step, sizes: Sizes) -> str:
+    """An operation with a plain number, as it is written; nothing for others."""
+    sign = next((sign for sign, names in SIGNS.items() if step.name in names), "")
+    numbers = [value for value in step.args[:2] if type(value) in (int, float)]
+    if not sign or len(numbers) != 1:
+        return ""
+    shown = f"{numbers[0]:.3g}"
+    for name, size in sizes.items():
+        if size > 1 and abs(numbers[0] - size**0.5) < 1e-9 and size**0.5 % 1:
+            shown = f"√{name}"
+    if step.name.startswith("r") and step.name in ("rsub", "rtruediv"):
+        return f"the “{shown} {sign} …”"
+    return f"the “{sign} {shown}”" if step.name not in ("pow", "pow_") else f"the power “**{shown}”"
 
 
 def _which(number: int, steps: list[Step]) -> str:
@@ -228,7 +250,7 @@ def _with_other_numbers(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]
     if at is None or len(step.args) != 2 or step.name in (*AXES, "transpose", "triu", "tril", "roll", "embedding"):
         return
     for words, value in _numbers(sizes, step.args[at]):
-        yield f"with {words} in {{}}", lambda f, a, k, s, value=value: f(*a[:at], value(s, a[at]), *a[at + 1 :], **k)
+        yield f"with {words} for the number in {{}}", lambda f, a, k, s, value=value: f(*a[:at], value(s, a[at]), *a[at + 1 :], **k)
 
 
 def _numbers(sizes: Sizes, given: float) -> Iterator[tuple[str, Callable[[Sizes, float], float]]]:

@@ -23,6 +23,7 @@ class Side:
 
     function: Callable[..., Any]
     owner: Any = None
+    made: tuple[type, tuple[Any, ...], dict[str, Any]] | None = None  # an optimizer is made anew for each call
 
     def parameters(self) -> dict[str, Tensor]:
         """The parameters of the module whose method is called."""
@@ -57,6 +58,7 @@ class Twins:
     got: Any = None
     want: Any = None
     dtype: torch.dtype = torch.float32  # the default one during the call
+    effects: list[str] = field(default_factory=list)  # what a call may change, by name; the changes are part of answers
     fickle: bool = False  # the code under test draws random numbers, and the reference does not
 
     @property
@@ -81,7 +83,30 @@ class Twins:
         owner = () if side.owner is None else (side.owner,)
         with torch.random.fork_rng(devices=[]), default_dtype(self.dtype), side.changed(change):
             torch.manual_seed(seed)
-            return plain(side.function(*owner, *positional, **named))
+            if not self.changes_things():
+                return plain(side.function(*owner, *positional, **named))
+            return self._with_effects(side, positional, named)
+
+    def changes_things(self) -> bool:
+        """Whether a call may change a model, or the weights that an optimizer holds."""
+        return self.own.made is not None or any(isinstance(value, nn.Module) for value in self.arguments.values())
+
+    def _with_effects(self, side: Side, positional: list[Any], named: dict[str, Any]) -> Any:
+        """What a call gives, and by how much it changes each weight; of models and optimizers a copy is used."""
+        made = side.made[1:] if side.made else ((), {})
+        positional, named, made = copy.deepcopy((positional, named, made))
+        owner = (side.made[0](*made[0], **made[1]),) if side.made else () if side.owner is None else (side.owner,)
+        weights: dict[str, Tensor] = {}
+        for value in (*positional, *named.values(), *made[0], *made[1].values()):
+            if isinstance(value, nn.Module):
+                weights |= dict(value.named_parameters())
+            elif isinstance(value, (list, tuple)):
+                weights |= {f"parameter {at}": part for at, part in enumerate(value) if isinstance(part, nn.Parameter)}
+        before = {name: value.detach().clone() for name, value in weights.items()}
+        result = side.function(*owner, *positional, **named)
+        self.effects = list(weights)
+        changes = (plain(value.detach() - before[name]) for name, value in weights.items())
+        return (plain(torch.tensor(result) if isinstance(result, float) else result), *changes)
 
     def lost(self) -> bool:
         """Whether the answer is not finite where it should be."""
@@ -109,7 +134,7 @@ def twins_of(
 ) -> Iterator[Twins]:
     """The calls of a log that both codes can answer again, the code under test as it did."""
     for call in calls:
-        if call.name.endswith("__init__") or call.result is None:
+        if call.name.endswith("__init__"):
             continue
         twins = None
         with contextlib.suppress(Exception), default_dtype(dtype):
@@ -126,7 +151,10 @@ def _again(twins: Twins) -> bool:
     twins.got, twins.want = twins.ask(twins.own), twins.ask(twins.reference)
     if not alike(twins.want, twins.ask(twins.reference)):
         return False
-    if not alike(twins.got, plain(twins.call.result)):
+    if twins.changes_things() and any(isinstance(part, Tensor) and part.any() for part in twins.want[1:]):
+        return True  # the model has changed since
+    given = twins.got[0] if twins.changes_things() else twins.got
+    if not alike(given, plain(twins.call.result)) and not isinstance(twins.call.result, float):
         twins.fickle = not twins.random() and not alike(twins.got, twins.ask(twins.own, seed=1))
         return twins.fickle
     return True
@@ -146,7 +174,11 @@ def _twins(call: Call, calls: Sequence[Call], reference: Any) -> Twins | None:
         twin = _like(model, owner, call, calls, reference)
         if twin is None:
             return None
-        own, theirs = Side(call.function, _own(model)), Side(getattr(type(twin), method), twin)
+        own, theirs = Side(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model), Side(getattr(type(twin), method), twin)
+        if isinstance(model, torch.optim.Optimizer):
+            made = _made(model, owner, call, calls) or ((), {})
+            own = Side(call.function, None, (type(model), *made))
+            theirs = Side(theirs.function, None, (type(twin), *made))
         skipped = 1
     code = getattr(theirs.function, "__wrapped__", theirs.function).__code__
     names = code.co_varnames[skipped : code.co_argcount]
@@ -160,11 +192,7 @@ def _twins(call: Call, calls: Sequence[Call], reference: Any) -> Twins | None:
 
 def _like(model: Any, owner: str, call: Call, calls: Sequence[Call], reference: Any) -> Any:
     """The reference's object made as one of the code under test was, with the same parameters; none if it differs."""
-    made = call.made_with
-    if made is None:
-        for other in calls:
-            if other.name == f"{owner}.__init__" and other.positional and other.positional[0] is model:
-                made = other.positional[1:], other.named
+    made = _made(model, owner, call, calls)
     if made is None or not hasattr(reference, owner):
         return None
     twin = getattr(reference, owner)(*made[0], **made[1])
@@ -178,13 +206,23 @@ def _like(model: Any, owner: str, call: Call, calls: Sequence[Call], reference: 
     return twin.train(model.training)
 
 
+def _made(model: Any, owner: str, call: Call, calls: Sequence[Call]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """What an object was made with."""
+    if call.made_with is not None:
+        return call.made_with
+    for other in calls:
+        if other.name == f"{owner}.__init__" and other.positional and other.positional[0] is model:
+            return other.positional[1:], other.named
+    return None
+
+
 def _own(value: Any) -> Any:
     """A value of which the called code may do what it likes."""
     if isinstance(value, Tensor) and type(value) is not nn.Parameter:
         return value.detach()
     if isinstance(value, torch.Generator):
         return value
-    if isinstance(value, (nn.Module, nn.Parameter, list, dict)):
+    if isinstance(value, (list, dict)) and not any(isinstance(part, Tensor) for part in value):
         return copy.deepcopy(value)
     return value
 
