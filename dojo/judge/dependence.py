@@ -1,102 +1,183 @@
-"""On what an answer depends: the call that gave it is made again with one thing changed, as is the reference's."""
+"""On what an answer depends: calls are made again with one thing changed, of the code under test and the reference."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call
-from ..sandbox.subject import Subject
-from ..spec.check import Mismatch
-from ..spec.claims import Example, Outcome
+from .twins import Side, Twins, alike, plain
 
 
-def dependences(outcome: Outcome, run: Callable[[Example], Outcome], subject: Subject, reference: Any) -> Iterator[str]:
-    """Sentences on what the answer depends on and should not, or the other way round."""
-    with subject.calls.logged() as log:
-        error = run(outcome.example).error
-    if not isinstance(error, Mismatch) or not isinstance(error.got, Tensor) or error.got.is_meta:
-        return
-    call = next((call for call in reversed(log) if _gave(call, error.got)), None)
-    if call is None:
-        return
-    with contextlib.suppress(Exception), torch.random.fork_rng():
-        theirs = _of_the_reference(call, reference)
-        if theirs is None:
-            return
-        got, want = _facts(call.function, call), _facts(theirs, call)
-        for key, (depends, sentence, missing) in got.items():
-            if key in want and depends != want[key][0]:
-                yield sentence if depends else missing
+@dataclass(frozen=True)
+class Fact:
+    """Whether the answer depends on something, with the sentences where it should not and where it should."""
+
+    depends: bool
+    too_much: str
+    too_little: str
 
 
-def _gave(call: Call, got: Tensor) -> bool:
-    """Whether a tensor was the result of a call, or a part of it."""
-    results = call.result if isinstance(call.result, (tuple, list)) else [call.result]
-    tensors = [result.detach() for result in results if isinstance(result, Tensor) and result.shape == got.shape]
-    return any(torch.equal(tensor.nan_to_num(), got.nan_to_num()) for tensor in tensors)
+def dependences(failures: Sequence[Twins]) -> Iterator[str]:
+    """Sentences that hold on every failure in which they can be seen, at least once."""
+    kept: dict[str, int] = {}
+    contradicted: set[str] = set()
+    for twins in failures:
+        with contextlib.suppress(Exception):
+            if sentence := _from_call_to_call(twins):
+                kept[sentence] = kept.get(sentence, 0) + 1
+                continue
+            got, want = _facts(twins, twins.own), _facts(twins, twins.reference)
+            for key, fact in got.items():
+                if key not in want:
+                    continue
+                sentence = fact.too_much if fact.depends else fact.too_little
+                if fact.depends != want[key].depends:
+                    kept[sentence] = kept.get(sentence, 0) + 1
+                else:
+                    contradicted |= {fact.too_much, fact.too_little}
+    # Where it is as it should be in some failing example, it is not the reason there.
+    yield from sorted(set(kept) - contradicted, key=lambda sentence: ("at all" not in sentence, -kept[sentence]))
 
 
-def _of_the_reference(call: Call, reference: Any) -> Callable[..., Any] | None:
-    """The reference's function, or method of a module made alike and with the same parameters."""
-    owner, _, method = call.name.rpartition(".")
-    if not owner:
-        return getattr(reference, method, None)
-    module = call.positional[0]
-    if call.made_with is None or not isinstance(module, nn.Module):
-        return None
-    positional, named = call.made_with
-    twin = getattr(reference, owner)(*positional, **named).train(module.training)
-    parameters = dict(module.named_parameters())
-    for path, values in twin.named_parameters():
-        if path not in parameters or parameters[path].shape != values.shape:
-            return None
-        values.data = parameters[path].detach().clone()
-    function = getattr(type(twin), method)
-    return lambda _, *positional, **named: function(twin, *positional, **named)
+def _from_call_to_call(twins: Twins) -> str:
+    if not alike(twins.ask(twins.own), twins.ask(twins.own)):
+        return "It changes from call to call, though nothing else does: something is kept."
+    return ""
 
 
-def _facts(function: Callable[..., Any], call: Call) -> dict[str, tuple[bool, str, str]]:
-    """Whether the answer depends on each thing, with the sentence where it should not and where it should."""
-    base = _answer(function, call, {})
+def _facts(twins: Twins, side: Side) -> dict[str, Fact]:
+    base = twins.ask(side)
     facts = {}
-    for at, value in enumerate(call.positional):
-        if not isinstance(value, Tensor) or not value.numel() or not value.is_floating_point():
-            continue
-        name = call.parameter(at)
-        changed = _answer(function, call, {at: value.detach() + 1 + value.detach().flip(0)})
-        facts[f"{at} whole"] = (
-            not _alike(base, changed),
-            f"The answer changes with `{name}`, and it should not.",
-            f"The answer does not change with `{name}` at all.",
-        )
-        for axis, what in ((0, "another row of the batch"), (1, "a later token")):
-            if value.ndim > axis + 1 and base.ndim > axis and value.shape[axis] == base.shape[axis] > 1:
-                other = value.detach().clone()
-                other.select(axis, -1).add_(1.5)
-                moved = _answer(function, call, {at: other})
-                first = [each.narrow(axis, 0, each.shape[axis] - 1) for each in (base, moved)]
-                facts[f"{at} {axis}"] = (
-                    not _alike(*first),
-                    f"The answer changes with {what} of `{name}`, and it should not.",
-                    f"The answer does not change with {what} of `{name}`, and it should.",
+    for name, value in [*twins.arguments.items(), *twins.reference.parameters().items()]:
+        for other in _others(value):
+            with contextlib.suppress(Exception):
+                facts[name] = Fact(
+                    not alike(base, twins.ask(side, {name: other})),
+                    f"It changes with `{name}`, and it should not.",
+                    f"It does not change with `{name}` at all.",
                 )
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            with contextlib.suppress(Exception):
+                facts |= _along_axes(twins, side, name, value, base)
     return facts
 
 
-def _answer(function: Callable[..., Any], call: Call, changed: dict[int, Tensor]) -> Tensor:
-    """What a function gives for a call's arguments, some of them changed; the first tensor where it gives several."""
-    positional = [changed.get(at, value) for at, value in enumerate(call.positional)]
-    positional = [value.detach() if isinstance(value, Tensor) else value for value in positional]
-    torch.manual_seed(0)
-    result = function(*positional, **call.named)
-    tensor: Tensor = result[0] if isinstance(result, (tuple, list)) else result
-    return tensor.detach().double()
+def _others(value: Any) -> list[Any]:
+    """Another value of its kind."""
+    if isinstance(value, Tensor) and value.numel():
+        return [_moved(value.detach())]
+    if isinstance(value, bool):
+        return [not value]
+    return [value + 1] if isinstance(value, int) else [value * 0.7 + 0.1] if isinstance(value, float) else []
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-5, atol=1e-7, equal_nan=True)
+def _moved(value: Tensor) -> Tensor:
+    if value.dtype == torch.bool:
+        return ~value
+    if not value.is_floating_point():
+        return value.max() - value if value.min() >= 0 else value - 1  # ids stay ids
+    noise = torch.linspace(0.3, 1.7, value.numel(), dtype=value.dtype).reshape(value.shape)
+    return value + noise
+
+
+def _along_axes(twins: Twins, side: Side, name: str, value: Tensor, base: Any) -> dict[str, Fact]:
+    """Whether entries of the answer depend on later, or earlier, entries of an argument along a dimension."""
+    facts: dict[str, Fact] = {}
+    answer = base[0] if isinstance(base, tuple) else base
+    if not isinstance(answer, Tensor) or not value.ndim:
+        return facts
+    if answer.numel() == 1:
+        return _slices(twins, side, name, value, answer)
+    for axis in range(min(value.ndim, answer.ndim)):
+        size = value.shape[axis]
+        if size < 2 or answer.shape[axis] != size or (axis == value.ndim - 1 and value.is_floating_point()):
+            continue
+        for at, start, words in zip((-1, 0), (0, 1), _words(axis, value, twins.sizes)):
+            other = value.detach().clone()
+            other.select(axis, at).copy_(_moved(value.detach()).select(axis, at))
+            result = twins.ask(side, {name: other})
+            moved = result[0] if isinstance(result, tuple) else result
+            rest = [each.narrow(axis, start, size - 1) for each in (answer, moved)]
+            facts[f"{name} {axis} {at}"] = Fact(
+                not alike(*rest),
+                f"It changes with {words} of `{name}`, and it should not.",
+                f"It does not change with {words} of `{name}`, and it should.",
+            )
+    return facts
+
+
+def _slices(twins: Twins, side: Side, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
+    """Whether a single number depends on the first, and the last, entry of an argument along each dimension."""
+    facts: dict[str, Fact] = {}
+    for axis, size in enumerate(value.shape):
+        for at, words in ((0, "first"), (-1, "last")) if size > 1 else ():
+            other = value.detach().clone()
+            other.select(axis, at).copy_(_moved(value.detach()).select(axis, at))
+            sizes = [label for label, each in twins.sizes.items() if each == size]
+            along = sizes[0] if len(sizes) == 1 else f"dimension {axis}"
+            facts[f"{name} {axis} {at}"] = Fact(
+                not alike(answer, twins.ask(side, {name: other})),
+                f"It changes with the {words} entry of `{name}` along {along}, and it should not.",
+                f"It does not change with the {words} entry of `{name}` along {along}, and it should.",
+            )
+    return facts
+
+
+def _words(axis: int, value: Tensor, sizes: Mapping[str, int]) -> tuple[str, str]:
+    """What a later and an earlier entry along a dimension is called."""
+    names = [name for name, size in sizes.items() if size == value.shape[axis]]
+    names = [name for name in names if name in ("B", "N", "T", "h")] or names
+    if len(names) > 1 or (not names and axis < 2):
+        names = [name for name, at in (("B", 0), ("T", 1), ("T", 0)) if name in (names or sizes) and at == axis][:1]
+    known = {
+        "B": ("another row of the batch",) * 2,
+        "N": ("another row",) * 2,
+        "T": ("a later token", "an earlier token"),
+        "h": ("another head",) * 2,
+    }
+    if len(names) == 1 and names[0] in known:
+        return known[names[0]]
+    if axis == 0 and value.ndim > 1:
+        return ("another row of the batch",) * 2 if value.ndim > 2 else ("another row",) * 2
+    return (f"a later entry along dimension {axis}", f"an earlier entry along dimension {axis}")
+
+
+def gradients(twins: Twins) -> Iterator[str]:
+    """Sentences on what comes back through a call whose answer is right."""
+    got, want = (_gradients(twins, side) for side in (twins.own, twins.reference))
+    for name, expected in want.items():
+        if name not in got or expected is None:
+            continue
+        gradient = got[name]
+        if gradient is None or (not gradient.any() and expected.any()):
+            yield f"What it gives is right, but no gradient reaches `{name}`."
+        elif not alike(plain(gradient), plain(expected)):
+            yield f"What it gives is right, but the gradient of `{name}` is not."
+
+
+def _gradients(twins: Twins, side: Side) -> dict[str, Tensor | None]:
+    """The gradient of each argument and parameter, None where none arrives."""
+    leaves = {
+        name: value.detach().clone().requires_grad_()
+        for name, value in twins.arguments.items()
+        if isinstance(value, Tensor) and value.is_floating_point()
+    }
+    positional = [leaves.get(name, value) for name, value in zip(twins.names, twins.positional)]
+    named = {name: leaves.get(name, value) for name, value in twins.named.items()}
+    owner = () if side.owner is None else (side.owner,)
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        result = side.function(*owner, *positional, **named)
+        tensors = [each for each in (result if isinstance(result, tuple) else [result]) if isinstance(each, Tensor)]
+        parameters = {name: value for name, value in side.parameters().items() if value.requires_grad}
+        wanted = leaves | parameters
+        probes = [torch.linspace(0.5, 1.5, each.numel(), dtype=each.dtype).reshape(each.shape) for each in tensors]
+        total = sum((tensor * probe).sum() for tensor, probe in zip(tensors, probes))
+        if not isinstance(total, Tensor) or not total.requires_grad:
+            return dict.fromkeys(wanted)
+        return dict(zip(wanted, torch.autograd.grad(total, list(wanted.values()), allow_unused=True)))

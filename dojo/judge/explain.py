@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from ..curriculum.stubs import begun
 from ..sandbox.limits import out_of_memory
@@ -27,6 +29,8 @@ from .verdict import Location, NamedMistake, VerdictKind
 
 if TYPE_CHECKING:
     from .run import KataRun
+
+SLIPS = (NameError, ImportError, SyntaxError)  # errors that are never meant, also where another error should be raised
 
 
 def import_failed(run: KataRun, error: BaseException) -> None:
@@ -90,8 +94,10 @@ def stop(
         verdict.traceback = "".join(traceback.format_exception(error))
         if not isinstance(error, Mismatch):
             line = line or _deepest_line(error, run.path)
+        elif isinstance(error.__cause__, SLIPS):
+            line = line or _deepest_line(error.__cause__, run.path)
     if line is None and claim is not None and run.subject is not None and not isinstance(error, Missing):
-        line = _definition(run.subject, error)
+        line = _definition(run.subject, run.used.get(claim.name, frozenset()), error)
     if line is not None:
         inside = run.path.is_relative_to(run.kata.root)
         file = run.path.relative_to(run.kata.root).as_posix() if inside else str(run.path)
@@ -105,16 +111,45 @@ def note(run: KataRun, leaks: Iterable[str]) -> None:
 
 
 def _what_is_wrong(subject: Subject, error: BaseException) -> str:
+    if isinstance(error, Mismatch) and isinstance(error.__cause__, SLIPS):
+        return f"Your code raises {summary(error.__cause__)}"
     if isinstance(error, Mismatch):
-        return sentence(error.problem)
+        return _of_a_mismatch(error)
     if _deepest_line(error, subject.filename) is not None:
         return f"Your code raises {summary(error)}"
     return f"Your code could not be used as the contract says: {summary(error)}"
 
 
+def _of_a_mismatch(error: Mismatch) -> str:
+    problem, got, want = error.problem, error.got, error.want
+    if "gradient" in problem:
+        problem = problem.replace("is None: is a `return` missing?", "is None: was it cleared, or did none arrive?")
+    if isinstance(got, Tensor) and isinstance(want, Tensor) and got.dtype != want.dtype and "dtype" not in problem:
+        kinds = (str(each.dtype).removeprefix("torch.") for each in (got, want))
+        problem += ", and dtype {}, not {}".format(*kinds)
+    return sentence(_in_number(problem))
+
+
+def _in_number(problem: str) -> str:
+    """A problem whose verb agrees with what it is said of: "the logits after 1 token have wrong values"."""
+    problem = re.sub(r"\b1 (token|step|row|head|layer|batch|entrie|window)(e?s)\b", _singular, problem)
+    subject = re.split(r" (?:of|after|for|with|at|in|on|that|to|has|is|holds)\b|,| \(", problem, maxsplit=1)[0]
+    noun = subject.split(" ")[-1]
+    if not noun.isalpha() or not noun.endswith("s") or noun.endswith("ss") or noun in ("bias", "axis"):
+        return problem
+    for verb, plural in (("has", "have"), ("holds", "hold"), ("is", "are")):
+        problem = re.sub(rf" {verb} (?=wrong|shape|dtype|NaN|None|not )", f" {plural} ", problem, count=1)
+    return problem
+
+
+def _singular(match: re.Match[str]) -> str:
+    word = match.group(1)
+    return f"1 {'entry' if word == 'entrie' else word}"
+
+
 def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
     shown = dict(outcome.example)
-    if isinstance(error, Mismatch):
+    if isinstance(error, Mismatch) and not isinstance(error.__cause__, SLIPS):
         run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
         shown |= error.given
     run.verdict.example = {name: show(value) for name, value in shown.items()}
@@ -146,9 +181,8 @@ def _deepest_line(error: BaseException, file: Path | str) -> int | None:
     return lines[-1] if lines else None
 
 
-def _definition(subject: Subject, error: BaseException | None) -> int | None:
-    """Where the one definition begins that a failure is about: the only one used, or the only one spoken of."""
-    used = set(subject.called)
+def _definition(subject: Subject, used: Collection[str], error: BaseException | None) -> int | None:
+    """Where the definition begins that a failure is about: the only one that its claim used, or that it speaks of."""
     spoken_of = {name for name in used if re.search(rf"\b{re.escape(name)}\b", str(error))}
-    about = spoken_of if len(spoken_of) == 1 else used
+    about = spoken_of if len(spoken_of) == 1 else set(used)
     return subject.line_of(about.pop()) if len(about) == 1 else None

@@ -1,291 +1,199 @@
 """What can be said of a wrong answer though nobody has written the mistake down: at most three true sentences.
 
-How: a relation of the answer to the expected one that holds on every example that fails. On what: inputs that the
-answer depends on and should not, or should and does not. Where: a change of one thing that makes the code right.
+How: a relation of the answer to the expected one, or what the reference would have to be given to answer so. On what:
+inputs that the answer depends on and should not, or should and does not. Where: what makes the code right.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..sandbox.calls import Call
+from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Example, Outcome
-from ..spec.conditions import WORDS, Conditions
-from ..spec.strategies import Sizes
-from .dependence import dependences
+from ..spec.errors import Stop, TimeUp
+from ..spec.isolation import isolated
+from .counterfactuals import counterfactuals
+from .dependence import dependences, gradients
+from .parts import parts, simplified
+from .relations import Failure, how
+from .sequences import how_plain
+from .twins import Twins, alike, plain, twins_of
+from .where import sizes_of, where
 
 SENTENCES = 3
-Run = Callable[[Example], Outcome]
+FAILURES = 5  # examples that fail of which the calls are looked at
+CALLS = 40  # of one example
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A wrong answer beside the expected one, tensors of one shape, and the sizes of its example."""
+@dataclass
+class Case:
+    """An example on which a claim fails, and the calls that the code under test was asked in it."""
 
-    got: Tensor
-    want: Tensor
-    wrong: Tensor  # bool, where they differ
-    sizes: dict[str, int]
+    outcome: Outcome
+    calls: list[Call]
+    wrong: Twins | None = None  # the first call that gave another answer than the reference's
+    right: list[Twins] | None = None  # those before it, or all
 
 
 def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) -> list[str]:
     """Sentences about why a claim fails, the most telling first; `outcome` is on the example that is shown."""
 
     def run(example: Example) -> Outcome:
-        return claim.once(subject, reference, example)
+        try:
+            with limit(claim.seconds):
+                return claim.once(subject, reference, example)
+        except TimeUp as error:
+            return Outcome("refused", error, example)  # neither right nor wrong
 
-    outcomes = [outcome, *map(run, claim.drawn)]
-    failures = [failure for each in outcomes if (failure := _failure(each)) is not None]
-    sources = (
-        lambda: _how(failures),
-        lambda: dependences(outcome, run, subject, reference),
-        lambda: _where(claim, outcome.example, run),
-    )
-    sentences: dict[str, None] = {}
-    for source in sources:
-        with contextlib.suppress(Exception):  # code that is wrong may do anything when it is called otherwise
-            sentences |= dict.fromkeys(source())
-    return list(sentences)[:SENTENCES]
-
-
-def _failure(outcome: Outcome) -> Failure | None:
-    error = outcome.error
-    if not isinstance(error, Mismatch) or (wrong := error.differs()) is None or not wrong.any():
-        return None
-    sizes = {
-        name: size
-        for value in outcome.example.values()
-        if isinstance(value, Sizes)
-        for name, size in value.dims.items()
-    }
-    return Failure(error.got.double(), error.want.double(), wrong, sizes)
+    others = [run(example) for example in claim.drawn[: 2 if claim.costly else None]]
+    failing = [outcome, *(each for each in others if each.kind == outcome.kind and each.example != outcome.example)]
+    sentences: dict[str, str] = {}  # by what they say, whatever they say it of
+    for source in (
+        lambda: _calls(claim, failing[:FAILURES], run, subject, reference),
+        lambda: _evidence(failing),
+        lambda: where(claim, outcome, others, run),
+    ):
+        try:
+            for sentence in source():
+                if not _said(sentence, sentences.values()):
+                    sentences.setdefault(_core(sentence), sentence)
+        except (Exception, SystemExit, Stop):  # code that is wrong may do anything when it is called otherwise
+            continue
+    return list(sentences.values())[:SENTENCES]
 
 
-# How the answer relates to the expected one.
-
-
-def _how(failures: Sequence[Failure]) -> Iterator[str]:
-    """The first relation that holds on every failure."""
-    if not failures:
+def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
+    """How what the law compared relates to what it expected."""
+    errors = [each.error for each in failing if isinstance(each.error, Mismatch) and each.error.want is not None]
+    if any(error.alike is not error.got or "should raise" in error.problem for error in errors):
+        return  # in the learner's own words
+    if not errors or len({_shape_of(error.problem) for error in errors}) > 1:
         return
-    for relation in (_zeros, _not_finite, _factor, _offset, _order, _part):
-        sentences = {relation(failure, failures) for failure in failures}
-        if len(sentences) == 1 and (sentence := sentences.pop()):
+    tensors = [
+        Failure(error.got, error.want, sizes_of(error.example), error.given)
+        for error in errors
+        if isinstance(error.got, Tensor) and error.differs() is not None
+    ]
+    if len(tensors) == len(errors):
+        yield from how(tensors)
+    elif not tensors and all(type(error.got) is type(error.want) for error in errors):
+        yield from how_plain([(error.got, error.want) for error in errors])
+
+
+def _shape_of(problem: str) -> str:
+    """A problem without what differs between examples."""
+    return "".join(letter for letter in problem.split("(")[0] if not letter.isdigit())
+
+
+def _calls(
+    claim: Claim, failing: Sequence[Outcome], run: Callable[[Example], Outcome], subject: Subject, reference: Any
+) -> Iterator[str]:
+    """What is seen when the calls of the examples that fail are made again."""
+    cases = []
+    for outcome in failing:
+        with subject.calls.logged() as log:
+            again = run(outcome.example)
+        if again.kind == outcome.kind:
+            cases.append(Case(again, log[:CALLS]))
+    if not cases:
+        return
+    with limit(claim.seconds), isolated(claim.double, []), _unwatched(subject):
+        for case in cases:
+            example = case.outcome.example
+            dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
+            case.right = []
+            for twins in twins_of(case.calls, reference, sizes_of(example), dtype):
+                if not twins.fickle and twins.random():
+                    continue
+                if twins.fickle or not alike(twins.got, twins.want):
+                    case.wrong = twins
+                    break
+                case.right.append(twins)
+        yield from _of_wrong_calls(cases)
+        if not any(case.wrong for case in cases):
+            for twins in cases[0].right or []:
+                yield from (_named(sentence, twins) for sentence in gradients(twins))
+
+
+@contextmanager
+def _unwatched(subject: Subject) -> Iterator[None]:
+    """Have calls made as they are meanwhile: no conditions, no log."""
+    before, subject.calls.inside = subject.calls.inside, True
+    try:
+        yield
+    finally:
+        subject.calls.inside = before
+
+
+def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
+    wrong = [case.wrong for case in cases if case.wrong is not None]
+    wrong = [twins for twins in wrong if twins.call.name == wrong[0].call.name]
+    if not wrong:
+        return
+    if not any(twins.fickle for twins in wrong):
+        yield from (_named(sentence, wrong[0]) for sentence in _how_calls(wrong))
+    if any(twins.lost() for twins in wrong) or any(twins.fickle for twins in wrong):
+        if wrong[0].fickle:
+            yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
+        return  # nothing follows from NaN, or from chance
+    for source in (counterfactuals, dependences, parts, simplified):
+        yield from (_named(sentence, wrong[0]) for sentence in source(wrong))
+
+
+def _how_calls(wrong: Sequence[Twins]) -> Iterator[str]:
+    failures, pairs = [], []
+    changed = set()
+    for twins in wrong:
+        at = _differing(twins.got, twins.want)
+        got, want = (twins.got, twins.want) if at is None else (twins.got[at], twins.want[at])
+        changed.add(twins.effects[at - 1] if twins.effects and at else "")
+        if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
+            inputs = {name: plain(value) for name, value in twins.arguments.items() if isinstance(value, Tensor)}
+            failures.append(Failure(got, want, twins.sizes, inputs))
+        elif type(got) is type(want):
+            pairs.append((got, want))
+    sentences = how(failures) if len(failures) == len(wrong) else how_plain(pairs) if len(pairs) == len(wrong) else ()
+    for sentence in sentences:
+        if changed == {""}:
             yield sentence
-            return
+        elif "" not in changed:
+            what = f"`{changed.pop()}`" if len(changed) == 1 else "the weights"
+            yield re.sub("^It ", f"The change that `{wrong[0].name}` makes to {what} ", sentence)
 
 
-def _zeros(failure: Failure, _: Sequence[Failure]) -> str:
-    return "The answer is nothing but zeros." if failure.got.numel() > 1 and not failure.got.any() else ""
+def _differing(got: Any, want: Any) -> int | None:
+    """The first part of two results that differs, where they have parts."""
+    if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
+        return next((at for at, pair in enumerate(zip(got, want)) if not alike(*pair)), None)
+    return None
 
 
-def _not_finite(failure: Failure, _: Sequence[Failure]) -> str:
-    lost = ~failure.got.isfinite() & failure.want.isfinite()
-    if not lost.any():
-        return ""
-    kind = "NaN" if failure.got.isnan().any() else "infinite"
-    return (
-        f"Every entry is {kind}."
-        if lost.all()
-        else f"Some entries are {kind}, the others are right." * bool(torch.equal(lost, failure.wrong))
-    )
+def _said(sentence: str, before: Iterable[str]) -> bool:
+    """Whether that something has no effect follows from what stands there already."""
+    name = re.search(r"does not change with (`[^`]+`) at all", sentence)
+    return name is not None and any(name.group(1) in each for each in before)
 
 
-def _ratio(got: Tensor, want: Tensor) -> float | None:
-    """The one factor between two tensors, or None."""
-    large = want.abs() > 1e-6 * want.abs().max()
-    if got.numel() < 2 or not large.any() or not (got.isfinite().all() and want.isfinite().all()):
-        return None
-    ratio = (got[large] / want[large]).median().item()
-    return ratio if torch.allclose(got, ratio * want, rtol=1e-3, atol=1e-5 * float(want.abs().max())) else None
+def _core(sentence: str) -> str:
+    """What a sentence says, whatever it says it of."""
+    return re.sub(r"^(It|What `\w+` gives) |^`\w+`: ", "", sentence).lower()
 
 
-def _factor(failure: Failure, failures: Sequence[Failure]) -> str:
-    ratios = [_ratio(each.got, each.want) for each in failures]
-    if any(ratio is None or not math.isfinite(ratio) or ratio == 0 for ratio in ratios):
-        return ""
-    known = [ratio for ratio in ratios if ratio is not None]
-    if all(abs(ratio - 1) < 1e-2 for ratio in known):
-        return ""  # nearly right says nothing
-    if all(abs(ratio + 1) < 1e-3 for ratio in known):
-        return "The answer is right but for its sign."
-    for formula in _formulas(failures):
-        if all(math.isclose(ratio, formula(each.sizes), rel_tol=1e-3) for ratio, each in zip(known, failures)):
-            return f"The answer is {formula} times the expected one."
-    if max(known) - min(known) < 1e-3 * abs(known[0]):
-        return f"The answer is {known[0]:.3g} times the expected one, whatever the sizes."
-    return "The answer is a multiple of the expected one, by another factor in each example."
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A factor as a power of sizes: those above the bar times each other, over those below it."""
-
-    above: tuple[str, ...]
-    below: tuple[str, ...]
-    power: float
-
-    def __call__(self, sizes: dict[str, int]) -> float:
-        above, below = (math.prod(sizes[name] for name in names) for names in (self.above, self.below))
-        return float((above / below) ** self.power)
-
-    def __str__(self) -> str:
-        above, below = "·".join(self.above) or "1", "·".join(self.below)
-        whole = f"{above}/{below}" if below else above
-        if self.power == 0.5:
-            return f"1/√{below}" if above == "1" else f"√({whole})" if below or "·" in above else f"√{above}"
-        return f"{whole}²" if self.power == 2 else whole
-
-
-def _formulas(failures: Sequence[Failure]) -> Iterator[Formula]:
-    """Formulas of the sizes, the simplest first; only of those that vary, else a constant would do as well."""
-    names = [name for name in failures[0].sizes if all(name in each.sizes for each in failures)]
-    names = [name for name in names if len({each.sizes[name] for each in failures}) > 1]
-    for power in (1.0, 0.5, 2.0):
-        yield from (Formula((name,), (), power) for name in names)
-        yield from (Formula((), (name,), power) for name in names if power < 2)
-    for power in (1.0, 0.5):
-        yield from (Formula((one,), (other,), power) for one, other in itertools.permutations(names, 2))
-        yield from (Formula((one, other), (), power) for one, other in itertools.combinations(names, 2))
-        yield from (Formula((), (one, other), power) for one, other in itertools.combinations(names, 2))
-
-
-def _offset(failure: Failure, failures: Sequence[Failure]) -> str:
-    if failure.got.numel() < 2 or failure.got.dtype == torch.bool:
-        return ""
-    offset = failure.got - failure.want
-    if not offset.isfinite().all() or (offset - offset.flatten()[0]).abs().max() > 1e-4 * offset.abs().max():
-        return ""
-    return (
-        f"The answer is the expected one plus {offset.flatten()[0]:.3g} everywhere."
-        if len(failures) == 1
-        else ("The answer is off by the same number everywhere.")
-    )
-
-
-def _order(failure: Failure, _: Sequence[Failure]) -> str:
-    got, want = failure.got, failure.want
-    if got.numel() < 2 or not _same(got.flatten().sort().values, want.flatten().sort().values):
-        return ""
-    for axis, size in enumerate(want.shape):
-        if size > 1:
-            name = _axis(failure, axis)
-            if _same(got, want.flip(axis)):
-                return f"The numbers are right, but in reverse order along {name}."
-            if size > 2 and _same(got, want.roll(1, axis)):
-                return f"The numbers are right, but one place too far along {name}."
-            if size > 2 and _same(got, want.roll(-1, axis)):
-                return f"The numbers are right, but one place too early along {name}."
-    for one, other in itertools.combinations(range(want.ndim), 2):
-        turned = want.transpose(one, other)
-        if turned.shape == got.shape and _same(got, turned):
-            return "The numbers are right, but rows and columns are exchanged."
-        if _same(got, turned.reshape(want.shape)):
-            names = f"{_axis(failure, one)} and {_axis(failure, other)}"
-            return f"The numbers are right, but they are laid out as if {names} were exchanged."
-    return "The numbers are those expected, but some stand in other places."
-
-
-def _part(failure: Failure, _: Sequence[Failure]) -> str:
-    """Which entries alone are wrong: of one row, of the first, of the last, on, above or below the diagonal."""
-    wrong = failure.wrong
-    if wrong.all() or wrong.numel() < 3:
-        return ""
-    for axis, size in enumerate(wrong.shape):
-        others = [other for other in range(wrong.ndim) if other != axis]
-        lines = wrong.any(dim=others) if others else wrong
-        if size > 1 and not lines.all():
-            places = lines.nonzero().flatten().tolist()
-            name = _axis(failure, axis)
-            for words, want in (("the first", [0]), ("the last", [size - 1])):
-                if places == want:
-                    return f"Only {words} entry along {name} is wrong."
-            if places == list(range(1, size)) and size > 2:
-                return f"Along {name} only the first entry is right."
-            if places == list(range(size - 1)) and size > 2:
-                return f"Along {name} only the last entry is right."
-    if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] > 1:
-        rows, columns = torch.meshgrid(*(torch.arange(size) for size in wrong.shape[-2:]), indexing="ij")
-        flat = wrong.flatten(0, -3).any(0) if wrong.ndim > 2 else wrong
-        for words, where in (("on", rows == columns), ("above", columns > rows), ("below", columns < rows)):
-            if flat.any() and not (flat & ~where).any():
-                return f"Only entries {words} the diagonal are wrong."
-    return ""
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True)
-
-
-def _axis(failure: Failure, axis: int) -> str:
-    """An axis by the name of the size that it has, where only one has it."""
-    size = failure.want.shape[axis]
-    names = [name for name, value in failure.sizes.items() if value == size]
-    return f"{names[0]}" if len(names) == 1 else f"dimension {axis}"
-
-
-# Where the code is right.
-
-
-def _where(claim: Claim, example: Example, run: Run) -> Iterator[str]:
-    """Changes of one property of the example that make the code right, the simplest first."""
-    if run(example).kind == "passed":  # it is right now: what it says depends on what was called before
-        yield "On this very example the code is right when it is called again."
-        return
-    for simpler in example.conditions.simpler():
-        if run(example.under(simpler)).kind == "passed":
-            yield _without(example.conditions, simpler)
-            break
-    for name, values in claim.choices.items():
-        right = [
-            value for value in values if value != example[name] and run(_with(example, name, value)).kind == "passed"
-        ]
-        if right:
-            yield f"It is right with {name} = {_shown(right[0])}, and wrong with {name} = {_shown(example[name])}."
-    for name, value in example.items():
-        if isinstance(value, Sizes):
-            yield from _smaller(example, name, value, run)
-
-
-def _smaller(example: Example, name: str, sizes: Sizes, run: Run) -> Iterator[str]:
-    """The largest size of one dimension for which the code is right."""
-    for dim, size in sizes.dims.items():
-        kinds = []
-        for less in range(1, size + 1):
-            changed = replace(sizes, dims=sizes.dims | {dim: less})
-            kinds.append(run(_with(example, name, changed)).kind)
-            if kinds[-1] not in ("passed", "mismatch", "raised"):
-                return
-        right = kinds.index("mismatch") if "mismatch" in kinds else 0
-        if right and "passed" not in kinds[right:]:
-            yield f"It is right for {dim} = {right}, and wrong from {dim} = {right + 1} on."
-            return
-
-
-def _with(example: Example, name: str, value: Any) -> Example:
-    return Example(example | {name: value}).under(example.conditions)
-
-
-def _without(given: Conditions, simpler: Conditions) -> str:
-    """What makes the difference between two conditions, in words."""
-    if given.layout != simpler.layout:
-        return f"It is right for contiguous tensors, and wrong for {WORDS[given.layout]}."
-    if given.dtype != simpler.dtype:
-        other = "single" if given.dtype == "float64" else "double"
-        return f"It is wrong {WORDS[given.dtype]}, and right in {other} precision."
-    if given.earlier != simpler.earlier:
-        return "It is right when it is called for the first time, and wrong after calls with other values."
-    return f"It is wrong with {WORDS[given.arguments]}, in the order of the contract."
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+def _named(sentence: str, twins: Twins) -> str:
+    """A sentence about "it" as a sentence about what was called."""
+    for start, rest in (("It ", " "), ("What it gives ", " ")):
+        if sentence.startswith(start):
+            return f"What `{twins.name}` gives{rest}{sentence.removeprefix(start)}"
+    if f"`{twins.name}`" in sentence:
+        return sentence
+    return f"`{twins.name}`: {sentence[0].lower()}{sentence[1:]}"

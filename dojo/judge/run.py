@@ -57,6 +57,7 @@ class KataRun:
         self.subject: Subject | None = None
         self.diagnoses = True  # whether to look for the mistake behind what is wrong
         self.held: set[int] = set()  # steps that are known to hold
+        self.used: dict[str, frozenset[str]] = {}  # by the name of each claim that was checked: what it used of the file
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
         self.verdict.stand_ins = [StandIn(slug.split("_")[0], names) for slug, names in stand_ins.items()]
@@ -135,8 +136,10 @@ class KataRun:
         try:
             outcome = self._within_limits(claim, claim.check)
         except TimeUp as error:
+            self.used[claim.name] = frozenset(self.subject.called)
             explain.stop(self, "error", f"Your code {error}", claim=claim, error=error)
             return Outcome("raised", error)
+        self.used[claim.name] = frozenset(self.subject.called)
         explain.note(self, outcome.leaks)
         return outcome
 

@@ -62,20 +62,33 @@ class Subject:
         return call(Job(str(home.root), home.slug, solved, *module, code, function.__name__, list(arguments)))
 
     def _missing(self, name: str) -> str:
-        own = [
-            other
+        own = {
+            other: value
             for other, value in vars(self.module).items()
             if getattr(value, "__module__", None) == self.module.__name__ and not other.startswith("_")
-        ]
+        }
+        kind = self._kind(name)
         if not own:
             advice = " The file defines nothing at all: is it saved whole?"
         else:
-            similar = difflib.get_close_matches(name, own, n=1, cutoff=0.6) or [
-                other for other in own if other.lower().replace("_", "") == name.lower().replace("_", "")
+            # What is there under another name of the contract is not this one misnamed, nor is a thing of another kind.
+            free = [
+                other
+                for other, value in own.items()
+                if inspect.isclass(value) == (kind == "class") and not hasattr(self.calls.contract, other)
+            ]
+            similar = difflib.get_close_matches(name, free, n=1, cutoff=0.6) or [
+                other for other in free if other.lower().replace("_", "") == name.lower().replace("_", "")
             ]
             advice = f" There is `{similar[0]}`: is it misnamed?" if similar else ""
-        kind = "class" if name[0].isupper() and not name.isupper() else "function"
         return f"There is no {kind} `{name}` in your file.{advice}"
+
+    def _kind(self, name: str) -> str:
+        """What a name of the contract stands for, in a word."""
+        value = getattr(self.calls.contract, name, None)
+        if inspect.isclass(value) or (value is None and name[0].isupper() and not name.isupper()):
+            return "class"
+        return "function" if callable(value) or not name.isupper() else "constant"
 
     def line_of(self, name: str) -> int | None:
         """The line where a function or a class is defined in this file."""

@@ -1,0 +1,200 @@
+"""How a wrong list, text or number relates to the expected one, where both are plain Python values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+Pair = tuple[Any, Any]  # got and want
+
+
+def how_plain(pairs: Sequence[Pair]) -> Iterator[str]:
+    """The first relation that holds on every pair."""
+    for relation in (_scalars, _all_of, _dictionaries):
+        if pairs and (sentence := relation(pairs)):
+            yield sentence
+            return
+
+
+def _scalars(pairs: Sequence[Pair]) -> str:
+    if not all(isinstance(value, (int, float, bool)) for pair in pairs for value in pair):
+        return ""
+    if all(isinstance(value, bool) for pair in pairs for value in pair):
+        return f"It is always {pairs[0][0]}." if len({got for got, _ in pairs}) == 1 and len(pairs) > 2 else ""
+    differences = {got - want for got, want in pairs}
+    if len(differences) == 1:
+        off = differences.pop()
+        many = f"{abs(off):g}"
+        return f"It is {many} too {'large' if off > 0 else 'small'}" + (", on every example." if len(pairs) > 2 else ".")
+    if len(pairs) > 2 and len({got for got, _ in pairs}) == 1:
+        return f"It is {pairs[0][0]:g} on every example that fails, whatever is expected."
+    if all(got > want for got, want in pairs) and len(pairs) > 2:
+        return "It is too large on every example that fails."
+    return "It is too small on every example that fails." if len(pairs) > 2 and all(g < w for g, w in pairs) else ""
+
+
+def _all_of(pairs: Sequence[Pair]) -> str:
+    """A relation of sequences that holds on all pairs; the empty expected one says nothing."""
+    if not all(type(got) is type(want) and isinstance(got, (list, tuple, str, bytes)) for got, want in pairs):
+        return ""
+    if not any(want for _, want in pairs):
+        return ""
+    unit = "character" if isinstance(pairs[0][0], str) else "byte" if isinstance(pairs[0][0], bytes) else "entry"
+    for relation in RELATIONS:
+        sentences = {relation(got, want, unit) for got, want in pairs}
+        if len(sentences) == 1 and (sentence := sentences.pop()):
+            return sentence
+    if all(len(got) > len(want) for got, want in pairs):
+        return "It is too long."
+    return "It is too short." if all(len(got) < len(want) for got, want in pairs) else ""
+
+
+def _empty(got: Any, want: Any, unit: str) -> str:
+    return "It is empty." if not got and want else ""
+
+
+def _cut(got: Any, want: Any, unit: str) -> str:
+    less = len(want) - len(got)
+    if less > 0 and want[: len(got)] == got:
+        return f"The last {_many(less, unit)} missing."
+    if less > 0 and want[less:] == got:
+        return f"The first {_many(less, unit)} missing."
+    if less == 1 and any(want[:at] + want[at + 1 :] == got for at in range(len(want))):
+        return f"One {unit} is missing inside."
+    return ""
+
+
+def _longer(got: Any, want: Any, unit: str) -> str:
+    more = len(got) - len(want)
+    if more > 0 and got[: len(want)] == want:
+        return f"There {'is' if more == 1 else 'are'} {_number(more, unit)} too many at the end."
+    if more > 0 and got[more:] == want:
+        return f"There {'is' if more == 1 else 'are'} {_number(more, unit)} too many at the start."
+    if more == 1 and any(got[:at] + got[at + 1 :] == want for at in range(len(got))):
+        return f"There is 1 {unit} too many inside."
+    return ""
+
+
+def _cut_at_an_end(got: Any, want: Any, unit: str) -> str:
+    if len(got) < len(want) and want[: len(got)] == got:
+        return "It is right as far as it goes, but it ends too early."
+    if len(got) < len(want) and want[len(want) - len(got) :] == got:
+        return "It begins too late; from there on it is right."
+    return "It is right at first, but it does not end where it should." if got[: len(want)] == want != got else ""
+
+
+def _order(got: Any, want: Any, unit: str) -> str:
+    if len(want) < 2 or got == want:
+        return ""
+    if got == want[::-1]:
+        return "It is in reverse order."
+    if len(got) == len(want) > 2 and got == want[1:] + want[:1]:
+        return f"Everything stands one place too early, and the first {unit} comes last."
+    if len(got) == len(want) > 2 and got == want[-1:] + want[:-1]:
+        return f"Everything stands one place too late, and the last {unit} comes first."
+    try:
+        if list(got) == sorted(want):
+            return "It is sorted, and it should not be."
+        if list(want) == sorted(got):
+            return "It holds what it should, but it is not sorted."
+    except TypeError:
+        pass
+    return "It holds what it should, but in another order." if _counts(got) == _counts(want) else ""
+
+
+def _repeated(got: Any, want: Any, unit: str) -> str:
+    counts, wanted = _counts(got), _counts(want)
+    plural = "entries" if unit == "entry" else f"{unit}s"
+    if counts.keys() == wanted.keys() and all(counts[key] >= wanted[key] for key in counts) and len(got) > len(want):
+        return f"Some {plural} stand there more often than they should."
+    if counts.keys() == wanted.keys() and all(counts[key] <= wanted[key] for key in counts) and len(got) < len(want):
+        return f"Of {plural} that come several times some are missing."
+    if not counts.keys() - wanted.keys() and len(got) < len(want):
+        return f"Some {plural} are missing; there is none that should not be there."
+    return f"Some {plural} are too many; none is missing." if not wanted - counts and len(got) > len(want) else ""
+
+
+def _shifted(got: Any, want: Any, unit: str) -> str:
+    if len(got) != len(want) or not got or not all(type(v) is int for v in (*got, *want)) or isinstance(got, bytes):
+        return ""
+    offsets = {g - w for g, w in zip(got, want)}
+    if len(offsets) == 1:
+        off = offsets.pop()
+        return f"Every number is {abs(off)} too {'large' if off > 0 else 'small'}."
+    return ""
+
+
+def _texts(got: Any, want: Any, unit: str) -> str:
+    if not isinstance(got, str):
+        return ""
+    if got.lower() == want.lower():
+        return "It is right but for capital and small letters."
+    if "".join(got.split()) == "".join(want.split()):
+        return "It is right but for white space."
+    return "Some characters became � (they are no whole UTF-8)." if "\ufffd" in got and "\ufffd" not in want else ""
+
+
+def _few_places(got: Any, want: Any, unit: str) -> str:
+    if len(got) != len(want) or len(want) < 3:
+        return ""
+    wrong = [at for at, (g, w) in enumerate(zip(got, want)) if g != w]
+    if wrong == [0]:
+        return f"Only the first {unit} is wrong."
+    if wrong == [len(want) - 1]:
+        return f"Only the last {unit} is wrong."
+    return ""
+
+
+def _kept_together(got: Any, want: Any, unit: str) -> str:
+    if isinstance(got, (str, bytes)) or not all(isinstance(part, (str, bytes)) for part in (*got, *want)) or not want:
+        return ""
+    joined = [type(want[0])().join(parts) for parts in (got, want)] if all(type(p) is type(want[0]) for p in got) else []
+    if not joined or joined[0] != joined[1]:
+        return ""
+    way = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else "other places"
+    return f"Nothing is lost, but it is cut into {way}." if "pieces" in way else f"Nothing is lost, but it is cut in {way}."
+
+
+RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (
+    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _few_places, _cut_at_an_end, _repeated),
+)
+
+
+def _dictionaries(pairs: Sequence[Pair]) -> str:
+    if not all(isinstance(value, dict) for pair in pairs for value in pair):
+        return ""
+    missing = [want.keys() - got.keys() for got, want in pairs]
+    extra = [got.keys() - want.keys() for got, want in pairs]
+    if all(missing) and not any(extra):
+        return f"Some keys are missing, such as {sorted(map(repr, missing[0]))[0]}."
+    if all(extra) and not any(missing):
+        return f"It has keys that it should not have, such as {sorted(map(repr, extra[0]))[0]}."
+    if not any(missing) and not any(extra):
+        kinds = {tuple(key for key in want if not _equal(got[key], want[key])) for got, want in pairs}
+        wrong = kinds.pop() if len(kinds) == 1 else ()
+        if len(wrong) == 1:
+            return f"Only the entry {wrong[0]!r} is wrong."
+        values = [(got[key], want[key]) for got, want in pairs for key in want if not _equal(got[key], want[key])]
+        return next(iter(how_plain(values)), "").replace("It is", "The value is")
+    return ""
+
+
+def _equal(left: Any, right: Any) -> bool:
+    try:
+        return bool(left == right)
+    except Exception:  # tensors, say
+        return False
+
+
+def _counts(value: Any) -> Counter[Any]:
+    return Counter(map(repr, value))
+
+
+def _number(count: int, unit: str) -> str:
+    plural = "entries" if unit == "entry" else f"{unit}s"
+    return f"1 {unit}" if count == 1 else f"{count} {plural}"
+
+
+def _many(count: int, unit: str) -> str:
+    return f"{unit} is" if count == 1 else f"{_number(count, unit)} are"

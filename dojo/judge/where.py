@@ -1,0 +1,158 @@
+"""Where code is right and where it is wrong: the simplest property that parts the examples, tried by intervention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..spec.claims import Claim, Example, Outcome
+from ..spec.conditions import WORDS, Conditions
+from ..spec.strategies import Sizes
+
+Run = Callable[[Example], Outcome]
+SWEPT = 8  # sizes that are tried of one dimension, at most
+WRONG = ("mismatch", "raised")
+PLAIN = (str, bool, int, float, type(None))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An example, and whether the code is right there."""
+
+    example: Example
+    right: bool
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The named sizes of the example, and its whole numbers."""
+        return sizes_of(self.example)
+
+
+def sizes_of(example: Example) -> dict[str, int]:
+    """All named sizes and whole numbers of an example."""
+    sizes: dict[str, int] = {}
+    for name, value in example.items():
+        if isinstance(value, Sizes):
+            sizes |= value.dims
+        elif type(value) is int:
+            sizes[name] = value
+    return sizes
+
+
+def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run) -> Iterator[str]:
+    """Sentences about what makes the difference, the simplest first; `known` are outcomes on other examples."""
+    example = failing.example
+    verb = "It raises an error" if failing.kind == "raised" else "It is wrong"
+    if run(example).kind == "passed":  # it is right now: what it says depends on what was called before
+        yield "On this very example it is right when it is called again: it depends on what was called before."
+        return
+    conditions = list(_conditions(example, run))
+    yield from conditions
+    trials = [Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)]
+    yield from _choices(claim, failing, trials, run, verb)
+    if not conditions:
+        yield from _sizes(claim, failing, trials, run, verb)
+
+
+def _conditions(example: Example, run: Run) -> Iterator[str]:
+    for simpler in example.conditions.simpler():
+        if run(example.under(simpler)).kind == "passed":
+            yield _without(example.conditions, simpler)
+            return
+
+
+def _choices(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
+    """Choices of the claim of which some values make it right, the others of the example left as they are."""
+    example = failing.example
+    for name, values in claim.choices.items():
+        kinds = {}
+        if len(values) > 12 or not all(isinstance(value, PLAIN) for value in values):
+            continue
+        for value in values:
+            outcome = run(_with(example, name, value))
+            if outcome.kind in ("passed", *WRONG):
+                kinds[value] = outcome.kind == "passed"
+                trials.append(Trial(outcome.example, outcome.kind == "passed"))
+        right, wrong = ([value for value in kinds if kinds[value] is kind] for kind in (True, False))
+        if right and wrong and (words := _values(name, wrong, right)):
+            yield f"{verb} {words[0]}, and right {words[1]}."
+
+
+def _values(name: str, wrong: Sequence[Any], right: Sequence[Any]) -> tuple[str, str] | None:
+    """The values of a choice for which it is wrong, and right, in words; none where they are a list of numbers."""
+    if {type(value) for value in (*wrong, *right)} == {bool}:
+        return (f"with {name}", f"without {name}")[:: 1 if wrong[0] else -1]  # type: ignore[return-value]
+    numbers = [value for value in (*wrong, *right) if isinstance(value, (int, float))]
+    if len(numbers) == len(wrong) + len(right) > 2:
+        if max(wrong) < min(right):
+            return f"for {name} up to {max(wrong):g}", f"for larger ones, from {min(right):g} on"
+        if max(right) < min(wrong):
+            return f"for {name} from {min(wrong):g} on", f"for smaller ones, up to {max(right):g}"
+    if max(len(wrong), len(right)) > 3:
+        return None
+    return f"for {name} = {_listed(wrong)}", f"for {name} = {_listed(right)}"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return " or ".join(f"“{value}”" if isinstance(value, str) else repr(value) for value in values)
+
+
+def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
+    example = failing.example
+    smallest = {name: min(sizes_of(each)[name] for each in claim.drawn) for name in sizes_of(example)}
+    for name, value in example.items():
+        if isinstance(value, Sizes):
+            for dim, size in value.dims.items():
+                for other in range(smallest[dim], smallest[dim] + SWEPT):
+                    if other != size:
+                        changed = _with(example, name, replace(value, dims=value.dims | {dim: other}))
+                        outcome = run(changed)
+                        if outcome.kind in ("passed", *WRONG):
+                            trials.append(Trial(changed, outcome.kind == "passed"))
+    right, wrong = ([trial for trial in trials if trial.right is kind] for kind in (True, False))
+    if right and len(wrong) > 1:
+        names = {name: size for name, size in sizes_of(example).items() if name not in claim.choices}
+        for words, holds in _properties(names, smallest):
+            if all(map(holds, (trial.sizes for trial in wrong))) and not any(map(holds, (trial.sizes for trial in right))):
+                yield f"{verb} {words}, and right elsewhere."
+                return
+
+
+Property = Callable[[Mapping[str, int]], bool]
+
+
+def _properties(names: Mapping[str, int], smallest: Mapping[str, int]) -> Iterator[tuple[str, Property]]:
+    """Properties of the sizes that may part right from wrong, the simplest first, each with its words."""
+    for name in names:
+        least = smallest[name]
+        for size in range(least + 1, least + SWEPT):
+            yield f"from {name} = {size} on", lambda s, n=name, k=size: s[n] >= k
+        yield f"only for {name} = {least}", lambda s, n=name, k=least: s[n] == k
+        for size in range(least + 1, least + SWEPT):
+            yield f"only for {name} up to {size}", lambda s, n=name, k=size: s[n] <= k
+        yield f"for odd {name}", lambda s, n=name: s[n] % 2 == 1
+        yield f"for even {name}", lambda s, n=name: s[n] % 2 == 0
+    for left in names:
+        for right in names:
+            if left != right:
+                yield f"where {left} > {right}", lambda s, a=left, b=right: s[a] > s[b]
+            if left < right:
+                yield f"where {left} ≠ {right}", lambda s, a=left, b=right: s[a] != s[b]
+                yield f"where {left} = {right}", lambda s, a=left, b=right: s[a] == s[b]
+
+
+def _with(example: Example, name: str, value: Any) -> Example:
+    return Example(example | {name: value}).under(example.conditions)
+
+
+def _without(given: Conditions, simpler: Conditions) -> str:
+    """What makes the difference between two conditions, in words."""
+    if given.layout != simpler.layout:
+        return f"It is right for contiguous tensors, and wrong for {WORDS[given.layout]}."
+    if given.dtype != simpler.dtype:
+        other = "double" if given.dtype == "float32" else "single"
+        return f"It is wrong {WORDS[given.dtype]}, and right in {other} precision."
+    if given.earlier != simpler.earlier:
+        return "It is right when it is called for the first time, and wrong after calls with other values."
+    return f"It is right with arguments as usual, and wrong with {WORDS[given.arguments]}, in the order of the contract."
