@@ -213,12 +213,14 @@ def test_dropout_keeps_the_expected_share(kata, rate, seed):
 @claim(step=3, rate=rates, seed=st.integers(0, 99))
 def test_number_of_dropped_entries_is_left_to_chance(kata, rate, seed):
     """Each entry is dropped on its own, so how many are dropped varies, from call to call and from row to row."""
-    generator, x = torch.Generator().manual_seed(seed), torch.ones(20, 30)
+    generator, x = torch.Generator().manual_seed(seed), torch.ones(2, 20, 30)
     calls = [kata.dropout(x, rate, True, generator) for _ in range(8)]
     for got in calls:
         check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
     dropped = torch.stack(calls) == 0
-    for part, dims in (("call", (1, 2)), ("row", 2), ("column", 1)):
+    if torch.equal(dropped[:, 0], dropped[:, 1]):
+        raise check.Mismatch("both halves of a batch drop the same entries", dropped[0].int(), alike="the same")
+    for part, dims in (("call", (1, 2, 3)), ("row", 3), ("column", 2)):
         counts = dropped.sum(dims).unique()
         if len(counts) == 1:
             raise check.Mismatch(f"every {part} drops the same number of entries", counts.item())
@@ -244,10 +246,12 @@ def test_dropout_draws_from_the_generator(kata, rate, seed):
 def test_dropout_needs_no_generator(kata, rate, rows):
     """Without a generator, every call in training drops entries of its own."""
     x = torch.ones(rows, 20)
+    state = torch.get_rng_state()
     one, two = kata.dropout(x, rate, True), kata.dropout(x, rate, True)
     check.tensor(one, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
     if torch.equal(one, two):
-        raise check.Mismatch("two calls drop the same entries", two, alike="the same")
+        seeded = not torch.equal(state, torch.get_rng_state())  # else torch's own generator was not asked
+        raise check.Mismatch("two calls drop the same entries", two, alike=["the same", seeded])
 
 
 # --- Step 4: the module ----------------------------------------------------------------------------------------

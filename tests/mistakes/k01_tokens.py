@@ -34,14 +34,14 @@ MISTAKES = [
     mistake(
         "numbered in order of appearance",
         swap(CHARACTERS, "characters = list(dict.fromkeys(text))"),
-        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        caught_by="test_characters_are_numbered_in_sorted_order",
         explanation="""A character gets its id when it first turns up. Two texts with the same characters then have
         different vocabularies.""",
     ),
     mistake(
         "numbered by frequency",
         swap(CHARACTERS, "characters = sorted(set(text), key=lambda c: (-text.count(c), c))"),
-        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        caught_by="test_characters_are_numbered_in_sorted_order",
         explanation="""The most frequent character comes first. The ids then change with every line that is added to
         the text, though its characters stay the same.""",
     ),
