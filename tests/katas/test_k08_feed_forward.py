@@ -282,5 +282,9 @@ def gradients_are_right(module, x, size):
     check.equal(output.requires_grad, True, "whether the output has a gradient")
     loss = (output * probe).sum()
     gradients = torch.autograd.grad(loss, inputs.values(), allow_unused=True, materialize_grads=True)
-    for name, got, want in zip(inputs, gradients, wanted, strict=True):
-        check.equal(got, want, f"the gradient of {name}", x=x)
+    try:
+        for name, got, want in zip(inputs, gradients, wanted, strict=True):
+            check.equal(got, want, f"the gradient of {name}", x=x)
+    except check.Mismatch as mismatch:  # whether others are wrong too tells where it is cut off
+        mismatch.alike = list(gradients)
+        raise

@@ -621,30 +621,6 @@ MISTAKES += [
         explanation="""What is held back for validation is what training has seen. A model that knows it by heart would look good.""",
     ),
     mistake(
-        "the last token is no part of training at 1.0",
-        swap(BORDER, "border = min(int(len(data) * train_fraction), len(data) - 1)"),
-        caught_by="test_training_part_is_the_beginning",
-        explanation="""One token is kept back whatever fraction is asked for. With a fraction of 1 all of them are for training.""",
-    ),
-    mistake(
-        "inputs and targets are exchanged (windows)",
-        swap(
-            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (W, T)\n    return data[places + 1], data[places]",
-        ),
-        caught_by="test_data_for_one_window_gives_one_window",
-        explanation="""The targets are returned first and the inputs second. What is read comes first, what is predicted second.""",
-    ),
-    mistake(
-        "inputs and targets are exchanged (get_batch)",
-        swap(
-            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (B, T)\n    return data[places + 1], data[places]",
-        ),
-        caught_by="test_one_possible_window_fills_the_batch",
-        explanation="""The targets are returned first and the inputs second. What is read comes first, what is predicted second.""",
-    ),
-    mistake(
         "the tokens of a window run backwards (windows)",
         swap(
             "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
@@ -719,26 +695,6 @@ MISTAKES += [
         explanation="""A window holds one token more than the context length. The token more is needed for the last target only.""",
     ),
     mistake(
-        "windows are one token shorter (windows)",
-        swap(
-            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (W, T)\n    return data[places][:, :-1], data[places][:, 1:]",
-        ),
-        caught_by="test_data_for_one_window_gives_one_window",
-        explanation="""The targets are cut out of the inputs, so that both are one token shorter. The last target stands in the
-        data, behind the window.""",
-    ),
-    mistake(
-        "windows are one token shorter (get_batch)",
-        swap(
-            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (B, T)\n    return data[places][:, :-1], data[places][:, 1:]",
-        ),
-        caught_by="test_one_possible_window_fills_the_batch",
-        explanation="""The targets are cut out of the inputs, so that both are one token shorter. The last target stands in the
-        data, behind the window.""",
-    ),
-    mistake(
         "only the inputs (windows)",
         swap(
             "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
@@ -773,24 +729,6 @@ MISTAKES += [
         ),
         caught_by="test_one_possible_window_fills_the_batch",
         explanation="""Inputs and targets are stacked into one tensor. They are two results, in a tuple.""",
-    ),
-    mistake(
-        "the windows are sorted (windows)",
-        swap(
-            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (W, T)\n    places = places.sort(dim=1, descending=True).values\n    return data[places], data[places + 1]",
-        ),
-        caught_by="test_data_for_one_window_gives_one_window",
-        explanation="""The places of a window are put in descending order. Text is read forwards.""",
-    ),
-    mistake(
-        "the windows are sorted (get_batch)",
-        swap(
-            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
-            "torch.arange(context_length)  # (B, T)\n    places = places.sort(dim=1, descending=True).values\n    return data[places], data[places + 1]",
-        ),
-        caught_by="test_one_possible_window_fills_the_batch",
-        explanation="""The places of a window are put in descending order. Text is read forwards.""",
     ),
     mistake(
         "the windows run backwards",

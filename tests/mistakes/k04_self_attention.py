@@ -1072,3 +1072,53 @@ MISTAKES += [
         explanation="""V1's numbers are added to those that the new layers start with. They take their place.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "divided by the number of keys",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-2])"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by how many keys there are. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V1 divides by the number of tokens",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V1 divides by the input width",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+    mistake(
+        "V2 divides by the number of tokens",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V2 divides by the input width",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+]

@@ -999,3 +999,50 @@ MISTAKES += [
         on its own.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "forward fills with -20",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -20.0))"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""A hidden score becomes -20, which is not the lowest score there can be. Where visible scores come near it or
+        fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "forward fills with -100",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -100.0))"),
+        caught_by="test_no_gradient_reaches_a_later_token",
+        explanation="""A hidden score becomes -100, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "forward fills with -1,000",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -1e3))"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""A hidden score becomes -1,000, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "divided by the number of tokens",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / tokens  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "divided by the input width",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / x.shape[-1]  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+    mistake(
+        "query and value are one",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, key, value = self.W_value(x), self.W_key(x), self.W_value(x)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The queries are made with W_value, and W_query is never used. Each of the three has a projection of its own.""",
+    ),
+]

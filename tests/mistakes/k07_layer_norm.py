@@ -672,3 +672,20 @@ MISTAKES += [
         input.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "weight and bias are plain tensors",
+        swap(WEIGHT, "self.weight = torch.ones(emb_dim)"),
+        swap(BIAS, "self.bias = torch.zeros(emb_dim)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""Both are tensors that the module does not know about. The layer works, and no optimizer ever changes them.""",
+    ),
+    mistake(
+        "weight and bias are frozen",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.ones(emb_dim), requires_grad=False)"),
+        swap(BIAS, "self.bias = nn.Parameter(torch.zeros(emb_dim), requires_grad=False)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""Both are parameters that ask for no gradient. Training has nothing to change them by.""",
+    ),
+]
