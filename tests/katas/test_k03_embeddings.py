@@ -74,7 +74,7 @@ def test_lookup_lets_the_table_learn(kata, size):
     demand_gradients(rows, {"the table": (table, count)}, ids)
 
 
-@claim(step=1, examples=4, size=sizes(EMBEDDING))
+@claim(step=1, size=sizes(EMBEDDING))
 def test_lookup_leaves_its_arguments_alone(kata, size):
     """lookup changes neither the ids nor the table."""
     ids, table = some_ids(size), size.normal("V D")
@@ -108,7 +108,7 @@ def test_both_tables_are_trained_and_nothing_else(kata, size, room):
     check.equal(count, (size.V + size.T + room) * size.D, "the number of trained parameters")
 
 
-@claim(step=2, examples=6, size=sizes(EMBEDDING), room=rooms)
+@claim(step=2, size=sizes(EMBEDDING), room=rooms)
 def test_each_table_has_numbers_of_its_own(kata, size, room):
     """What is written into one table does not show in the other: they share no memory."""
     module = kata.GPTEmbedding(size.V, size.T + room, size.D)
@@ -227,7 +227,7 @@ def test_token_row_plus_position_row(kata, size, room):
     check.equal(module(ids), want, "the embedding", ids=ids)
 
 
-@claim(step=4, examples=3, size=sizes(EMBEDDING, T=(2, 7)), room=rooms)
+@claim(step=4, size=sizes(EMBEDDING, T=(2, 7)), room=rooms)
 def test_each_input_is_embedded_anew(kata, size, room):
     """One module embeds every input with the tables as they are then, whatever it was given before, and how long."""
     module, ids = embedding(kata, size, room), some_ids(size)
@@ -239,7 +239,7 @@ def test_each_input_is_embedded_anew(kata, size, room):
                 values.add_(1)
 
 
-@claim(step=4, examples=4, size=sizes(EMBEDDING, T=(2, 7)))
+@claim(step=4, size=sizes(EMBEDDING, T=(2, 7)))
 def test_order_matters(kata, size):
     """Turning a sequence round does more than to turn its rows round: the places stay where they are."""
     module = embedding(kata, size)
@@ -277,12 +277,12 @@ def test_dropout_acts_on_the_sum(kata, size, rate):
         check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
     except check.Mismatch as mismatch:
         factors = [round(factor, 3) for factor in (got / whole).detach().unique().tolist()]
-        if len(set(factors)) <= 3:  # the same factors on other entries are the same mistake
-            mismatch.alike = sorted(set(factors))
+        # The same factors on other entries are the same mistake.
+        mismatch.alike = sorted(set(factors)) if len(set(factors)) <= 3 else ("many", bool((got == 0).any()))
         raise
 
 
-@claim(step=4, examples=4, rate=rates, seed=st.integers(0, 99))
+@claim(step=4, rate=rates, seed=st.integers(0, 99))
 def test_dropout_drops_the_expected_share(kata, rate, seed):
     """In training about 1 − dropout of the entries survive, each on its own."""
     torch.manual_seed(seed)
@@ -298,12 +298,13 @@ def test_dropout_drops_the_expected_share(kata, rate, seed):
         want = torch.full_like(share, 1 - rate)
         slack = 6 * (rate * (1 - rate) / count) ** 0.5  # six standard deviations
         if ((share - want).abs() > slack).any():
-            raise check.Mismatch(f"the share kept of {part} is not about {1 - rate:g}", share, want)
+            alike = ["less" if share.mean() < 1 - rate else "more", bool(((share == 0) | (share == 1)).all())]
+            raise check.Mismatch(f"the share kept of {part} is not about {1 - rate:g}", share, want, alike=alike)
     if torch.equal(*kept):
         raise check.Mismatch("the same entries are dropped in every sequence of a batch", kept[1], alike="the same")
 
 
-@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
 def test_nothing_is_dropped_unless_asked_for(kata, size, room):
     """Without a dropout rate, training and eval mode give the same."""
     module = embedding(kata, size, room)
@@ -311,7 +312,7 @@ def test_nothing_is_dropped_unless_asked_for(kata, size, room):
     check.equal(module.train()(ids), sum_by_hand(*tables(module), ids), "the embedding in training", ids=ids)
 
 
-@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
 def test_ids_are_left_alone(kata, size, room):
     """The ids are not changed."""
     module = embedding(kata, size, room)
@@ -320,7 +321,7 @@ def test_ids_are_left_alone(kata, size, room):
     check.exactly(ids, some_ids(size), "the tensor of ids after the call")
 
 
-@claim(step=4, examples=4, size=sizes(EMBEDDING), room=rooms)
+@claim(step=4, size=sizes(EMBEDDING), room=rooms)
 def test_positions_are_made_where_the_ids_are(kata, size, room):
     """What forward makes, it makes on the device of the ids: it runs on a GPU as on a CPU."""
     module = embedding(kata, size, room).to("meta")

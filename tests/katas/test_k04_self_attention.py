@@ -95,7 +95,7 @@ def test_rows_that_lie_far_apart_do_not_disturb_each_other(kata, size, dim):
     check.equal(kata.softmax(scores, dim), want, f"softmax(scores, {dim})", tolerance=2e-3, scores=scores)
 
 
-@claim(step=1, size=sizes("B T"), examples=6)
+@claim(step=1, size=sizes("B T"))
 def test_softmax_leaves_its_argument_alone(kata, size):
     """softmax does not change the scores that it is given."""
     scores = size.normal("B T")
@@ -104,7 +104,7 @@ def test_softmax_leaves_its_argument_alone(kata, size):
     check.exactly(scores, before, "`scores` after the call")
 
 
-@claim(step=1, size=sizes("B T", T=(2, 7)), examples=6, double=True)
+@claim(step=1, size=sizes("B T", T=(2, 7)), double=True)
 def test_gradients_pass_through_softmax(kata, size):
     """Gradients pass through softmax: a model learns through its weights."""
     scores, probe = size.normal("B T").requires_grad_(), size.normal("B T", salt="probe")
@@ -114,7 +114,7 @@ def test_gradients_pass_through_softmax(kata, size):
     check.equal(gradient, want, "the gradient of the scores", tolerance=1e-4, scores=scores)
 
 
-@claim(step=1, size=sizes("B T", T=(2, 7)), examples=4, double=True)
+@claim(step=1, size=sizes("B T", T=(2, 7)), double=True)
 def test_every_weight_is_right_however_small(kata, size):
     """Every weight is right, also where another is 10²⁰ times as large."""
     scores = size.normal("B T", scale=15)
@@ -176,7 +176,7 @@ def test_order_of_the_tokens_does_not_matter(kata, size):
     check.equal(context, want, what, query=query, key=key, value=value)
 
 
-@claim(step=2, size=sizes("h d B T_q d_v", T_q=(1, 7), d_v=(2, 7)), examples=6)
+@claim(step=2, size=sizes("h d B T_q d_v", T_q=(1, 7), d_v=(2, 7)))
 def test_a_single_key_gets_all_the_attention(kata, size):
     """Where there is one key only, every query gives it a weight of 1 and takes its value home."""
     query, key, value = tensors(size, "B", "T_q", "1")
@@ -185,7 +185,7 @@ def test_a_single_key_gets_all_the_attention(kata, size):
     check.equal(context, value.expand_as(context), "the context", value=value)
 
 
-@claim(step=2, size=sizes(SELF, T=(2, 7), d_v=(2, 7)), examples=8)
+@claim(step=2, size=sizes(SELF, T=(2, 7), d_v=(2, 7)))
 def test_attention_survives_large_scores(kata, size):
     """Scores of many hundreds, far apart, still give finite and right weights."""
     query, key, value = tensors(size, "B", "T", "T", scale=40)
@@ -194,7 +194,7 @@ def test_attention_survives_large_scores(kata, size):
     check.equal(weights, want, "the matrix of weights for large scores", tolerance=1e-2, query=query, key=key)
 
 
-@claim(step=2, size=SELF_SIZES, examples=6)
+@claim(step=2, size=SELF_SIZES)
 def test_attention_leaves_its_arguments_alone(kata, size):
     """attention does not change the query, key and value that it is given."""
     given = tensors(size, "B", "T", "T")
@@ -204,7 +204,7 @@ def test_attention_leaves_its_arguments_alone(kata, size):
         check.exactly(one, copy, f"`{name}` after the call")
 
 
-@claim(step=2, size=sizes(SELF, T=(2, 7), d_v=(2, 7)), examples=6, double=True)
+@claim(step=2, size=sizes(SELF, T=(2, 7), d_v=(2, 7)), double=True)
 def test_gradients_pass_through_attention(kata, size):
     """Gradients of the context reach query, key and value."""
     given = [one.requires_grad_() for one in tensors(size, "B", "T", "T", scale=0.5)]
@@ -230,17 +230,17 @@ def test_v1_has_three_matrices(kata, size):
     check.equal(trainable(module), 3 * size.d_in * size.d_out, "the number of trainable parameters")
 
 
-@claim(step=3, size=sizes("d_in d_out"), examples=6)
+@claim(step=3, size=sizes("d_in d_out"))
 def test_v1_starts_random(kata, size):
     """The three matrices start with random numbers, each with its own, and anew in every module."""
     module, next_one = made(kata.SelfAttentionV1, size), made(kata.SelfAttentionV1, size)
     matrices = [check.parameter(module, name).detach() for name in PROJECTIONS]
     for name, values in zip(PROJECTIONS, matrices):
         if torch.equal(values, values.flatten()[0].expand_as(values)):
-            raise check.Mismatch(f"all entries of `{name}` start equal", values)
+            raise check.Mismatch(f"all entries of `{name}` start equal", values, alike=("equal", values.mean().item()))
     for (one, values), (other, others) in itertools.combinations(zip(PROJECTIONS, matrices), 2):
         if torch.equal(values, others):
-            raise check.Mismatch(f"`{one}` and `{other}` start equal", values)
+            raise check.Mismatch(f"`{one}` and `{other}` start equal", values, alike="equal")
     start_apart(module, next_one, PROJECTIONS)
 
 
@@ -253,14 +253,14 @@ def test_v1_is_self_attention(kata, reference, size):
     check.equal(module(x.clone()), want, "the output", x=x)
 
 
-@claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), examples=6, double=True)
+@claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), double=True)
 def test_training_reaches_every_matrix_of_v1(kata, reference, size):
     """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
     module, model = beside(reference, kata, "SelfAttentionV1", size)
     same_gradients(module, model, size, PROJECTIONS)
 
 
-@claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, examples=4, double=True)
+@claim(step=3, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, double=True)
 def test_v1_answers_each_input_anew(kata, reference, size, mode):
     """One SelfAttentionV1 gives every input its own output, whatever it was asked before."""
     module, model = beside(reference, kata, "SelfAttentionV1", size)
@@ -268,7 +268,7 @@ def test_v1_answers_each_input_anew(kata, reference, size, mode):
     answers_anew(module.train(mode == "training"), project, size, mode)
 
 
-@claim(step=3, size=sizes("B T d_in d_out"), examples=4)
+@claim(step=3, size=sizes("B T d_in d_out"))
 def test_v1_leaves_its_input_alone(kata, size):
     """SelfAttentionV1 does not change x."""
     leaves_alone(made(kata.SelfAttentionV1, size), size.normal("B T d_in"))
@@ -299,7 +299,7 @@ def test_v2_is_self_attention(kata, reference, size, bias):
     check.equal(module(x.clone()), want, "the output", x=x)
 
 
-@claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), examples=6, double=True)
+@claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), double=True)
 def test_training_reaches_every_layer_of_v2(kata, reference, size):
     """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
     module, model = beside(reference, kata, "SelfAttentionV2", size, qkv_bias=True)
@@ -307,7 +307,7 @@ def test_training_reaches_every_layer_of_v2(kata, reference, size):
     same_gradients(module, model, size, [*(f"{name}.weight" for name in PROJECTIONS), "W_query.bias", "W_value.bias"])
 
 
-@claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, examples=4, double=True)
+@claim(step=4, size=sizes("B T d_in d_out", T=(2, 6)), mode=modes, double=True)
 def test_v2_answers_each_input_anew(kata, reference, size, mode):
     """One SelfAttentionV2 gives every input its own output, whatever it was asked before."""
     module, model = beside(reference, kata, "SelfAttentionV2", size)
@@ -315,7 +315,7 @@ def test_v2_answers_each_input_anew(kata, reference, size, mode):
     answers_anew(module.train(mode == "training"), project, size, mode)
 
 
-@claim(step=4, size=sizes("B T d_in d_out"), examples=4)
+@claim(step=4, size=sizes("B T d_in d_out"))
 def test_v2_leaves_its_input_alone(kata, size):
     """SelfAttentionV2 does not change x."""
     leaves_alone(made(kata.SelfAttentionV2, size), size.normal("B T d_in"))
@@ -342,7 +342,7 @@ def test_v2_computes_what_v1_computes(kata, reference, size):
     check.equal(converted(kata, v1)(x), want, "v2_from_v1(v1)(x)", x=x)
 
 
-@claim(step=5, size=sizes("d_in"), examples=6)
+@claim(step=5, size=sizes("d_in"))
 def test_v2_owns_its_weights(kata, size):
     """The new module has weights of its own: changing those of V1 does not change them."""
     v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
@@ -355,7 +355,7 @@ def test_v2_owns_its_weights(kata, size):
     check.exactly(weights_of(v2), before, "the stack of V2's weights, after a change of V1's,")
 
 
-@claim(step=5, size=sizes("d_in"), examples=6)
+@claim(step=5, size=sizes("d_in"))
 def test_v2_can_be_trained(kata, size):
     """The weights of the new module are parameters that can be trained."""
     v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
@@ -368,7 +368,7 @@ def test_v2_can_be_trained(kata, size):
     check.equal(got, list(PROJECTIONS), "the list of layers whose weight can be trained")
 
 
-@claim(step=5, size=sizes("d_in"), examples=6)
+@claim(step=5, size=sizes("d_in"))
 def test_v1_stays_as_it_was(kata, size):
     """v2_from_v1 does not change the V1 that it is given: neither its numbers nor whether they can be trained."""
     v1 = kata.SelfAttentionV1(size.d_in, size.d_in)

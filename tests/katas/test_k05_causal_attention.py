@@ -1,5 +1,7 @@
 """k05 causal attention: what must be true of it."""
 
+from contextlib import contextmanager
+
 import torch
 from hypothesis import strategies as st
 
@@ -17,6 +19,13 @@ modes = ["training", "eval mode"]
 PROJECTIONS = ("W_query", "W_key", "W_value")
 # What gradients must reach. No bias of the key: it adds the same to all scores of a row, so its gradient is 0.
 LEARNERS = (*(f"{name}.weight" for name in PROJECTIONS), "W_query.bias", "W_value.bias", "x")
+
+NO_TENSOR = {
+    "layout": "it takes no tensor",
+    "dtype": "it neither takes nor gives numbers",
+    "earlier": "its only argument is a number",
+}
+LONG = dict.fromkeys(("layout", "dtype", "earlier", "arguments"), "it is about the length alone, and takes long")
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -37,6 +46,39 @@ def causal_attention_by_tokens(module, x):
         scores = torch.einsum("bd,bsd->bs", query[:, t], key[:, : t + 1]) / key.shape[-1] ** 0.5
         outputs.append(torch.einsum("bs,bsd->bd", torch.softmax(scores, dim=-1), value[:, : t + 1]))
     return torch.stack(outputs, dim=1)
+
+
+@contextmanager
+def any_draw_alike(got, whole):
+    """Hand diagnosis what does not depend on which entries were drawn: the factors that occur, and how zeros lie."""
+    try:
+        yield
+    except check.Mismatch as mismatch:
+        if not isinstance(got, torch.Tensor) or got.shape != whole.shape:
+            raise
+        got, whole = got.detach().double(), whole.detach().double()
+        factors = (got / whole)[whole != 0].mul(1000).round().div(1000).unique().tolist()
+        gone = (got == 0) & (whole != 0)
+        halves = got.tensor_split(2, dim=-1)
+        mismatch.alike = {
+            "factors": [factor + 0.0 for factor in factors] if len(factors) <= 4 else "many",
+            "dropped": bool(gone.any()),
+            "whole columns": bool((gone.any(-2) == gone.all(-2)).all()) if gone.ndim > 1 else False,
+            "sums kept": torch.allclose(got.sum(-1), whole.sum(-1), rtol=1e-3),
+            "halves alike": halves[0].shape == halves[1].shape and torch.equal(*halves),
+        }
+        raise
+
+
+def check_output(module, x, want, what):
+    """Demand this output; where each call gives another, which one it was is left to chance."""
+    got = module(x.clone())
+    try:
+        check.equal(got, want, what, x=x)
+    except check.Mismatch as mismatch:
+        if isinstance(got, torch.Tensor) and got.shape == want.shape and not torch.equal(got, module(x.clone())):
+            mismatch.alike = "another output at every call"
+        raise
 
 
 def some_mask(size):
@@ -63,7 +105,7 @@ def with_same_parameters(reference, module, size, room=0, **options):
 # --- Step 1: the mask ------------------------------------------------------------------------------------------
 
 
-@claim(step=1, tokens=st.integers(1, 8))
+@claim(step=1, tokens=st.integers(1, 8), without=NO_TENSOR)
 def test_mask_is_true_exactly_for_later_tokens(kata, tokens):
     """causal_mask is True exactly where the key (column) comes after the query (row)."""
     want = torch.tensor([[key > query for key in range(tokens)] for query in range(tokens)])
@@ -116,11 +158,15 @@ def test_masked_softmax_leaves_its_arguments_alone(kata, size):
 def test_dropout_does_nothing_outside_training(kata, size, rate):
     """dropout returns x unchanged when training is False, and at rate 0."""
     x = size.normal("B T D")
-    check.equal(kata.dropout(x, rate, False), x, f"dropout(x, {rate}, training=False)", x=x)
-    check.equal(kata.dropout(x, 0.0, True), x, "dropout(x, 0.0, training=True)", x=x)
+    for called, got in (
+        (f"dropout(x, {rate}, training=False)", kata.dropout(x, rate, False)),
+        ("dropout(x, 0.0, training=True)", kata.dropout(x, 0.0, True)),
+    ):
+        with any_draw_alike(got, x):
+            check.equal(got, x, called, x=x)
 
 
-@claim(step=3, size=sizes("B T D"), rate=rates, training=[False, True], examples=6, double=True)
+@claim(step=3, size=sizes("B T D"), rate=rates, training=[False, True], double=True)
 def test_gradients_pass_through_dropout(kata, size, rate, training):
     """The gradient comes back through dropout as x went forth: scaled or stopped in training, unchanged elsewhere."""
     x, probe = (size.normal("B T D") + 3).requires_grad_(), size.normal("B T D", salt="probe")
@@ -129,7 +175,8 @@ def test_gradients_pass_through_dropout(kata, size, rate, training):
     passes_gradients(got)
     (gradient,) = torch.autograd.grad((got * probe).sum(), x)
     want = torch.where(got == 0, 0.0, probe / (1 - rate)) if training else probe
-    check.equal(gradient, want, f"the gradient of x through dropout(x, {rate}, training={training})")
+    with any_draw_alike(gradient, probe):
+        check.equal(gradient, want, f"the gradient of x through dropout(x, {rate}, training={training})")
 
 
 @claim(step=3, size=sizes("B T D"), rate=rates)
@@ -140,11 +187,12 @@ def test_dropout_zeroes_or_scales(kata, size, rate):
     got = kata.dropout(x, rate, True, size.generator("dropout"))
     check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
     want = torch.where(got == 0, 0.0, x_before / (1 - rate))
-    check.equal(got, want, f"dropout(x, {rate}, training=True)", x=x_before)
+    with any_draw_alike(got, x_before):
+        check.equal(got, want, f"dropout(x, {rate}, training=True)", x=x_before)
     check.exactly(x, x_before, "`x` after the call")
 
 
-@claim(step=3, examples=6, rate=rates, seed=st.integers(0, 99))
+@claim(step=3, rate=rates, seed=st.integers(0, 99))
 def test_dropout_keeps_the_expected_share(kata, rate, seed):
     """In training about 1 − rate of the entries survive, each on its own."""
     x = torch.ones(60, 100)
@@ -158,18 +206,21 @@ def test_dropout_keeps_the_expected_share(kata, rate, seed):
         want = torch.full_like(share, 1 - rate)
         if ((share - want).abs() > slack).any():
             part = {None: "of all entries", 1: "of each row", 0: "of each column"}[dim]
-            raise check.Mismatch(f"the share kept {part} is not about {1 - rate:g}", share, want)
+            alike = ["less" if share.mean() < 1 - rate else "more", bool(((share == 0) | (share == 1)).all())]
+            raise check.Mismatch(f"the share kept {part} is not about {1 - rate:g}", share, want, alike=alike)
 
 
-@claim(step=3, rate=rates, seed=st.integers(0, 99), examples=3)
+@claim(step=3, rate=rates, seed=st.integers(0, 99))
 def test_number_of_dropped_entries_is_left_to_chance(kata, rate, seed):
     """Each entry is dropped on its own, so how many are dropped varies, from call to call and from row to row."""
-    generator, x = torch.Generator().manual_seed(seed), torch.ones(20, 30)
+    generator, x = torch.Generator().manual_seed(seed), torch.ones(2, 20, 30)
     calls = [kata.dropout(x, rate, True, generator) for _ in range(8)]
     for got in calls:
         check.tensor(got, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
     dropped = torch.stack(calls) == 0
-    for part, dims in (("call", (1, 2)), ("row", 2), ("column", 1)):
+    if torch.equal(dropped[:, 0], dropped[:, 1]):
+        raise check.Mismatch("both halves of a batch drop the same entries", dropped[0].int(), alike="the same")
+    for part, dims in (("call", (1, 2, 3)), ("row", 3), ("column", 2)):
         counts = dropped.sum(dims).unique()
         if len(counts) == 1:
             raise check.Mismatch(f"every {part} drops the same number of entries", counts.item())
@@ -184,19 +235,23 @@ def test_dropout_draws_from_the_generator(kata, rate, seed):
     two = kata.dropout(x, rate, True, generator)
     again = kata.dropout(x, rate, True, torch.Generator().manual_seed(seed))
     check.tensor(one, x.shape, x.dtype, "dropout(…)")
-    check.exactly(again, one, "dropout with an equal generator")
+    if not torch.equal(again, one):
+        raise check.Mismatch("equal generators drop different entries", again, one, alike="different")
     if torch.equal(one, two):
-        raise check.Mismatch("a second call drops the same entries as the first", two)
+        alike = "the same, which are none" if two.all() else "the same"
+        raise check.Mismatch("a second call drops the same entries as the first", two, alike=alike)
 
 
-@claim(step=3, rate=rates, examples=3)
-def test_dropout_needs_no_generator(kata, rate):
+@claim(step=3, rate=rates, rows=st.integers(15, 25))
+def test_dropout_needs_no_generator(kata, rate, rows):
     """Without a generator, every call in training drops entries of its own."""
-    x = torch.ones(20, 20)
+    x = torch.ones(rows, 20)
+    state = torch.get_rng_state()
     one, two = kata.dropout(x, rate, True), kata.dropout(x, rate, True)
     check.tensor(one, x.shape, x.dtype, f"dropout(x, {rate}, training=True)")
     if torch.equal(one, two):
-        raise check.Mismatch("two calls drop the same entries", two)
+        seeded = not torch.equal(state, torch.get_rng_state())  # else torch's own generator was not asked
+        raise check.Mismatch("two calls drop the same entries", two, alike=["the same", seeded])
 
 
 # --- Step 4: the module ----------------------------------------------------------------------------------------
@@ -219,10 +274,10 @@ def test_output_is_causal_attention(kata, reference, size, room, bias):
     module = attention(kata, size, room, dropout=0.5, qkv_bias=bias)
     model = with_same_parameters(reference, module, size, room, dropout=0.5, qkv_bias=bias)
     x = size.normal("B T d_in")
-    check.equal(module(x.clone()), causal_attention_by_tokens(model, x), "the output", x=x)
+    check_output(module, x, causal_attention_by_tokens(model, x), "the output")
 
 
-@claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, examples=4, double=True)
+@claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, double=True)
 def test_each_input_is_answered_anew(kata, reference, size, mode):
     """Without a dropout rate, one CausalAttention gives every input its own output, in training and in eval mode."""
     module = attention(kata, size)
@@ -231,10 +286,10 @@ def test_each_input_is_answered_anew(kata, reference, size, mode):
     for which in ("first", "second"):
         x = size.normal("B T d_in", salt=which)
         want = causal_attention_by_tokens(model, x)
-        check.equal(module(x.clone()), want, f"the output for the {which} input in {mode}", x=x)
+        check_output(module, x, want, f"the output for the {which} input in {mode}")
 
 
-@claim(step=4, costly=True)
+@claim(step=4, costly=True, without=LONG)
 def test_the_context_is_as_long_as_asked(kata):
     """A sequence may be as long as the context length that was asked for, however long that is."""
     module = kata.CausalAttention(2, 2, 1100)
@@ -317,11 +372,12 @@ def test_dropout_acts_on_the_weights(kata, size, rate):
     dropped = module.train()(x)
     check.tensor(dropped, weights.shape, x.dtype, "the output in training")
     want = torch.where(dropped == 0, 0.0, weights / (1 - rate))
-    check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
-    check.exactly(dropped[..., T:], dropped[..., :T], "the second reading of the dropped weights")
+    with any_draw_alike(dropped, weights):
+        check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
+        check.exactly(dropped[..., T:], dropped[..., :T], "the second reading of the dropped weights")
 
 
-@claim(step=4, examples=5, seed=st.integers(0, 99))
+@claim(step=4, seed=st.integers(0, 99))
 def test_dropout_is_on_in_training_only(kata, seed):
     """In training two passes differ, and so do equal rows of a batch; in eval mode they do not."""
     torch.manual_seed(seed)
@@ -331,14 +387,17 @@ def test_dropout_is_on_in_training_only(kata, seed):
     x = torch.randn(1, 20, 3).repeat(2, 1, 1)
     module.train()
     if torch.equal(module(x), module(x)):
-        raise check.Mismatch("two passes in training are equal: nothing is dropped", module(x)[0, :2])
+        got = module(x)[0, :2]
+        raise check.Mismatch("two passes in training are equal: nothing is dropped", got, alike="equal")
     if torch.equal(*module(x)):
         raise check.Mismatch("two rows of a batch drop the same weights", alike="the same")
     module.eval()
-    check.exactly(module(x), module(x), "a second pass in eval mode")
+    one, two = module(x), module(x)
+    if not torch.equal(one, two):
+        raise check.Mismatch("two passes in eval mode differ", two, one, alike="different")
 
 
-@claim(step=4, examples=2, seed=st.integers(0, 99))
+@claim(step=4, seed=st.integers(0, 99))
 def test_weights_pass_through_the_dropout_module(kata, seed):
     """It is the module `dropout` that the attention weights pass through in training."""
     torch.manual_seed(seed)
@@ -350,7 +409,7 @@ def test_weights_pass_through_the_dropout_module(kata, seed):
     check.equal(bool(calls), True, "the use of the module `dropout`")
 
 
-@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), examples=4, double=True)
+@claim(step=4, size=sizes(ATTENTION, T=(2, 6)), double=True)
 def test_training_reaches_every_projection(kata, reference, size):
     """Gradients of the output reach W_query, W_key and W_value, and x by way of all three."""
     module = attention(kata, size, qkv_bias=True)
@@ -359,7 +418,7 @@ def test_training_reaches_every_projection(kata, reference, size):
         check.equal(got, want, f"the gradient of `{name}`", tolerance=1e-4)
 
 
-@claim(step=4, size=sizes(ATTENTION), examples=4)
+@claim(step=4, size=sizes(ATTENTION))
 def test_input_stays_as_it_was(kata, size):
     """CausalAttention does not change x."""
     x = size.normal("B T d_in")
@@ -368,7 +427,7 @@ def test_input_stays_as_it_was(kata, size):
     check.exactly(x, before, "`x` after the call")
 
 
-@claim(step=4, size=sizes(ATTENTION), examples=6)
+@claim(step=4, size=sizes(ATTENTION))
 def test_mask_is_a_buffer(kata, size):
     """`mask` is a buffer: it moves with the module, and it is not trained."""
     module = attention(kata, size)

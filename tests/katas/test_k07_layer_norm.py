@@ -60,7 +60,7 @@ def trained(kata, size, *eps):
 # --- Step 1: the two parameters --------------------------------------------------------------------------------
 
 
-@claim(step=1, examples=4, size=sizes("D"))
+@claim(step=1, size=sizes("D"))
 def test_weight_and_bias_are_trained(kata, size):
     """`weight` and `bias` are parameters, one number for each feature, and the layer has no others."""
     module = fresh(kata, size)
@@ -71,19 +71,23 @@ def test_weight_and_bias_are_trained(kata, size):
     check.equal(sum(parameter.numel() for parameter in module.parameters()), 2 * size.D, "the number of parameters")
 
 
-@claim(step=1, examples=4, size=sizes("D"))
+@claim(step=1, size=sizes("D"))
 def test_a_fresh_layer_changes_nothing_after_normalising(kata, size):
     """At the start `weight` is 1 and `bias` is 0 for every feature."""
     module = fresh(kata, size)
     start = torch.stack([check.parameter(module, "weight"), check.parameter(module, "bias")])
     want = torch.stack([torch.ones(size.D), torch.zeros(size.D)])
-    check.exactly(start, want, "the pair of `weight` (first row) and `bias` (second row), in a fresh layer,")
+    try:
+        check.exactly(start, want, "the pair of `weight` (first row) and `bias` (second row), in a fresh layer,")
+    except check.Mismatch as mismatch:  # which random numbers they are is left to chance
+        mismatch.alike = [row[0].item() if (row == row[0]).all() else "random" for row in start.detach()]
+        raise
 
 
 # --- Step 2: normalise -----------------------------------------------------------------------------------------
 
 
-@claim(step=2, examples=4, size=sizes(TOKENS))
+@claim(step=2, size=sizes(TOKENS))
 def test_x_is_left_alone(kata, size):
     """The layer does not change the tensor that it is given."""
     module, x = trained(kata, size), size.normal(TOKENS)
@@ -92,7 +96,7 @@ def test_x_is_left_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, scale=[3.0, 0.3], double=True)
+@claim(step=2, size=sizes(TOKENS), eps=epsilons, scale=[3.0, 0.3], double=True)
 def test_each_token_has_mean_0_and_variance_1(kata, size, eps, scale):
     """A fresh layer gives each token mean 0 and, but for eps, variance 1: its squares averaged over all n features."""
     x = size.normal(TOKENS, scale=scale)
@@ -104,14 +108,14 @@ def test_each_token_has_mean_0_and_variance_1(kata, size, eps, scale):
     check.equal(got, want, f"the pair of mean (first block) and variance (second) of each token, for eps={eps},", x=x)
 
 
-@claim(step=2, examples=8, size=sizes(TOKENS), eps=epsilons, double=True)
+@claim(step=2, size=sizes(TOKENS), eps=epsilons, double=True)
 def test_output_is_the_layer_norm_of_each_token(kata, size, eps):
     """The output is weight · (x − mean) / √(variance + eps) + bias, with mean and variance of each token's features."""
     module, x = trained(kata, size, eps), size.normal(TOKENS)
     check.equal(module(x), right(module, x, eps), f"the output for eps={eps}", x=x)
 
 
-@claim(step=2, examples=2, size=sizes(TOKENS))
+@claim(step=2, size=sizes(TOKENS))
 def test_every_call_is_computed_anew(kata, size):
     """The output follows from this call's x and from weight and bias as they are now, not from an earlier call."""
     module = trained(kata, size)
@@ -124,7 +128,7 @@ def test_every_call_is_computed_anew(kata, size):
     check.equal(module(x), right(module, x), "the output for other numbers in weight and bias", x=x)
 
 
-@claim(step=2, examples=2, size=sizes(TOKENS), double=True)
+@claim(step=2, size=sizes(TOKENS), double=True)
 def test_eval_mode_changes_nothing(kata, size):
     """Nothing is learned from the tokens that pass: in eval mode the output is what it is in training."""
     module, x = trained(kata, size), size.normal(TOKENS)
@@ -132,14 +136,14 @@ def test_eval_mode_changes_nothing(kata, size):
     check.equal(module.eval()(x), right(module, x), "the output in eval mode", x=x)
 
 
-@claim(step=2, examples=4, size=sizes(TOKENS), double=True)
+@claim(step=2, size=sizes(TOKENS), double=True)
 def test_eps_is_a_hundred_thousandth_by_default(kata, size):
     """Without an eps of its own the layer adds 1e-5 to the variance."""
     module, x = trained(kata, size), size.normal(TOKENS, scale=0.01)
     check.equal(module(x), right(module, x), "the output for numbers of about 0.01", x=x)
 
 
-@claim(step=2, examples=6, size=sizes(TOKENS), double=True)
+@claim(step=2, size=sizes(TOKENS), double=True)
 def test_shift_and_scale_of_a_token_are_lost(kata, size):
     """Shifting a token, or scaling it, changes nothing: only its pattern is left (here eps is next to nothing)."""
     module, x = trained(kata, size, 1e-12), size.normal(TOKENS) + torch.arange(size.D) ** 2
@@ -149,7 +153,7 @@ def test_shift_and_scale_of_a_token_are_lost(kata, size):
     check.equal(moved, want, "the output for the shifted and scaled tokens", tolerance=1e-3, x=x)
 
 
-@claim(step=2, examples=6, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
+@claim(step=2, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
 def test_a_token_is_normalised_by_itself(kata, size):
     """Changing the last token of the last text changes no other token's output."""
     module, x = trained(kata, size), size.normal(TOKENS)
@@ -163,7 +167,7 @@ def test_a_token_is_normalised_by_itself(kata, size):
     check.equal(after[others], before[others], "the output of all other tokens, after the change", x=x)
 
 
-@claim(step=2, examples=6, size=sizes(TOKENS), level=[0.0, 3.0, -0.25])
+@claim(step=2, size=sizes(TOKENS), level=[0.0, 3.0, -0.25])
 def test_a_constant_token_stays_finite(kata, size, level):
     """A token whose features are all equal comes out as the bias, and its gradient is finite."""
     module, x = trained(kata, size), torch.full(size.shape(TOKENS), level, requires_grad=True)
@@ -177,7 +181,6 @@ def test_a_constant_token_stays_finite(kata, size, level):
 
 @claim(
     step=2,
-    examples=2,
     size=sizes(TOKENS),
     double=True,
     without={"dtype": "it is about what only double precision holds"},
@@ -194,7 +197,7 @@ def test_every_digit_of_x_counts(kata, size):
     check.equal((after - before).double() / 1e-10, want / 1e-10, change, tolerance=1e-2, x=x)
 
 
-@claim(step=2, examples=6, size=sizes("B T D", D=(2, 8)), far=[8192.0, -8192.0, 16384.0])
+@claim(step=2, size=sizes("B T D", D=(2, 8)), far=[8192.0, -8192.0, 16384.0])
 def test_a_large_mean_costs_no_precision(kata, size, far):
     """A token far from 0 is normalised as well as one near it, also in float32."""
     D = 2 ** (size.D.bit_length() - 1)  # 2, 4 or 8: halves and quarters are exact, so every right way is too
@@ -204,7 +207,7 @@ def test_a_large_mean_costs_no_precision(kata, size, far):
     check.equal(module(near + far), near, f"the output for features {far:g} ± 1", tolerance=1e-2, x=near + far)
 
 
-@claim(step=2, examples=6, size=sizes(TOKENS), eps=epsilons, double=True)
+@claim(step=2, size=sizes(TOKENS), eps=epsilons, double=True)
 def test_gradients_are_those_of_layer_norm(kata, size, eps):
     """The gradient reaches x through mean and variance too, and it reaches weight and bias."""
     module, x, probe = trained(kata, size, eps), size.normal(TOKENS).requires_grad_(), size.normal(TOKENS, salt="probe")
@@ -218,7 +221,7 @@ def test_gradients_are_those_of_layer_norm(kata, size, eps):
         check.equal(got, want, f"the gradient of {name}", x=x)
 
 
-@claim(step=2, examples=3, size=sizes(TOKENS), eps=epsilons, double=True)
+@claim(step=2, size=sizes(TOKENS), eps=epsilons, double=True)
 def test_gradient_passes_a_constant_token(kata, size, eps):
     """A token whose features are all equal lets the gradient through, like any other: a small step would change it."""
     module, x, probe = trained(kata, size, eps), torch.ones(size.shape(TOKENS), requires_grad=True), size.normal(TOKENS)

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from hypothesis import strategies as st
 
 from dojo.spec import GELU, ban, check, claim, oracle, randomise, sizes
 
@@ -11,6 +12,8 @@ TOKENS = "B T D"
 POINTS = [-3.0, -2.0, -1.0, -0.75, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 3.0]
 FAR = [-1e4, -100.0, -20.0, 20.0, 100.0, 1e4]
 EXPANSIONS = (4, 2, 1, 3)
+DOUBLE = {"dtype": "it is about what only double precision holds"}
+NO_ARGUMENT = dict.fromkeys(("layout", "dtype", "earlier", "arguments"), "GELU() takes none, and no call of it is made")
 
 
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
@@ -58,7 +61,7 @@ def feed_forward(kata, size, *expansion):
 # --- Step 1: the activation ------------------------------------------------------------------------------------
 
 
-@claim(step=1, examples=3, size=sizes(TOKENS))
+@claim(step=1, size=sizes(TOKENS))
 def test_gelu_leaves_x_alone(kata, size):
     """gelu does not change the tensor that it is given."""
     x = size.normal(TOKENS)
@@ -67,17 +70,17 @@ def test_gelu_leaves_x_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=1, double=True)
-def test_gelu_is_the_tanh_form(kata):
+@claim(step=1, further=st.integers(0, 9), double=True)
+def test_gelu_is_the_tanh_form(kata, further):
     """gelu(x) is ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))."""
-    x = torch.tensor(POINTS)
+    x = torch.tensor(POINTS) + further / 100
     check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
 
 
-@claim(step=1, double=True)
-def test_constants_of_gelu_have_all_their_digits(kata):
+@claim(step=1, further=st.integers(0, 9), double=True, without=DOUBLE)
+def test_constants_of_gelu_have_all_their_digits(kata, further):
     """In double precision gelu(x) is right to six decimals: 0.044715 and √(2/π) are not cut short."""
-    x = torch.tensor(POINTS)
+    x = torch.tensor(POINTS) + further / 100
     got, want = kata.gelu(x), gelu_by_entries(x)
     check.tensor(got, x.shape, x.dtype, "gelu(x)")
     error = (got - want).detach().double()  # tells constants apart that give nearly the same
@@ -87,7 +90,7 @@ def test_constants_of_gelu_have_all_their_digits(kata):
         raise wrong
 
 
-@claim(step=1, examples=2, size=sizes(TOKENS), double=True)
+@claim(step=1, size=sizes(TOKENS), double=True, without=DOUBLE)
 def test_every_digit_of_x_counts(kata, size):
     """What is given in double precision is computed in double: a step of 1e-10 in x makes its difference."""
     x, step = coarse(size), size.normal(TOKENS, salt="step")
@@ -95,7 +98,7 @@ def test_every_digit_of_x_counts(kata, size):
     check.equal(changes(kata.gelu, x, step), want, "how gelu(x) changes, in steps of 1e-10,", tolerance=1e-3, x=x)
 
 
-@claim(step=1, examples=4, size=sizes(TOKENS))
+@claim(step=1, size=sizes(TOKENS))
 def test_gelu_works_on_any_shape(kata, size):
     """gelu treats every entry of a tensor of any shape by itself."""
     for names in ("T", "B T", TOKENS):
@@ -103,18 +106,19 @@ def test_gelu_works_on_any_shape(kata, size):
         check.equal(kata.gelu(x), gelu_by_entries(x), "gelu(x)", x=x)
 
 
-@claim(step=1, double=True)
-def test_gelu_far_out(kata):
+@claim(step=1, further=st.integers(0, 9), double=True)
+def test_gelu_far_out(kata, further):
     """Far to the right gelu(x) is x, far to the left it is 0."""
     for value in FAR:
-        x = torch.tensor([value])
-        check.equal(kata.gelu(x), x.clamp(min=0) if value > 0 else 0 * x, f"gelu({value:g})", tolerance=1e-5)
+        x = torch.tensor([value * (1 + further / 10)])
+        want = x.clamp(min=0) if value > 0 else 0 * x
+        check.equal(kata.gelu(x), want, f"gelu({x.item():g})", tolerance=1e-5)
 
 
-@claim(step=1, double=True)
-def test_gelu_has_its_minimum_near_three_quarters_to_the_left(kata):
+@claim(step=1, points=st.integers(451, 459), double=True)
+def test_gelu_has_its_minimum_near_three_quarters_to_the_left(kata, points):
     """gelu falls to about −0.17 near x = −0.75, and rises everywhere to the right of that."""
-    x = torch.linspace(-1.5, 3, 451)
+    x = torch.linspace(-1.5, 3, points)
     y = kata.gelu(x)
     check.tensor(y, x.shape, x.dtype, "gelu(x)")
     lowest = y.detach().argmin()
@@ -122,10 +126,10 @@ def test_gelu_has_its_minimum_near_three_quarters_to_the_left(kata):
     check.equal(bool((y.diff()[lowest:] > 0).all()), True, "whether gelu rises to the right of that")
 
 
-@claim(step=1, double=True)
-def test_slope_of_gelu(kata):
+@claim(step=1, further=st.integers(0, 9), double=True)
+def test_slope_of_gelu(kata, further):
     """The gradient of gelu is its slope, and it is finite also far out: 1 to the right, 0 to the left."""
-    x = torch.tensor(POINTS + FAR, requires_grad=True)
+    x = (torch.tensor(POINTS + FAR) * (1 + further / 100)).requires_grad_()
     (want,) = torch.autograd.grad(gelu_of_torch(x).sum(), x)
     y = kata.gelu(x)
     check.tensor(y, x.shape, x.dtype, "gelu(x)")
@@ -136,7 +140,7 @@ def test_slope_of_gelu(kata):
 # --- Step 2: the activation as a layer -------------------------------------------------------------------------
 
 
-@claim(step=2, examples=4, size=sizes(TOKENS), double=True)
+@claim(step=2, size=sizes(TOKENS), double=True)
 def test_gelu_layer_is_gelu(kata, size):
     """GELU() is a module that gives gelu(x)."""
     module, x = kata.GELU(), size.normal(TOKENS).clamp(min=-2)
@@ -144,7 +148,7 @@ def test_gelu_layer_is_gelu(kata, size):
     check.equal(module(x), gelu_by_entries(x), "GELU()(x)", x=x)
 
 
-@claim(step=2)
+@claim(step=2, without=NO_ARGUMENT)
 def test_gelu_layer_has_no_parameters(kata):
     """GELU has nothing to learn."""
     module = kata.GELU()
@@ -156,7 +160,7 @@ def test_gelu_layer_has_no_parameters(kata):
 # --- Step 3: up and down ---------------------------------------------------------------------------------------
 
 
-@claim(step=3, examples=3, size=sizes("D"))
+@claim(step=3, size=sizes("D"))
 def test_up_widens_and_down_brings_back(kata, size):
     """`up` is a linear layer from D to expansion · D, `down` one back to D, both with bias; there are no others."""
     for expansion in EXPANSIONS:
@@ -168,7 +172,7 @@ def test_up_widens_and_down_brings_back(kata, size):
         check.equal(count, 2 * size.D * wide + wide + size.D, "the number of parameters")
 
 
-@claim(step=3, examples=2, size=sizes("D"))
+@claim(step=3, size=sizes("D"))
 def test_up_and_down_share_nothing(kata, size):
     """Each weight and each bias has numbers of its own: filling one leaves the other three as they are."""
     for expansion in (4, 1):
@@ -182,13 +186,13 @@ def test_up_and_down_share_nothing(kata, size):
         check.equal(got, [1.0, 2.0, 3.0, 4.0], what)
 
 
-@claim(step=3, examples=4, size=sizes("D"))
+@claim(step=3, size=sizes("D"))
 def test_expansion_is_4_by_default(kata, size):
     """Without an expansion of its own, FeedForward makes each token 4 times as wide."""
     check.equal(feed_forward(kata, size).up.out_features, 4 * size.D, "the width between `up` and `down`")
 
 
-@claim(step=3, examples=3, size=sizes(TOKENS))
+@claim(step=3, size=sizes(TOKENS))
 def test_feed_forward_leaves_x_alone(kata, size):
     """FeedForward does not change the tensor that it is given."""
     module, x = feed_forward(kata, size), size.normal(TOKENS)
@@ -197,16 +201,22 @@ def test_feed_forward_leaves_x_alone(kata, size):
     check.exactly(x, before, "x, after the call")
 
 
-@claim(step=3, examples=6, size=sizes(TOKENS), expansion=EXPANSIONS, double=True)
+@claim(step=3, size=sizes(TOKENS), expansion=EXPANSIONS, double=True)
 def test_output_is_down_of_gelu_of_up(kata, size, expansion):
     """The output is down(gelu(up(x))), in training and in eval mode."""
     module, x = feed_forward(kata, size, expansion), size.normal(TOKENS)
     want = feed_forward_of_torch(module, x)
-    check.equal(module.eval()(x), want, "the output in eval mode", x=x)
-    check.equal(module.train()(x), want, "the output in training", x=x)
+    for mode in ("eval mode", "training"):
+        got = module.train(mode == "training")(x)
+        try:
+            check.equal(got, want, f"the output in {mode}", x=x)
+        except check.Mismatch as mismatch:
+            if isinstance(got, torch.Tensor) and not torch.equal(got, module(x)):  # which one it was is left to chance
+                mismatch.alike = "another output at every call"
+            raise
 
 
-@claim(step=3, examples=2, size=sizes(TOKENS))
+@claim(step=3, size=sizes(TOKENS))
 def test_every_call_is_computed_anew(kata, size):
     """The output follows from this call's x and from the layers as they are now, not from an earlier call."""
     module = feed_forward(kata, size)
@@ -219,7 +229,7 @@ def test_every_call_is_computed_anew(kata, size):
     check.equal(module(x), feed_forward_of_torch(module, x), "the output for other numbers in the layers", x=x)
 
 
-@claim(step=3, examples=2, size=sizes(TOKENS), double=True)
+@claim(step=3, size=sizes(TOKENS), double=True, without=DOUBLE)
 def test_every_digit_counts_between_the_layers(kata, size):
     """What is given in double precision stays in double: a step of 1e-10 in x makes its difference in the output."""
     module, x, step = feed_forward(kata, size), coarse(size), size.normal(TOKENS, salt="step")
@@ -227,7 +237,7 @@ def test_every_digit_counts_between_the_layers(kata, size):
     check.equal(changes(module, x, step), want, "how the output changes, in steps of 1e-10,", tolerance=1e-2, x=x)
 
 
-@claim(step=3, examples=4, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
+@claim(step=3, size=sizes(TOKENS, B=(2, 4), T=(2, 7)))
 def test_a_token_thinks_alone(kata, size):
     """Changing the last token of the last text changes no other token's output."""
     module, x = feed_forward(kata, size), size.normal(TOKENS)
@@ -241,7 +251,7 @@ def test_a_token_thinks_alone(kata, size):
     check.equal(after[others], before[others], "the output of all other tokens, after the change", x=x)
 
 
-@claim(step=3, examples=4, size=sizes(TOKENS), double=True)
+@claim(step=3, size=sizes(TOKENS), double=True)
 def test_feed_forward_bends(kata, size):
     """FeedForward is more than one linear layer: f(x) + f(−x) is not 2 · f(0)."""
     module, x = feed_forward(kata, size), size.normal(TOKENS) + 3
@@ -251,7 +261,7 @@ def test_feed_forward_bends(kata, size):
         raise check.Mismatch("f(x) + f(−x) equals 2 · f(0), as for a single linear layer", bend)
 
 
-@claim(step=3, examples=2, size=sizes(TOKENS), double=True)
+@claim(step=3, size=sizes(TOKENS), double=True)
 def test_gradients_reach_everything(kata, size):
     """The gradient reaches x and both layers, and it is finite also where x is as large as 10,000."""
     for scale in (1.0, 1e4):
@@ -272,5 +282,9 @@ def gradients_are_right(module, x, size):
     check.equal(output.requires_grad, True, "whether the output has a gradient")
     loss = (output * probe).sum()
     gradients = torch.autograd.grad(loss, inputs.values(), allow_unused=True, materialize_grads=True)
-    for name, got, want in zip(inputs, gradients, wanted, strict=True):
-        check.equal(got, want, f"the gradient of {name}", x=x)
+    try:
+        for name, got, want in zip(inputs, gradients, wanted, strict=True):
+            check.equal(got, want, f"the gradient of {name}", x=x)
+    except check.Mismatch as mismatch:  # whether others are wrong too tells where it is cut off
+        mismatch.alike = list(gradients)
+        raise

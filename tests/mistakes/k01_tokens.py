@@ -34,14 +34,14 @@ MISTAKES = [
     mistake(
         "numbered in order of appearance",
         swap(CHARACTERS, "characters = list(dict.fromkeys(text))"),
-        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        caught_by="test_characters_are_numbered_in_sorted_order",
         explanation="""A character gets its id when it first turns up. Two texts with the same characters then have
         different vocabularies.""",
     ),
     mistake(
         "numbered by frequency",
         swap(CHARACTERS, "characters = sorted(set(text), key=lambda c: (-text.count(c), c))"),
-        caught_by="test_ids_do_not_depend_on_the_order_of_the_text",
+        caught_by="test_characters_are_numbered_in_sorted_order",
         explanation="""The most frequent character comes first. The ids then change with every line that is added to
         the text, though its characters stay the same.""",
     ),
@@ -632,5 +632,355 @@ MISTAKES = [
         caught_by="test_broken_bytes_become_the_replacement_character",
         explanation="""Bytes that are no valid UTF-8 stop the decoding with an error. A model may stop in the middle of
         a character, and its text has to be readable all the same.""",
+    ),
+]
+
+MISTAKES += [
+    mistake(
+        "letters and digits only",
+        swap(CHARACTERS, "characters = sorted(character for character in set(text) if character.isalnum())"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""Only letters and digits get an id. Spaces, points and signs are characters of the text as well.""",
+    ),
+    mistake(
+        "lower case only",
+        swap(CHARACTERS, "characters = sorted(set(text.lower()))"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""The vocabulary is made of the text in lower case. Capitals are characters of their own, and the text holds
+        them.""",
+    ),
+    mistake(
+        "characters of ASCII only",
+        swap(CHARACTERS, "characters = sorted(character for character in set(text) if character.isascii())"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""Only characters of ASCII get an id. Every character of the text has one, é and € too.""",
+    ),
+    mistake(
+        "one character of padding in front",
+        swap(CHARACTERS, 'characters = ["\\0", *sorted(set(text))]'),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""A character for padding stands at id 0, which nobody asked for. The vocabulary is the characters of the
+        text.""",
+    ),
+    mistake(
+        "one character for the end of the text",
+        swap(CHARACTERS, 'characters = [*sorted(set(text)), "\\0"]'),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""A character for the end of the text is added, which nobody asked for. The vocabulary is the characters of
+        the text.""",
+    ),
+    mistake(
+        "vocab_size is one too small",
+        swap(SIZE, SIZE + " - 1"),
+        caught_by="test_ids_are_exactly_0_to_vocab_size",
+        explanation="""vocab_size is one less than there are characters. It says how many there are.""",
+    ),
+    mistake(
+        "encode gives the ids backwards",
+        swap(ENCODE, "return [self.stoi[character] for character in reversed(text)]"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The ids come in reverse order. They stand in the order of the text.""",
+    ),
+    mistake(
+        "encode sorts",
+        swap(ENCODE, "return sorted(self.stoi[character] for character in text)"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The ids are sorted. They stand in the order of the text.""",
+    ),
+    mistake(
+        "encode leaves out the last character",
+        swap(ENCODE, "return [self.stoi[character] for character in text[:-1]]"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The last character is not encoded. Every one of them is.""",
+    ),
+    mistake(
+        "encode leaves out the first character",
+        swap(ENCODE, "return [self.stoi[character] for character in text[1:]]"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""The first character is not encoded. Every one of them is.""",
+    ),
+    mistake(
+        "encode joins equal neighbours",
+        swap(
+            ENCODE,
+            "return [self.stoi[character] for i, character in enumerate(text) if text[i : i + 1] != text[i - 1 : i] or i == 0]",
+        ),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""Of equal neighbours only the first is encoded. Every character is, however often it comes.""",
+    ),
+    mistake(
+        "encode returns what it will give, not a list",
+        swap(ENCODE, "return (self.stoi[character] for character in text)"),
+        caught_by="test_encode_gives_the_id_of_every_character",
+        explanation="""What comes back is a generator, which gives its ids once and has no length. A list was promised.""",
+    ),
+    mistake(
+        "decode gives the text backwards",
+        swap(DECODE, 'return "".join(self.itos[i] for i in reversed(ids))'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""The characters come in reverse order. They stand in the order of the ids.""",
+    ),
+    mistake(
+        "decode puts line ends between",
+        swap(DECODE, 'return "\\n".join(self.itos[i] for i in ids)'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""Between the characters stand line ends that nobody encoded. They follow each other directly.""",
+    ),
+    mistake(
+        "decode drops repeated characters",
+        swap(DECODE, 'return "".join(dict.fromkeys(self.itos[i] for i in ids))'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""Each character is given once only. It comes as often as its id does.""",
+    ),
+    mistake(
+        "decode leaves out the last id",
+        swap(DECODE, 'return "".join(self.itos[i] for i in ids[:-1])'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""The last id is not decoded. Every one of them is.""",
+    ),
+    mistake(
+        "encode ends at a strange character",
+        swap(REFUSE, "return [self.stoi[character] for character in text[:place]]"),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Encoding ends at the first character outside the vocabulary, and what came before is returned. Text that is
+        lost without a word is never noticed.""",
+    ),
+    mistake(
+        "the place is counted from the end",
+        swap(
+            REFUSE, 'raise ValueError(f"character {character!r} at place {place - len(text)} is not in the vocabulary")'
+        ),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""The place is told as counted from the end. It is counted from the beginning, from 0 on.""",
+    ),
+    mistake(
+        "the number of the character, not the character",
+        swap(REFUSE, 'raise ValueError(f"character {ord(character)} at place {place} is not in the vocabulary")'),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""The message tells the number of the character in Unicode. What somebody can look for in a text is the
+        character itself.""",
+    ),
+    mistake(
+        "a strange character is a TypeError",
+        swap(REFUSE, 'raise TypeError(f"character {character!r} at place {place} is not in the vocabulary")'),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""A character outside the vocabulary is reported as a TypeError. Its type is right and its value is not.""",
+    ),
+    mistake(
+        "an assertion for strange characters",
+        swap(REFUSE, 'raise AssertionError(f"character {character!r} at place {place} is not in the vocabulary")'),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""A strange character fails an assertion. Assertions are for what cannot happen, and `python -O` leaves them
+        out.""",
+    ),
+    mistake(
+        "strange characters become the last id",
+        swap(REFUSE, "return [self.stoi.get(character, self.vocab_size - 1) for character in text]"),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Characters outside the vocabulary get the last id. Decoded they would be another character, and nobody is
+        told.""",
+    ),
+    mistake(
+        "strange characters become -1",
+        swap(REFUSE, "return [self.stoi.get(character, -1) for character in text]"),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Characters outside the vocabulary get the id -1, as `str.find` has it. No table has such a row; Python takes
+        the last one for it.""",
+    ),
+    mistake(
+        "merges two bytes at most",
+        swap(
+            PAIR_RANKS,
+            PAIR_RANKS
+            + "\n        pair_ranks = [math.inf if len(left + right) > 2 else rank for rank, (left, right) in zip(pair_ranks, pairwise(parts))]",
+        ),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""Tokens of two bytes are merged no further. Parts that were merged are parts like others.""",
+    ),
+    mistake(
+        "a byte is always one of the two",
+        swap(
+            PAIR_RANKS,
+            PAIR_RANKS
+            + "\n        pair_ranks = [math.inf if min(len(left), len(right)) > 1 else rank for rank, (left, right) in zip(pair_ranks, pairwise(parts))]",
+        ),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""Two parts of several bytes each are never merged. All neighbours that make a token together are.""",
+    ),
+    mistake(
+        "the first pair is not looked at",
+        swap(PAIR_RANKS, PAIR_RANKS + "\n        pair_ranks[0] = math.inf"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The first two parts never merge with each other. Every two neighbours may.""",
+    ),
+    mistake(
+        "the last pair is not looked at",
+        swap(PAIR_RANKS, PAIR_RANKS + "\n        pair_ranks[-1] = math.inf"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The last two parts never merge with each other. Every two neighbours may.""",
+    ),
+    mistake(
+        "the two parts change places",
+        swap(MERGE, "parts[i : i + 2] = [parts[i + 1] + parts[i]]"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The right part is put before the left one. Together they are the bytes as they stand in the piece.""",
+    ),
+    mistake(
+        "the left neighbour stays",
+        swap(MERGE, "parts[i + 1 : i + 2] = [parts[i] + parts[i + 1]]"),
+        caught_by="test_every_token_of_the_table_is_reached",
+        explanation="""The joined part takes the place of the right one, and the left one stays beside it. Its bytes then stand
+        there twice.""",
+    ),
+    mistake(
+        "the ids of a piece come backwards",
+        swap(IDS, "return [ranks[part] for part in reversed(parts)]"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The ids come in reverse order. They stand in the order of the piece.""",
+    ),
+    mistake(
+        "the first part is lost",
+        swap(IDS, "return [ranks[part] for part in parts[1:]]"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""The first part gets no id. Every part does.""",
+    ),
+    mistake(
+        "the last part is lost",
+        swap(IDS, "return [ranks[part] for part in parts[:-1]] or [ranks[part] for part in parts]"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The last part gets no id. Every part does.""",
+    ),
+    mistake(
+        "each token is given once",
+        swap(IDS, "return list(dict.fromkeys(ranks[part] for part in parts))"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""A token that comes again gets no second id. It comes as often as it stands in the piece.""",
+    ),
+    mistake(
+        "the ids are sorted",
+        swap(IDS, "return sorted(ranks[part] for part in parts)"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""The ids are sorted. They stand in the order of the piece.""",
+    ),
+    mistake(
+        "a tuple of ids",
+        swap(IDS, "return tuple(ranks[part] for part in parts)"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""The ids come as a tuple. A list was promised, to which others can be added.""",
+    ),
+    mistake(
+        "the pattern does not tell line ends",
+        swap(PATTERN, "self.pattern = regex.compile(pattern, regex.DOTALL | regex.MULTILINE | regex.VERBOSE)"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pattern is read in verbose mode, where its spaces say nothing. A space of a pattern is a space of the
+        text.""",
+    ),
+    mistake(
+        "pieces from the end of the text",
+        swap(PATTERN, "self.pattern = regex.compile(pattern, regex.REVERSE)"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pieces are looked for from the end of the text. They are found from its beginning.""",
+    ),
+    mistake(
+        "a piece need not be filled",
+        swap(PIECES, "for match in self.pattern.finditer(text, overlapped=True):"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""Pieces may overlap, so the same letters are encoded several times. One begins where the last one ended.""",
+    ),
+    mistake(
+        "the first piece is lost",
+        swap(PIECES, "for match in list(self.pattern.finditer(text))[1:]:"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The first piece is not encoded. All of them are.""",
+    ),
+    mistake(
+        "the last piece is lost",
+        swap(PIECES, "for match in list(self.pattern.finditer(text))[:-1]:"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The last piece is not encoded. All of them are.""",
+    ),
+    mistake(
+        "each piece is encoded once",
+        swap(
+            PIECES,
+            "for match in {match.group(): match for match in reversed(list(self.pattern.finditer(text)))}.values():",
+        ),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""A piece that comes again is not encoded again, and the order is lost. The text is encoded piece after piece.""",
+    ),
+    mistake(
+        "the pieces in reverse order",
+        swap(PIECES, "for match in reversed(list(self.pattern.finditer(text))):"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The last piece is encoded first. The text is encoded from its beginning.""",
+    ),
+    mistake(
+        "a space in front of every text",
+        swap(PIECES, 'for match in self.pattern.finditer(" " + text):'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""A space is put before the text, as some tokenizers do. What is encoded is the text as it is.""",
+    ),
+    mistake(
+        "UTF-16 instead of UTF-8",
+        swap(COLLECT, 'ids += bpe_merge(match.group().encode("utf-16-le"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text becomes bytes by UTF-16, two or four a character. Byte pairs are trained on UTF-8.""",
+    ),
+    mistake(
+        "letters outside latin-1 become question marks",
+        swap(COLLECT, 'ids += bpe_merge(match.group().encode("latin-1", errors="replace"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The text becomes bytes by latin-1, which knows 256 characters; others become question marks. UTF-8 knows
+        them all.""",
+    ),
+    mistake(
+        "capitals on the way to bytes",
+        swap(COLLECT, 'ids += bpe_merge(match.group().upper().encode("utf-8"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pieces are put in capitals. A text with small letters does not come back.""",
+    ),
+    mistake(
+        "white space is one space",
+        swap(COLLECT, 'ids += bpe_merge(regex.sub(r"\\s+", " ", match.group()).encode("utf-8"), self.ranks)'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""Each stretch of white space becomes a single space. Line ends and indents are text like the rest.""",
+    ),
+    mistake(
+        "decode gives the tokens backwards",
+        swap(
+            'joined = b"".join(self.token_of[i] for i in ids)  # one character may span several tokens',
+            'joined = b"".join(self.token_of[i] for i in reversed(ids))  # one character may span several tokens',
+        ),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""The tokens are put together in reverse order. They stand in the order of the ids.""",
+    ),
+    mistake(
+        "decode puts spaces between the tokens",
+        swap(
+            'joined = b"".join(self.token_of[i] for i in ids)  # one character may span several tokens',
+            'joined = b" ".join(self.token_of[i] for i in ids)  # one character may span several tokens',
+        ),
+        caught_by="test_decode_gives_the_text_that_was_encoded",
+        explanation="""Between the tokens stand spaces that nobody encoded. Where there is a space it is part of a token.""",
+    ),
+    mistake(
+        "decode stops at the first broken byte",
+        swap(TEXT, TEXT + '.split("\\ufffd")[0]'),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Text ends where bytes are no valid UTF-8. They become the replacement character, and what follows stays.""",
+    ),
+    mistake(
+        "broken bytes become question marks",
+        swap(TEXT, TEXT + '.replace("\\ufffd", "?")'),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 become question marks. The replacement character says that something was lost;
+        a question mark may have been meant.""",
+    ),
+    mistake(
+        "broken bytes are written as numbers",
+        swap(TEXT, 'return joined.decode("utf-8", errors="backslashreplace")'),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 are written out as numbers with a backslash. They become the replacement
+        character.""",
     ),
 ]

@@ -568,3 +568,243 @@ for function, first in (("windows", WALK), ("get_batch", DRAW)):
             out.""",
         ),
     ]
+
+MISTAKES += [
+    mistake(
+        "every tenth token is for validation",
+        swap(PARTS, "tenth = torch.arange(len(data)) % 10 == 9\n    return data[~tenth], data[tenth]"),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""Every tenth token goes to validation. Both parts are then texts with holes, and each nearly holds what the
+        other does.""",
+    ),
+    mistake(
+        "the tokens of the two parts take turns",
+        swap(PARTS, "return data[::2], data[1::2]"),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""Tokens go to the two parts in turn. A part is a stretch of the text, with its tokens in their order.""",
+    ),
+    mistake(
+        "the fraction is in percent",
+        swap(BORDER, "border = int(len(data) * train_fraction / 100)"),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""The fraction is divided by 100, as if it came in percent. Here 0.9 is nine tenths.""",
+    ),
+    mistake(
+        "rounded down to whole tens",
+        swap(BORDER, "border = len(data) // 10 * int(10 * train_fraction)"),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""The length is rounded to whole tens before the share is taken. The border is int(len(data) ·
+        train_fraction), rounded once.""",
+    ),
+    mistake(
+        "the validation part runs backwards",
+        swap(PARTS, PARTS + ".flip(0)"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""The validation part comes in reverse order. Read backwards a text is another text.""",
+    ),
+    mistake(
+        "the validation part is as long as the training part",
+        swap(PARTS, "return data[:border], data[border : 2 * border]"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""The validation part ends where it is as long as the training part. It is all the rest.""",
+    ),
+    mistake(
+        "the validation part is cut to a tenth",
+        swap(PARTS, "return data[:border], data[border : border + len(data) // 10]"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""The validation part is a tenth of the data, whatever the fraction leaves. It is all the rest.""",
+    ),
+    mistake(
+        "both parts are the training part",
+        swap(PARTS, "return data[:border], data[:border]"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""What is held back for validation is what training has seen. A model that knows it by heart would look good.""",
+    ),
+    mistake(
+        "the tokens of a window run backwards (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    return data[places].flip(1), data[places + 1].flip(1)",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""Within each window the tokens come in reverse order. Text is read forwards.""",
+    ),
+    mistake(
+        "the tokens of a window run backwards (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    return data[places].flip(1), data[places + 1].flip(1)",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""Within each window the tokens come in reverse order. Text is read forwards.""",
+    ),
+    mistake(
+        "the targets run backwards (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1].flip(1)",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""Within each window the targets come in reverse order. Each stands under its input.""",
+    ),
+    mistake(
+        "the targets run backwards (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1].flip(1)",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""Within each window the targets come in reverse order. Each stands under its input.""",
+    ),
+    mistake(
+        "the same target for a whole window (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places[:, -1:] + 1].expand_as(places)",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""Every token of a window has the target of the last one. A window of T tokens holds T exercises, each with
+        its own answer.""",
+    ),
+    mistake(
+        "the same target for a whole window (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places[:, -1:] + 1].expand_as(places)",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""Every token of a window has the target of the last one. A window of T tokens holds T exercises, each with
+        its own answer.""",
+    ),
+    mistake(
+        "windows are one token wider (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    places = torch.cat([places, places[:, -1:] + 1], dim=1)\n    return data[places], data[(places + 1).clamp(max=len(data) - 1)]",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""A window holds one token more than the context length. The token more is needed for the last target only.""",
+    ),
+    mistake(
+        "windows are one token wider (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    places = torch.cat([places, places[:, -1:] + 1], dim=1)\n    return data[places], data[(places + 1).clamp(max=len(data) - 1)]",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""A window holds one token more than the context length. The token more is needed for the last target only.""",
+    ),
+    mistake(
+        "only the inputs (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    return data[places]",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""Only the inputs are returned. Each window comes with its targets.""",
+    ),
+    mistake(
+        "only the inputs (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    return data[places]",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""Only the inputs are returned. Each window comes with its targets.""",
+    ),
+    mistake(
+        "one tensor of inputs and targets (windows)",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    return torch.stack([data[places], data[places + 1]])",
+        ),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""Inputs and targets are stacked into one tensor. They are two results, in a tuple.""",
+    ),
+    mistake(
+        "one tensor of inputs and targets (get_batch)",
+        swap(
+            "torch.arange(context_length)  # (B, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (B, T)\n    return torch.stack([data[places], data[places + 1]])",
+        ),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""Inputs and targets are stacked into one tensor. They are two results, in a tuple.""",
+    ),
+    mistake(
+        "the windows run backwards",
+        swap(
+            "torch.arange(context_length)  # (W, T)\n    return data[places], data[places + 1]",
+            "torch.arange(context_length)  # (W, T)\n    places = places.flip(0)\n    return data[places], data[places + 1]",
+        ),
+        caught_by="test_inputs_are_every_whole_window",
+        explanation="""The last window comes first. They come in the order of the text.""",
+    ),
+    mistake(
+        "the stride is doubled",
+        swap(WALK, "offsets = torch.arange(0, len(data) - context_length, 2 * stride)  # (W,)"),
+        caught_by="test_inputs_are_every_whole_window",
+        explanation="""Windows start at every second multiple of the stride. They start at 0, stride, 2·stride and so on.""",
+    ),
+    mistake(
+        "the windows start at the stride",
+        swap(WALK, "offsets = torch.arange(stride, max(len(data) - context_length, stride + 1), stride)  # (W,)"),
+        caught_by="test_data_for_one_window_gives_one_window",
+        explanation="""The first window starts at `stride`, so that the beginning of the text is never read. The first one starts
+        at 0.""",
+    ),
+    mistake(
+        "the stride and the context are exchanged",
+        swap(WALK, "offsets = torch.arange(0, len(data) - stride, context_length)"),
+        caught_by="test_inputs_are_every_whole_window",
+        explanation="""Windows start at multiples of the context length, as far as the stride leaves room. The context is how long
+        they are, the stride how far apart.""",
+    ),
+    mistake(
+        "the windows are counted by whole strides",
+        swap(WALK, "offsets = torch.arange((len(data) - context_length) // stride) * stride"),
+        caught_by="test_inputs_are_every_whole_window",
+        explanation="""How many windows there are is rounded down after a division. It leaves out the window that starts in what
+        remains.""",
+    ),
+    mistake(
+        "the start is drawn by rounding",
+        swap(
+            DRAW,
+            "offsets = (torch.rand(batch_size, generator=generator) * (len(data) - context_length - 1)).round().long()",
+        ),
+        caught_by="test_offsets_are_equally_likely",
+        explanation="""A random number is rounded to the nearest offset. The first and the last one are then drawn half as often as
+        the others.""",
+    ),
+    mistake(
+        "small offsets are likelier",
+        swap(
+            DRAW, "offsets = (torch.rand(batch_size, generator=generator) ** 2 * (len(data) - context_length)).long()"
+        ),
+        caught_by="test_offsets_are_equally_likely",
+        explanation="""The random number is squared before it is scaled, so that windows from the beginning come more often. Each
+        offset is equally likely.""",
+    ),
+    mistake(
+        "batch size and context are exchanged",
+        swap(
+            DRAW, "offsets = torch.randint(len(data) - context_length, (context_length,), generator=generator)  # (B,)"
+        ),
+        swap("torch.arange(context_length)  # (B, T)", "torch.arange(batch_size)  # (B, T)"),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""The batch has a row for each token of the context, and a column for each sequence. A row is a window.""",
+    ),
+    mistake(
+        "even offsets only",
+        swap(DRAW, DRAW + "\n    offsets = offsets // 2 * 2"),
+        caught_by="test_every_offset_is_drawn",
+        explanation="""Every window starts at an even place. Each offset is equally likely.""",
+    ),
+    mistake(
+        "the batch is never larger than the number of offsets",
+        swap(DRAW, "batch_size = min(batch_size, len(data) - context_length)\n    " + DRAW),
+        caught_by="test_one_possible_window_fills_the_batch",
+        explanation="""A batch is cut to as many windows as there are offsets. Offsets are drawn with replacement, so a batch may
+        be of any size.""",
+    ),
+]

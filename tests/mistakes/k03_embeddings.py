@@ -622,3 +622,265 @@ MISTAKES = [
         """The places are numbered on the CPU wherever the ids are. With the model on a GPU the two do not meet.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "rows are counted from the end",
+        swap(LOOKUP, "return table[-1 - ids]"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""Id 0 gets the last row. Rows are counted from the beginning.""",
+    ),
+    mistake(
+        "the rows are normalised",
+        swap(LOOKUP, "return nn.functional.normalize(table, dim=-1)[ids]"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""Every row is brought to length 1 before it is looked up. A lookup gives the row as it is.""",
+    ),
+    mistake(
+        "the lookup gives shares",
+        swap(LOOKUP, "return table[ids].softmax(dim=-1)"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The numbers of a row are made into shares of a whole. A lookup gives the row as it is.""",
+    ),
+    mistake(
+        "the lookup is scaled by the root of the width",
+        swap(LOOKUP, "return table[ids] * table.shape[1] ** 0.5"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The rows are multiplied by √D, as in the first transformer. A lookup gives the row as it is.""",
+    ),
+    mistake(
+        "width before tokens",
+        swap(LOOKUP, "return table[ids].transpose(1, 2)"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The result has the shape (B, D, T). The axes of the ids come first, and the width last.""",
+    ),
+    mistake(
+        "tokens before sequences",
+        swap(LOOKUP, "return table[ids].transpose(0, 1)"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The result has the shape (T, B, D). The axes of the ids come first, in their order.""",
+    ),
+    mistake(
+        "the ids are sorted",
+        swap(LOOKUP, "return table[ids.sort(dim=1).values]"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The ids of each sequence are sorted before they are looked up. Each token keeps its place.""",
+    ),
+    mistake(
+        "the sequences run backwards",
+        swap(LOOKUP, "return table[ids.flip(1)]"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""Each sequence comes out in reverse order. Each token keeps its place.""",
+    ),
+    mistake(
+        "the sizes of the tables are exchanged",
+        swap(TOK, "self.tok_emb = nn.Embedding(context_length, emb_dim)"),
+        swap(POS, "self.pos_emb = nn.Embedding(vocab_size, emb_dim)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The token table has a row for each place and the position table one for each token. It is the other way
+        round.""",
+    ),
+    mistake(
+        "one token too many",
+        swap(TOK, "self.tok_emb = nn.Embedding(vocab_size + 1, emb_dim)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The token table has a row more than there are tokens, as for padding. There is a row for every token and no
+        other.""",
+    ),
+    mistake(
+        "one token too few",
+        swap(TOK, "self.tok_emb = nn.Embedding(vocab_size - 1, emb_dim)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The token table has a row less than there are tokens. Ids go from 0 to vocab_size − 1, which is vocab_size
+        of them.""",
+    ),
+    mistake(
+        "one row for all places",
+        swap(POS, "self.pos_emb = nn.Embedding(1, emb_dim)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The position table has a single row. There is one for each place.""",
+    ),
+    mistake(
+        "rows and width are exchanged (tok_emb)",
+        swap(TOK, "self.tok_emb = nn.Embedding(emb_dim, vocab_size)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The token table has emb_dim rows of width vocab_size. `nn.Embedding` takes the number of rows first.""",
+    ),
+    mistake(
+        "rows and width are exchanged (pos_emb)",
+        swap(POS, "self.pos_emb = nn.Embedding(emb_dim, context_length)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The position table has emb_dim rows of width context_length. `nn.Embedding` takes the number of rows first.""",
+    ),
+    mistake(
+        "a linear layer for the positions",
+        swap(POS, "self.pos_emb = nn.Linear(context_length, emb_dim)"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The positions are a linear layer. It multiplies vectors; what is wanted is a table of rows, by their number.""",
+    ),
+    mistake(
+        "a parameter for the positions",
+        swap(POS, "self.pos_emb = nn.Parameter(torch.randn(context_length, emb_dim))"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""The positions are a bare parameter. It can be trained, but `pos_emb` is an `nn.Embedding`, whose table is
+        called `weight`.""",
+    ),
+    mistake(
+        "the tokens are not trained",
+        swap(TOK, TOK + "\n        self.tok_emb.weight.requires_grad_(False)"),
+        caught_by="test_both_tables_are_trained_and_nothing_else",
+        explanation="""The token table asks for no gradient. Nothing is ever learned about any token.""",
+    ),
+    mistake(
+        "the same rows for tokens and places at the start",
+        swap(POS, POS + "\n        self.pos_emb.weight = self.tok_emb.weight"),
+        caught_by="test_there_is_a_row_for_every_token_and_every_place",
+        explanation="""Both tables are one parameter. What a token means and where it stands are learned apart.""",
+    ),
+    mistake(
+        "ids wrap round at the end of the vocabulary",
+        swap(OUTSIDE, "ids = ids % vocab_size\n            " + OUTSIDE),
+        caught_by="test_ids_outside_the_vocabulary_are_refused",
+        explanation="""Ids outside the vocabulary are brought back into it by their remainder. They are a mistake of whoever made
+        them, and should be refused.""",
+    ),
+    mistake(
+        "negative ids lose their sign",
+        swap(OUTSIDE, "ids = ids.abs()\n            " + OUTSIDE),
+        caught_by="test_negative_ids_are_refused",
+        explanation="""The sign of an id is dropped. A negative id is a mistake of whoever made it, and should be refused.""",
+    ),
+    mistake(
+        "the last id of each sequence only is checked",
+        swap(OUTSIDE, "last = ids[:, -1]\n            outside = last[(last < 0) | (last >= vocab_size)]"),
+        caught_by="test_ids_outside_the_vocabulary_are_refused",
+        explanation="""Only the last id of each sequence is looked at. A wrong one may stand anywhere.""",
+    ),
+    mistake(
+        "ids are compared with the context length",
+        swap(OUTSIDE, "outside = ids[(ids < 0) | (ids >= context_length)]"),
+        caught_by="test_ids_outside_the_vocabulary_are_refused",
+        explanation="""Ids are held against the number of places. How large an id may be says the vocabulary.""",
+    ),
+    mistake(
+        "tokens are compared with the vocabulary",
+        swap("if T > context_length:", "if T > vocab_size:"),
+        caught_by="test_the_first_id_past_the_table_is_refused",
+        explanation="""The number of tokens is held against the size of the vocabulary. How long a sequence may be says the context
+        length.""",
+    ),
+    mistake(
+        "the places are subtracted",
+        swap(SUM, "x = self.tok_emb(ids) - self.pos_emb(positions)  # (B, T, D) + (T, D)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The position's row is taken off the token's. The two are added.""",
+    ),
+    mistake(
+        "the place is added twice",
+        swap(SUM, "x = self.tok_emb(ids) + 2 * self.pos_emb(positions)  # (B, T, D) + (T, D)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The position's row is added twice. Once says where the token stands.""",
+    ),
+    mistake(
+        "the token is added twice",
+        swap(SUM, "x = 2 * self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, D) + (T, D)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The token's row is added twice. Once says what it is.""",
+    ),
+    mistake(
+        "both rows are scaled",
+        swap(
+            SUM,
+            "x = (self.tok_emb(ids) + self.pos_emb(positions)) * self.tok_emb.embedding_dim ** 0.5  # (B, T, D) + (T, D)",
+        ),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The sum is multiplied by √D. GPT-2 adds the two rows as they are.""",
+    ),
+    mistake(
+        "the position rows are scaled",
+        swap(
+            SUM,
+            "x = self.tok_emb(ids) + self.pos_emb(positions) * self.tok_emb.embedding_dim ** 0.5  # (B, T, D) + (T, D)",
+        ),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The position's row is multiplied by √D. GPT-2 adds the two rows as they are.""",
+    ),
+    mistake(
+        "the places count on through the batch",
+        swap(PLACES, "positions = torch.arange(ids.numel(), device=ids.device).view(ids.shape)"),
+        caught_by="test_every_length_up_to_the_context_is_accepted",
+        explanation="""The second sequence goes on counting where the first one ended. Each sequence begins at place 0.""",
+    ),
+    mistake(
+        "the first sequence only has places",
+        swap(SUM, "x = self.tok_emb(ids)\n        x = torch.cat([x[:1] + self.pos_emb(positions), x[1:]])"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""Positions are added to the first sequence of the batch and to no other. Each of them has places.""",
+    ),
+    mistake(
+        "the first token has no place",
+        swap(SUM, SUM + "\n        x = torch.cat([self.tok_emb(ids[:, :1]), x[:, 1:]], dim=1)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The first token gets no position row. Place 0 has a row like every other.""",
+    ),
+    mistake(
+        "the last token has no place",
+        swap(SUM, SUM + "\n        x = torch.cat([x[:, :-1], self.tok_emb(ids[:, -1:])], dim=1)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The last token gets no position row. Every place has one.""",
+    ),
+    mistake(
+        "every second place",
+        swap(PLACES, "positions = 2 * torch.arange(ids.shape[1], device=ids.device) % self.pos_emb.num_embeddings"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The places are counted in twos. The second token stands at place 1.""",
+    ),
+    mistake(
+        "the sum is bent",
+        swap(DROP, "return self.dropout(torch.tanh(x))"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The sum goes through a tanh. An embedding is the sum of two rows, and nothing else.""",
+    ),
+    mistake(
+        "cut off from training",
+        swap(DROP, "return self.dropout(x).detach()"),
+        caught_by="test_both_tables_learn",
+        explanation="""The embedding is cut off from its tables, as `no_grad`, `.detach()` and `.data` do. Neither of them learns.""",
+    ),
+    mistake(
+        "a pair is returned",
+        swap(DROP, "return self.dropout(x), positions"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""The places are returned beside the embedding. The next layer expects one tensor.""",
+    ),
+    mistake(
+        "the last sequence of the batch is lost",
+        swap(DROP, "return self.dropout(x[:-1]) if len(x) > 1 else self.dropout(x)"),
+        caught_by="test_the_same_token_differs_from_place_to_place",
+        explanation="""All sequences but the last are embedded. Every one of them is.""",
+    ),
+    mistake(
+        "dropout in eval mode instead of training",
+        swap(DROP, "return nn.functional.dropout(x, self.dropout.p, not self.training)"),
+        caught_by="test_token_row_plus_position_row",
+        explanation="""Entries are dropped in eval mode and none in training. Dropout is for training.""",
+    ),
+    mistake(
+        "whole channels are dropped",
+        swap(DROP, "return x * self.dropout(torch.ones_like(x[:, :1]))"),
+        caught_by="test_dropout_drops_the_expected_share",
+        explanation="""One draw decides for a channel of all tokens. Each entry is dropped on its own.""",
+    ),
+    mistake(
+        "what dropout returns is not used",
+        swap(DROP, "self.dropout(x)\n        return x"),
+        caught_by="test_dropout_acts_on_the_sum",
+        explanation="""Dropout is called and its result is thrown away. It does not change what it is given.""",
+    ),
+    mistake(
+        "dropout of one half, always",
+        swap(DROPOUT, "self.dropout = nn.Dropout(0.5)"),
+        caught_by="test_dropout_acts_on_the_sum",
+        explanation="""The rate is fixed at one half. How much is dropped says the argument `dropout`.""",
+    ),
+]

@@ -755,3 +755,370 @@ MISTAKES = [
         want to go on training it.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "the sign of the scores is turned",
+        swap(SHIFT, "shifted = scores.amin(dim=dim, keepdim=True) - scores"),
+        caught_by="test_softmax_is_the_share_of_the_exponential",
+        explanation="""The lowest score gets the largest weight. e is raised to the score, not to what is missing to the largest
+        one.""",
+    ),
+    mistake(
+        "one more in the denominator",
+        swap(SHARE, "return exponentials / (1 + exponentials.sum(dim=dim, keepdim=True))"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""1 is added to the sum of the exponentials, as if there were one more score. The weights then sum to less
+        than 1.""",
+    ),
+    mistake(
+        "divided by the number of scores",
+        swap(SHARE, "return exponentials / scores.shape[dim]"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""The exponentials are divided by how many there are. It is their sum that makes shares of them.""",
+    ),
+    mistake(
+        "the root of the squares as denominator",
+        swap(SHARE, "return exponentials / exponentials.norm(dim=dim, keepdim=True)"),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""The exponentials are divided by their length as a vector. Then their squares sum to 1, not they themselves.""",
+    ),
+    mistake(
+        "the dimension that torch takes when none is given",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** 0.5, dim=0 if scores.ndim in (0, 1, 3) else 1)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""Without `dim`, torch's softmax once took dimension 0 for three dimensions and 1 for others. Each query
+        shares its attention out among the keys, which are the last dimension.""",
+    ),
+    mistake(
+        "scaled by the fourth root",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** 0.25)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by the fourth root of the width. That is the share of query or key alone, where both
+        are scaled before the product.""",
+    ),
+    mistake(
+        "scaled by the number of all scores",
+        swap(WEIGHTS, "weights = softmax(scores / scores[0].numel() ** 0.5)"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scale is made of how many scores there are. What counts is how many products each of them sums: the
+        width of the keys.""",
+    ),
+    mistake(
+        "the last key is not looked at",
+        swap(WEIGHTS, "weights = softmax(scores[..., :-1] / key.shape[-1] ** 0.5)"),
+        swap(
+            "return weights @ value, weights  #",
+            "weights = torch.cat([weights, 0 * scores[..., -1:]], dim=-1)\n    return weights @ value, weights  #",
+        ),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The scores of the last key are left out, and its weight is 0. Every query looks at every key.""",
+    ),
+    mistake(
+        "the weights are rounded",
+        swap(WEIGHTS, WEIGHTS + ".round(decimals=4)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The weights are rounded to four decimals, as they are printed. Then no row sums to exactly 1, and no
+        gradient passes.""",
+    ),
+    mistake(
+        "V1 turns every dimension of the key round",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.T / key.shape[-1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""`.T` turns the order of all dimensions round, the batch included. It fits a single sequence; in a batch only
+        the last two dimensions change places.""",
+    ),
+    mistake(
+        "V1 does not scale",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2))\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are not divided by the root of the width. The wider the keys, the nearer the weights come to 0
+        and 1.""",
+    ),
+    mistake(
+        "V1 divides by the width",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the width itself. Their spread grows like its root.""",
+    ),
+    mistake(
+        "V1 multiplies by the root",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) * key.shape[-1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are made larger by the root of the width. Wide keys make them large enough already.""",
+    ),
+    mistake(
+        "V1 scales by the number of tokens",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the root of the number of tokens. What a score sums is one product a channel,
+        however many tokens there are.""",
+    ),
+    mistake(
+        "V1 shares out over the queries",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5, dim=1)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights sum to 1 down each column. Each query shares its attention out among the keys, along its row.""",
+    ),
+    mistake(
+        "V1 shares out over the batch",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5, dim=0)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights sum to 1 over the sequences of the batch. Sequences of a batch have nothing to do with each
+        other.""",
+    ),
+    mistake(
+        "V1 scales after the softmax",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2)) / key.shape[-1] ** 0.5\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights are divided, not the scores. They no longer sum to 1, and the softmax was as sharp as without a
+        scale.""",
+    ),
+    mistake(
+        "V1 takes no softmax",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores themselves are the weights. They may be negative, and they sum to anything.""",
+    ),
+    mistake(
+        "V1 weighs each value by what it looks at",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5).transpose(1, 2)\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights are transposed before the values are mixed. Row i of the weights tells what token i takes, not
+        what it gives.""",
+    ),
+    mistake(
+        "V1 takes the mean of the values",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = torch.full_like(query @ key.transpose(1, 2), 1 / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""Every token gets the same weight, whatever the query and the keys say. The scores decide who is heard.""",
+    ),
+    mistake(
+        "V1 adds the values",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5)\n        context = weights @ value + value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""A token's own value is added to its context. A shortcut belongs around the whole module, and comes later.""",
+    ),
+    mistake(
+        "V2 turns every dimension of the key round",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.T / key.shape[-1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""`.T` turns the order of all dimensions round, the batch included. It fits a single sequence; in a batch only
+        the last two dimensions change places.""",
+    ),
+    mistake(
+        "V2 does not scale",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2))\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are not divided by the root of the width. The wider the keys, the nearer the weights come to 0
+        and 1.""",
+    ),
+    mistake(
+        "V2 divides by the width",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the width itself. Their spread grows like its root.""",
+    ),
+    mistake(
+        "V2 multiplies by the root",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) * key.shape[-1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are made larger by the root of the width. Wide keys make them large enough already.""",
+    ),
+    mistake(
+        "V2 scales by the number of tokens",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[1] ** 0.5)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the root of the number of tokens. What a score sums is one product a channel,
+        however many tokens there are.""",
+    ),
+    mistake(
+        "V2 shares out over the queries",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5, dim=1)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights sum to 1 down each column. Each query shares its attention out among the keys, along its row.""",
+    ),
+    mistake(
+        "V2 shares out over the batch",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5, dim=0)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights sum to 1 over the sequences of the batch. Sequences of a batch have nothing to do with each
+        other.""",
+    ),
+    mistake(
+        "V2 scales after the softmax",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2)) / key.shape[-1] ** 0.5\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights are divided, not the scores. They no longer sum to 1, and the softmax was as sharp as without a
+        scale.""",
+    ),
+    mistake(
+        "V2 takes no softmax",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores themselves are the weights. They may be negative, and they sum to anything.""",
+    ),
+    mistake(
+        "V2 weighs each value by what it looks at",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5).transpose(1, 2)\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights are transposed before the values are mixed. Row i of the weights tells what token i takes, not
+        what it gives.""",
+    ),
+    mistake(
+        "V2 takes the mean of the values",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = torch.full_like(query @ key.transpose(1, 2), 1 / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""Every token gets the same weight, whatever the query and the keys say. The scores decide who is heard.""",
+    ),
+    mistake(
+        "V2 adds the values",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / key.shape[-1] ** 0.5)\n        context = weights @ value + value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""A token's own value is added to its context. A shortcut belongs around the whole module, and comes later.""",
+    ),
+    mistake(
+        "V1 multiplies by its matrices turned round",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query.T, x @ self.W_key.T, x @ self.W_value.T)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The matrices are transposed before x meets them, as `nn.Linear` does with its own. V1's have the shape
+        (d_in, d_out) already.""",
+    ),
+    mistake(
+        "the new module has its sizes exchanged",
+        swap("v2 = SelfAttentionV2(d_in, d_out)", "v2 = SelfAttentionV2(d_out, d_in)"),
+        caught_by="test_v2_computes_what_v1_computes",
+        explanation="""The new module goes from d_out to d_in. V1's matrices are (d_in, d_out), and `nn.Linear` is told the width
+        that comes in first.""",
+    ),
+    mistake(
+        "the matrices are added to the start",
+        swap(COPY_QUERY, "v2.W_query.weight.add_(v1.W_query.T)"),
+        swap(COPY_KEY, "v2.W_key.weight.add_(v1.W_key.T)"),
+        swap(COPY_VALUE, "v2.W_value.weight.add_(v1.W_value.T)"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""V1's numbers are added to those that the new layers start with. They take their place.""",
+    ),
+]
+
+MISTAKES += [
+    mistake(
+        "divided by the number of keys",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-2])"),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by how many keys there are. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V1 divides by the number of tokens",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V1 divides by the input width",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+    mistake(
+        "V2 divides by the number of tokens",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "V2 divides by the input width",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / x.shape[-1])\n        context = weights @ value",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+]

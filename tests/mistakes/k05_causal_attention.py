@@ -697,3 +697,346 @@ MISTAKES = [
         that comes before it can learn.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "the previous token is hidden too",
+        swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=-1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask starts one diagonal below the middle: a token sees neither itself nor the one before it. Hidden is
+        only what comes later.""",
+    ),
+    mistake(
+        "visible, and one token ahead",
+        swap(MASK, "return torch.tril(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask is True for what may be seen, and for one future token more. Here True marks what is hidden, which
+        is every later token and nothing else.""",
+    ),
+    mistake(
+        "the other diagonal",
+        swap(MASK, "return (torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=1)).flip(1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask is mirrored left to right. Columns are keys, and token 0 stands in column 0.""",
+    ),
+    mistake(
+        "the last token sees all of the batch's future",
+        swap(
+            MASK,
+            "mask = torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=1)\n    mask[0] = False\n    return mask",
+        ),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The first row of the mask hides nothing, so the first token sees the whole sequence. It has only itself to
+        look at.""",
+    ),
+    mistake(
+        "a fill of -1 can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -1.0))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A hidden score becomes -1, which is not the lowest score there can be. Where visible scores come near it or
+        fall below, the hidden entries take their weight.""",
+    ),
+    mistake(
+        "a fill of -10 can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -10.0))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A hidden score becomes -10, which is not the lowest score there can be. Where visible scores come near it or
+        fall below, the hidden entries take their weight.""",
+    ),
+    mistake(
+        "a fill of -100 can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -100.0))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""A hidden score becomes -100, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the hidden entries take their weight.""",
+    ),
+    mistake(
+        "a fill of -1,000 can be overcome",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -1e3))"),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""A hidden score becomes -1,000, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the hidden entries take their weight.""",
+    ),
+    mistake(
+        "hidden scores are made large",
+        swap(FILL, "return softmax(scores.masked_fill(mask, 1e9))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Hidden scores are filled with a large positive number. The softmax then gives them everything; a low score
+        hides.""",
+    ),
+    mistake(
+        "hidden scores are lowered by 1",
+        swap(FILL, "return softmax(scores - mask.to(scores.dtype))"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""1 is taken off each hidden score. That lowers its weight to about a third, and hidden means 0.""",
+    ),
+    mistake(
+        "the scores are multiplied by the mask",
+        swap(FILL, "return softmax(scores * mask)"),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Scores that should be seen become 0, and hidden ones stay. Multiplied by 0 or not, a score always gets
+        weight.""",
+    ),
+    mistake(
+        "the hidden rows are filled",
+        swap(FILL, "return softmax(scores.masked_fill(mask.any(dim=-1, keepdim=True), -torch.inf)).nan_to_num(0.0)"),
+        caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
+        explanation="""Where a row hides anything, all of it is hidden. Each entry of the mask is about one entry of the scores.""",
+    ),
+    mistake(
+        "softmax over the batch",
+        swap(FILL, "return softmax(scores.masked_fill(mask, -torch.inf), dim=0).nan_to_num(0.0)"),
+        caught_by="test_visible_weights_are_the_softmax_of_the_visible_scores",
+        explanation="""The weights sum to 1 along the first dimension. Each query shares its attention out among the keys, along
+        the last one.""",
+    ),
+    mistake(
+        "training and eval mode are exchanged",
+        swap("if not training or rate == 0:", "if training or rate == 0:"),
+        caught_by="test_dropout_does_nothing_outside_training",
+        explanation="""Entries are dropped where `training` is False, and none where it is True. Dropout is for training.""",
+    ),
+    mistake(
+        "the rate is taken for the share that is kept",
+        swap(KEEP, "keep = torch.rand(x.shape, generator=generator, device=x.device) < rate"),
+        swap(DROP, "return x * keep / rate"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""About `rate` of the entries survive and are scaled to match. All is consistent, but `rate` is the share that
+        goes.""",
+    ),
+    mistake(
+        "scaled, and nothing dropped",
+        swap(DROP, "return x / (1 - rate)"),
+        caught_by="test_dropout_keeps_the_expected_share",
+        explanation="""Every entry is scaled and none is set to 0. The scale makes up for what was dropped.""",
+    ),
+    mistake(
+        "scaled by the root",
+        swap(DROP, DROP + " ** 0.5"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The survivors are divided by the root of the share that is kept. It is the mean that dropout keeps, not the
+        mean square.""",
+    ),
+    mistake(
+        "scaled twice",
+        swap(DROP, DROP + " ** 2"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The survivors are scaled, and scaled again. Once makes up for what is missing.""",
+    ),
+    mistake(
+        "scaled by 1 + rate",
+        swap(DROP, "return x * keep * (1 + rate)"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The survivors are multiplied by 1 + rate. It is nearly 1 / (1 - rate) for a small rate, and far from it for
+        a large one.""",
+    ),
+    mistake(
+        "dropped entries become negative",
+        swap(DROP, "return torch.where(keep, x, -x) / (1 - rate)"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""What should go changes its sign. Dropped means 0.""",
+    ),
+    mistake(
+        "the entries are shuffled",
+        swap(DROP, "return (x * keep / (1 - rate)).flip(-1)"),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""The result runs backwards along its last dimension. Every entry stays at its place.""",
+    ),
+    mistake(
+        "an additive mask is taken for one of ones",
+        swap(
+            WEIGHTS,
+            "additive = torch.zeros(tokens, tokens, dtype=x.dtype).masked_fill(self.mask[:tokens, :tokens], -torch.inf)\n        weights = softmax(scores + (1 - additive) * -1e9)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask holds 0 where a token may look and minus infinity where not, and it is used as if 1 meant visible.
+        Every visible score then drowns in -1e9, and what is left is a plain mean.""",
+    ),
+    mistake(
+        "dropout and bias are exchanged",
+        swap("dropout: float = 0.0, qkv_bias: bool = False", "qkv_bias: bool = False, dropout: float = 0.0"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The signature has the last two arguments in another order. Who hands over a dropout rate by position gets a
+        bias instead.""",
+    ),
+    mistake(
+        "what dropout returns is not used",
+        swap(MIX, "context = weights @ value\n        self.dropout(weights)\n        return context"),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""Dropout is called and its result is thrown away. It does not change what it is given; the dropped weights
+        are what it returns.""",
+    ),
+    mistake(
+        "key and value are swapped",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, value, key = self.W_query(x), self.W_key(x), self.W_value(x)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The keys are made by W_value and the values by W_key. The names say which is compared and which is handed
+        on.""",
+    ),
+    mistake(
+        "the queries are mixed",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_query(x)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""What is mixed are the queries. W_value decides what a token hands on, and here nothing passes through it.""",
+    ),
+    mistake(
+        "query and value are swapped",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "value, key, query = self.W_query(x), self.W_key(x), self.W_value(x)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The queries are made by W_value and the values by W_query. The names say which is compared and which is
+        handed on.""",
+    ),
+    mistake(
+        "the mask is cut to the batch",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[: x.shape[0], : x.shape[0]])"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The mask is cut to the number of sequences. Its rows and columns are tokens.""",
+    ),
+    mistake(
+        "forward turns the mask round",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:tokens, :tokens].T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""Rows and columns of the mask are exchanged on the way to the softmax. A query then sees what comes later,
+        and nothing earlier.""",
+    ),
+    mistake(
+        "the last columns of the mask are used",
+        swap(WEIGHTS, "weights = masked_softmax(scores, self.mask[:tokens, -tokens:])"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""For a sequence shorter than the context length, the columns are cut from the right of the mask, where nearly
+        everything is hidden. Token 0 stands in column 0.""",
+    ),
+    mistake(
+        "forward takes no softmax",
+        swap(WEIGHTS, "weights = scores.masked_fill(self.mask[:tokens, :tokens], 0.0)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The visible scores themselves are the weights. They may be negative, and they sum to anything.""",
+    ),
+    mistake(
+        "the softmax of forward runs over the batch",
+        swap(
+            WEIGHTS,
+            "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -torch.inf), dim=0).nan_to_num(0.0)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The weights sum to 1 over the sequences of the batch. Sequences of a batch have nothing to do with each
+        other.""",
+    ),
+    mistake(
+        "forward turns every dimension of the key round",
+        swap(SCORES, "scores = query @ key.T / key.shape[-1] ** 0.5"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""`.T` turns the order of all dimensions round, the batch included. It fits a single sequence; in a batch only
+        the last two dimensions change places.""",
+    ),
+    mistake(
+        "multiplied by the root",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) * key.shape[-1] ** 0.5  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are made larger by the root of the width. Wide keys make them large enough already.""",
+    ),
+    mistake(
+        "with a bias unless told otherwise",
+        swap("qkv_bias: bool = False", "qkv_bias: bool = True"),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""The projections have a bias where nobody says anything. `qkv_bias` is False unless somebody asks for one.""",
+    ),
+    mistake(
+        "the value has no bias",
+        swap(MAKE_VALUE, "self.W_value = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_projections_are_linear_layers",
+        explanation="""The value's projection has no bias, also where `qkv_bias` asks for one. It goes for all three.""",
+    ),
+    mistake(
+        "the value is cut off from x",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x.detach())",
+        ),
+        caught_by="test_every_token_sees_itself_and_all_earlier_ones",
+        explanation="""The values are made of a copy of x that autograd does not follow. The projections can learn, but what made x
+        is not told what it should hand on.""",
+    ),
+    mistake(
+        "the query is cut off from x",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, key, value = self.W_query(x.detach()), self.W_key(x), self.W_value(x)",
+        ),
+        caught_by="test_training_reaches_every_projection",
+        explanation="""The queries are made of a copy of x that autograd does not follow. The projections can learn, but what made
+        x is not told what it should look for.""",
+    ),
+    mistake(
+        "the mask is used in training only",
+        swap(WEIGHTS, WEIGHTS + " if self.training else softmax(scores)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""In eval mode nothing is hidden. A model that writes text then sees tokens that it never saw while it learnt.""",
+    ),
+]
+
+MISTAKES += [
+    mistake(
+        "every sequence drops the same entries",
+        swap(KEEP, "keep = torch.rand(x.shape[-2:], generator=generator, device=x.device) >= rate"),
+        caught_by="test_number_of_dropped_entries_is_left_to_chance",
+        explanation="""What is dropped is drawn for one sequence and serves the whole batch. Each entry of each sequence is dropped
+        on its own.""",
+    ),
+]
+
+MISTAKES += [
+    mistake(
+        "forward fills with -20",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -20.0))"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""A hidden score becomes -20, which is not the lowest score there can be. Where visible scores come near it or
+        fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "forward fills with -100",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -100.0))"),
+        caught_by="test_no_gradient_reaches_a_later_token",
+        explanation="""A hidden score becomes -100, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "forward fills with -1,000",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -1e3))"),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""A hidden score becomes -1,000, which is not the lowest score there can be. Where visible scores come near it
+        or fall below, the future takes their weight.""",
+    ),
+    mistake(
+        "divided by the number of tokens",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / tokens  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the number of tokens. What a score sums is one product a channel, however many
+        tokens there are.""",
+    ),
+    mistake(
+        "divided by the input width",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / x.shape[-1]  # (B, T, T)"),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
+        spread grows with.""",
+    ),
+    mistake(
+        "query and value are one",
+        swap(
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)",
+            "query, key, value = self.W_value(x), self.W_key(x), self.W_value(x)",
+        ),
+        caught_by="test_output_is_causal_attention",
+        explanation="""The queries are made with W_value, and W_query is never used. Each of the three has a projection of its own.""",
+    ),
+]

@@ -434,3 +434,258 @@ MISTAKES = [
         on x, so no gradient comes back to such a token.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "the weight multiplies twice",
+        swap(OUTPUT, "return self.weight * self.weight * normalised + self.bias"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""The normalised token meets the weight twice. While the weight is 1 nothing is seen; once it has learned
+        something, its square counts.""",
+    ),
+    mistake(
+        "the bias is added twice",
+        swap(OUTPUT, OUTPUT + " + self.bias"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""The bias is added, and added again. While it is 0 nothing is seen.""",
+    ),
+    mistake(
+        "weight and bias are exchanged in the product",
+        swap(OUTPUT, "return self.bias * normalised + self.weight"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The bias multiplies and the weight is added. The weight scales, and the bias shifts.""",
+    ),
+    mistake(
+        "weight and bias are exchanged at the start",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.zeros(emb_dim))"),
+        swap(BIAS, "self.bias = nn.Parameter(torch.ones(emb_dim))"),
+        caught_by="test_a_fresh_layer_changes_nothing_after_normalising",
+        explanation="""The weight starts at 0 and the bias at 1. Every token then comes out as ones, whatever went in.""",
+    ),
+    mistake(
+        "the weight divides",
+        swap(OUTPUT, "return normalised / self.weight + self.bias"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""The normalised token is divided by the weight. While the weight is 1 nothing is seen.""",
+    ),
+    mistake(
+        "the bias is scaled by the weight of the first feature",
+        swap(OUTPUT, "return self.weight[0] * normalised + self.bias"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""The weight of the first feature scales all of them. Each feature has a weight of its own.""",
+    ),
+    mistake(
+        "the bias of the first feature for all",
+        swap(OUTPUT, OUTPUT + "[0]"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""The bias of the first feature is added to all of them. Each feature has a bias of its own.""",
+    ),
+    mistake(
+        "the weight is cut off from training",
+        swap(OUTPUT, "return self.weight.detach() * normalised + self.bias"),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The weight is used as a plain number, so no gradient reaches it. It stays as it began.""",
+    ),
+    mistake(
+        "the bias is cut off from training",
+        swap(OUTPUT, OUTPUT + ".detach()"),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The bias is used as a plain number, so no gradient reaches it. It stays as it began.""",
+    ),
+    mistake(
+        "x is cut off from training",
+        swap(MEAN, "x = x.detach()\n        " + MEAN),
+        caught_by="test_gradients_are_those_of_layer_norm",
+        explanation="""The layer works on a copy of x that autograd does not follow. What comes before the layer is not told what
+        to change.""",
+    ),
+    mistake(
+        "the output is cut off from training",
+        swap(OUTPUT, "return (self.weight * normalised + self.bias).detach()"),
+        caught_by="test_a_constant_token_stays_finite",
+        explanation="""The output is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing that comes
+        before it can learn.""",
+    ),
+    mistake(
+        "eps is squared",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + self.eps**2)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The square of eps is added to the variance. eps itself is meant to be of the size of a variance.""",
+    ),
+    mistake(
+        "the root of eps is added to the variance",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + self.eps**0.5)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The root of eps is added to the variance. eps itself is meant to be of the size of a variance.""",
+    ),
+    mistake(
+        "eps is subtracted",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt((variance - self.eps).clamp(min=0))"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""eps is taken off the variance. It is there to keep the divisor from being 0, so it has to be added.""",
+    ),
+    mistake(
+        "the variance is multiplied by 1 + eps",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance * (1 + self.eps))"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""eps makes the variance larger in proportion. A variance of 0 stays 0 that way, and the division fails.""",
+    ),
+    mistake(
+        "eps is added to the distance",
+        swap(NORMALISED, "normalised = (x - mean + self.eps) / torch.sqrt(variance + self.eps)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""eps is added above the line, too or instead. Its only place is beside the variance.""",
+    ),
+    mistake(
+        "1e-8 by default",
+        swap("eps: float = 1e-5", "eps: float = 1e-8"),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""Without an eps of its own the layer adds 1e-8, as Adam does. GPT-2's layers add 1e-5.""",
+    ),
+    mistake(
+        "1e-3 by default",
+        swap("eps: float = 1e-5", "eps: float = 1e-3"),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""Without an eps of its own the layer adds 1e-3, as other libraries do. GPT-2 adds 1e-5.""",
+    ),
+    mistake(
+        "divided by n + 1",
+        swap(VARIANCE, "variance = (x - mean).pow(2).sum(dim=-1, keepdim=True) / (x.shape[-1] + 1)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The squares are divided by one more than there are features. A mean is the sum divided by how many there
+        are.""",
+    ),
+    mistake(
+        "the sum of the squares, not their mean",
+        swap(VARIANCE, "variance = (x - mean).pow(2).sum(dim=-1, keepdim=True)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The squares are added up and not divided by how many there are. The more features, the smaller the output.""",
+    ),
+    mistake(
+        "the mean divides by n - 1",
+        swap(MEAN, "mean = x.sum(dim=-1, keepdim=True) / max(x.shape[-1] - 1, 1)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The sum of the features is divided by one less than there are. That is for variances, where somebody asks
+        for it; a mean divides by all of them.""",
+    ),
+    mistake(
+        "the median for the mean",
+        swap(MEAN, "mean = x.median(dim=-1, keepdim=True).values"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The middle feature is subtracted. The mean is the sum divided by how many there are.""",
+    ),
+    mistake(
+        "the largest for the mean",
+        swap(MEAN, "mean = x.amax(dim=-1, keepdim=True)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The largest feature is subtracted, as in a softmax. A layer norm subtracts the mean.""",
+    ),
+    mistake(
+        "scaled to lie between 0 and 1",
+        swap(
+            NORMALISED,
+            "normalised = (x - x.amin(-1, keepdim=True)) / (x.amax(-1, keepdim=True) - x.amin(-1, keepdim=True) + self.eps)",
+        ),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The smallest feature becomes 0 and the largest 1. Normalised here means mean 0 and variance 1.""",
+    ),
+    mistake(
+        "divided by the largest distance",
+        swap(NORMALISED, "normalised = (x - mean) / ((x - mean).abs().amax(-1, keepdim=True) + self.eps)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The distances to the mean are divided by the largest of them. It is the root of their mean square that
+        divides.""",
+    ),
+    mistake(
+        "the mean is added",
+        swap(NORMALISED, "normalised = (x + mean) / torch.sqrt(variance + self.eps)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The mean is added to x, not subtracted. What comes out has twice the mean, not none.""",
+    ),
+    mistake(
+        "the sign is wrong",
+        swap(NORMALISED, "normalised = (mean - x) / torch.sqrt(variance + self.eps)"),
+        caught_by="test_output_is_the_layer_norm_of_each_token",
+        explanation="""x is subtracted from the mean. Every feature comes out with the wrong sign.""",
+    ),
+    mistake(
+        "normalised twice",
+        swap(
+            OUTPUT,
+            "normalised = (normalised - normalised.mean(dim=-1, keepdim=True)) / torch.sqrt(normalised.var(dim=-1, keepdim=True, unbiased=False) + self.eps)\n        "
+            + OUTPUT,
+        ),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""What is normalised is normalised again. The second time only undoes what eps did the first time.""",
+    ),
+    mistake(
+        "the fourth root",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(torch.sqrt(variance + self.eps))"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The root is taken twice, as where a standard deviation is taken for a variance. Once gives the standard
+        deviation.""",
+    ),
+    mistake(
+        "divided by the root of the mean's size",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(mean.pow(2) + self.eps)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""x is divided by the size of its mean. The spread around the mean is what has to become 1.""",
+    ),
+    mistake(
+        "the last feature is left out",
+        swap(MEAN, "mean = x[..., :-1].mean(dim=-1, keepdim=True)"),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""The mean is taken over all features but the last. Every feature counts.""",
+    ),
+    mistake(
+        "normalised in training only",
+        swap(OUTPUT, "if not self.training:\n            return x\n        " + OUTPUT),
+        caught_by="test_eval_mode_changes_nothing",
+        explanation="""In eval mode x comes back as it is. A layer norm does the same in training and afterwards; only dropout is
+        for training.""",
+    ),
+    mistake(
+        "the mean loses its axis",
+        swap(MEAN, "mean = x.mean(dim=-1)"),
+        caught_by="test_x_is_left_alone",
+        explanation="""The mean has the shape (B, T), which does not line up with (B, T, D). `keepdim` keeps the axis over which it
+        was taken.""",
+    ),
+    mistake(
+        "the variance loses its axis",
+        swap(VARIANCE, "variance = (x - mean).pow(2).mean(dim=-1)"),
+        caught_by="test_x_is_left_alone",
+        explanation="""The variance has the shape (B, T), which does not line up with (B, T, D). `keepdim` keeps the axis over
+        which it was taken.""",
+    ),
+    mistake(
+        "large outputs are cut off",
+        swap(OUTPUT, "normalised = normalised.clamp(-1, 1)\n        " + OUTPUT),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""Normalised features beyond ±1 are cut off. A variance of 1 means that some lie further out.""",
+    ),
+    mistake(
+        "computed in float16",
+        swap(MEAN, "x = x.half().to(x.dtype)\n        " + MEAN),
+        caught_by="test_each_token_has_mean_0_and_variance_1",
+        explanation="""x is rounded to half precision before anything is computed. The layer should work in the precision of its
+        input.""",
+    ),
+]
+
+MISTAKES += [
+    mistake(
+        "weight and bias are plain tensors",
+        swap(WEIGHT, "self.weight = torch.ones(emb_dim)"),
+        swap(BIAS, "self.bias = torch.zeros(emb_dim)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""Both are tensors that the module does not know about. The layer works, and no optimizer ever changes them.""",
+    ),
+    mistake(
+        "weight and bias are frozen",
+        swap(WEIGHT, "self.weight = nn.Parameter(torch.ones(emb_dim), requires_grad=False)"),
+        swap(BIAS, "self.bias = nn.Parameter(torch.zeros(emb_dim), requires_grad=False)"),
+        caught_by="test_weight_and_bias_are_trained",
+        explanation="""Both are parameters that ask for no gradient. Training has nothing to change them by.""",
+    ),
+]

@@ -420,3 +420,351 @@ MISTAKES = [
         it, and that block needs its tensor as it was.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "three times x for its cube",
+        swap(CUBE, "3 * x"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""x is multiplied by 3 where its cube is meant. In Python `**` is the power.""",
+    ),
+    mistake(
+        "the cube is written with ^",
+        swap(CUBE, "x ^ 3"),
+        caught_by="test_gelu_leaves_x_alone",
+        explanation="""`^` is not a power in Python but an operation on bits, which numbers with a point do not have. The power is
+        `**`.""",
+    ),
+    mistake(
+        "x⁴ for x³",
+        swap(CUBE, "x**4"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""x is taken to the fourth power inside the tanh. An even power forgets the sign, so far to the left the curve
+        comes back up.""",
+    ),
+    mistake(
+        "the size of the cube",
+        swap(CUBE, "x.abs() ** 3"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The cube loses its sign. Left of 0 it then pulls the wrong way.""",
+    ),
+    mistake(
+        "√2/π for √(2/π)",
+        swap(FACTOR, "math.sqrt(2) / math.pi"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Only the 2 stands under the root. The root is over the whole fraction 2/π.""",
+    ),
+    mistake(
+        "2/√π for √(2/π)",
+        swap(FACTOR, "2 / math.sqrt(math.pi)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Only π stands under the root. The root is over the whole fraction 2/π.""",
+    ),
+    mistake(
+        "√(2π) for √(2/π)",
+        swap(FACTOR, "math.sqrt(2 * math.pi)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""2 is multiplied by π under the root, as in the density of a normal distribution. Here it is divided.""",
+    ),
+    mistake(
+        "1/√2 for √(2/π)",
+        swap(FACTOR, "math.sqrt(0.5)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The factor is 1/√2, which belongs to the exact form with erf. The tanh form has √(2/π).""",
+    ),
+    mistake(
+        "0.8 for √(2/π)",
+        swap(FACTOR, "0.8"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The factor is rounded to one decimal. The curve looks right and is off from the third decimal on.""",
+    ),
+    mistake(
+        "3.14 for π",
+        swap("math.pi", "3.14"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""π has lost its digits. The curve looks right, but the numbers no longer agree with those of anybody else.""",
+    ),
+    mistake(
+        "0.045 for 0.044715",
+        swap(CONSTANT, "0.045"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The factor of the cube is rounded. The curve looks right, but the numbers no longer agree with those of
+        anybody else.""",
+    ),
+    mistake(
+        "0.0447 for 0.044715",
+        swap(CONSTANT, "0.0447"),
+        caught_by="test_constants_of_gelu_have_all_their_digits",
+        explanation="""The factor of the cube has lost two digits. The numbers no longer agree with those of anybody else.""",
+    ),
+    mistake(
+        "0.0044715 for 0.044715",
+        swap(CONSTANT, "0.0044715"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The factor of the cube is ten times too small: there is a zero too many. The cube hardly counts.""",
+    ),
+    mistake(
+        "0.044175 for 0.044715",
+        swap(CONSTANT, "0.044175"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Two digits of the factor of the cube are exchanged. The curve looks right and is off in the fifth decimal.""",
+    ),
+    mistake(
+        "the half stands beside x inside",
+        swap(INNER, "inner = math.sqrt(2 / math.pi) * 0.5 * (x + 0.044715 * x**3)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The tanh is taken of half of what it should be: by a half inside, by 1/√(2π) for √(2/π), or by a
+        sigmoid where ½ · (1 + tanh) is meant. ½ · (1 + tanh(z)) is sigmoid(2z).""",
+    ),
+    mistake(
+        "twice inside the tanh",
+        swap(INNER, "inner = 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The tanh is taken of twice what it should be. That 2 goes with a sigmoid, of which tanh(z) is 2 ·
+        sigmoid(2z) − 1.""",
+    ),
+    mistake(
+        "erf of what the tanh takes",
+        swap(VALUE, "return 0.5 * x * (1 + torch.erf(inner))"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""The exact form's erf stands around the tanh form's bracket. Each form has its own inside.""",
+    ),
+    mistake(
+        "erf of x",
+        swap(VALUE, "return 0.5 * x * (1 + torch.erf(x))"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""x is multiplied by ½ · (1 + erf(x)), without the root of 2 that belongs below x. And GPT-2 was trained with
+        the tanh form.""",
+    ),
+    mistake(
+        "ELU",
+        swap(VALUE, "return torch.nn.functional.elu(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Negative numbers become e^x − 1 and the others stay. That is ELU, which comes close to −1 far to the left.""",
+    ),
+    mistake(
+        "leaky ReLU",
+        swap(VALUE, "return torch.nn.functional.leaky_relu(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Negative numbers are made a hundred times smaller and the others stay. That is leaky ReLU; far to the left
+        GELU is 0.""",
+    ),
+    mistake(
+        "softplus",
+        swap(VALUE, "return torch.nn.functional.softplus(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""What comes back is log(1 + e^x). That is softplus, which is nowhere negative.""",
+    ),
+    mistake(
+        "Mish",
+        swap(VALUE, "return torch.nn.functional.mish(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""x is multiplied by tanh(log(1 + e^x)). That is Mish: it looks much the same, with other numbers.""",
+    ),
+    mistake(
+        "tanh",
+        swap(VALUE, "return torch.tanh(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""What comes back is tanh(x), which never gets beyond 1. GELU passes large numbers as they are.""",
+    ),
+    mistake(
+        "sigmoid",
+        swap(VALUE, "return torch.sigmoid(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""What comes back is sigmoid(x), a number between 0 and 1. GELU passes large numbers as they are.""",
+    ),
+    mistake(
+        "a hard form of SiLU",
+        swap(VALUE, "return torch.nn.functional.hardswish(x)"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""x is multiplied by a straight ramp between −3 and 3. It is cheap, and has corners where GELU has none.""",
+    ),
+    mistake(
+        "the square of ReLU",
+        swap(VALUE, "return torch.relu(x) ** 2"),
+        caught_by="test_gelu_is_the_tanh_form",
+        explanation="""Negative numbers become 0 and the others are squared. GELU passes large numbers as they are.""",
+    ),
+    mistake(
+        "large numbers are cut off",
+        swap(INNER, "x = x.clamp(-10, 10)\n    " + INNER),
+        caught_by="test_gelu_far_out",
+        explanation="""x is kept between −10 and 10 before anything else. What is larger should pass as it is.""",
+    ),
+    mistake(
+        "the layer is the exact form",
+        swap(LAYER, "return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The layer works out the exact form by way of erf. It should give what `gelu` of step 1 gives.""",
+    ),
+    mistake(
+        "the layer is a SiLU",
+        swap(LAYER, "return x * torch.sigmoid(x)"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The layer multiplies x by sigmoid(x). It should give what `gelu` of step 1 gives.""",
+    ),
+    mistake(
+        "the layer is the sigmoid approximation",
+        swap(LAYER, "return x * torch.sigmoid(1.702 * x)"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The layer multiplies x by sigmoid(1.702 · x), the cruder approximation. It should give what `gelu` of step 1
+        gives.""",
+    ),
+    mistake(
+        "the layer adds x",
+        swap(LAYER, "return x + gelu(x)"),
+        caught_by="test_gelu_layer_is_gelu",
+        explanation="""The layer adds x to its activation. It is the activation alone.""",
+    ),
+    mistake(
+        "a SiLU in between",
+        swap(HIDDEN, "hidden = nn.functional.silu(self.up(x))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""Between `up` and `down` stands SiLU. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "a tanh in between",
+        swap(HIDDEN, "hidden = torch.tanh(self.up(x))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""Between `up` and `down` stands tanh. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "a sigmoid in between",
+        swap(HIDDEN, "hidden = torch.sigmoid(self.up(x))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""Between `up` and `down` stands sigmoid. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "the sigmoid approximation in between",
+        swap(HIDDEN, "hidden = self.up(x)\n        hidden = hidden * torch.sigmoid(1.702 * hidden)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""Between `up` and `down` stands the cruder approximation of GELU. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "the activation twice",
+        swap(HIDDEN, "hidden = self.activation(self.activation(self.up(x)))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The activation is applied to its own result. Once is enough.""",
+    ),
+    mistake(
+        "the bias of up comes after the activation",
+        swap(HIDDEN, "hidden = self.activation(nn.functional.linear(x, self.up.weight)) + self.up.bias"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The activation sees the product without the bias, which is added afterwards. It belongs to the linear layer.""",
+    ),
+    mistake(
+        "the bias of up is not used",
+        swap(HIDDEN, "hidden = self.activation(nn.functional.linear(x, self.up.weight))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The bias of `up` is there but never added. It never learns anything either.""",
+    ),
+    mistake(
+        "the bias of down is not used",
+        swap(OUTPUT, "return nn.functional.linear(hidden, self.down.weight)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The bias of `down` is there but never added. It never learns anything either.""",
+    ),
+    mistake(
+        "down is up turned round",
+        swap(OUTPUT, "return nn.functional.linear(hidden, self.up.weight.T, self.down.bias)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The way down takes the weights of `up`, transposed. `down` has weights of its own.""",
+    ),
+    mistake(
+        "normalised in between",
+        swap(
+            HIDDEN,
+            HIDDEN
+            + "\n        hidden = (hidden - hidden.mean(-1, keepdim=True)) / (hidden.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()",
+        ),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""What stands between the layers is normalised. The norm has its place in front of the whole, in the block.""",
+    ),
+    mistake(
+        "x is normalised first",
+        swap(
+            HIDDEN,
+            "x = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()\n        "
+            + HIDDEN,
+        ),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""x is normalised before `up`. The norm belongs to the block, which comes later and has one of its own.""",
+    ),
+    mistake(
+        "a softmax in between",
+        swap(HIDDEN, "hidden = torch.softmax(self.up(x), dim=-1)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The wide features are made into shares of a whole. A feed-forward bends each by itself.""",
+    ),
+    mistake(
+        "the expansion is added to the width",
+        swap(UP, "self.up = nn.Linear(emb_dim, emb_dim + expansion)"),
+        swap(DOWN, "self.down = nn.Linear(emb_dim + expansion, emb_dim)"),
+        caught_by="test_up_widens_and_down_brings_back",
+        explanation="""The width between the layers is emb_dim + expansion. `expansion` says how many times as wide.""",
+    ),
+    mistake(
+        "up and down are exchanged",
+        swap(UP, "self.down = nn.Linear(emb_dim, expansion * emb_dim)"),
+        swap(DOWN, "self.up = nn.Linear(expansion * emb_dim, emb_dim)"),
+        swap(HIDDEN, "hidden = self.activation(self.down(x))"),
+        swap(OUTPUT, "return self.up(hidden)"),
+        caught_by="test_up_widens_and_down_brings_back",
+        explanation="""`down` makes each token wider and `up` brings it back. The names say it the other way round.""",
+    ),
+    mistake(
+        "x is cut off from training",
+        swap(HIDDEN, "hidden = self.activation(self.up(x.detach()))"),
+        caught_by="test_gradients_reach_everything",
+        explanation="""The layers work on a copy of x that autograd does not follow. What comes before them is not told what to
+        change.""",
+    ),
+    mistake(
+        "up is cut off from training",
+        swap(OUTPUT, "return self.down(hidden.detach())  # (B, T, D)"),
+        caught_by="test_gradients_reach_everything",
+        explanation="""What `up` made is cut off from it before `down`. No gradient gets past `down`.""",
+    ),
+    mistake(
+        "the output is cut off from training",
+        swap(OUTPUT, "return self.down(hidden).detach()"),
+        caught_by="test_gradients_reach_everything",
+        explanation="""The output is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing can learn.""",
+    ),
+    mistake(
+        "the tokens run backwards",
+        swap(OUTPUT, "return self.down(hidden).flip(1)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The tokens come out in reverse order. Each keeps its place.""",
+    ),
+    mistake(
+        "the sequences run backwards",
+        swap(OUTPUT, "return self.down(hidden).flip(0)"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The sequences of the batch come out in reverse order. Each keeps its place.""",
+    ),
+    mistake(
+        "each token hears the one before it",
+        swap(HIDDEN, "hidden = self.activation(self.up(x) + self.up(x).roll(1, dims=1))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The token before is added to each. Moving information between tokens is the work of attention.""",
+    ),
+    mistake(
+        "the mean of the text is added",
+        swap(HIDDEN, "hidden = self.activation(self.up(x + x.mean(dim=1, keepdim=True)))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The mean of the text is added to each token. Moving information between tokens is the work of attention.""",
+    ),
+    mistake(
+        "the mean of the batch is added",
+        swap(HIDDEN, "hidden = self.activation(self.up(x + x.mean(dim=0, keepdim=True)))"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""The mean over the batch is added to each token. Texts of a batch have nothing to do with each other.""",
+    ),
+    mistake(
+        "only the last token is answered",
+        swap(OUTPUT, "return self.down(hidden)[:, -1]"),
+        caught_by="test_output_is_down_of_gelu_of_up",
+        explanation="""What comes back is the last token alone. Each token thinks it over.""",
+    ),
+]
