@@ -240,15 +240,20 @@ def claim(
             raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
         rest = examples, double, seconds, slow, costly, without or {}
         made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, *rest)
-
-        def test(kata: Any, reference: Any) -> None:
-            outcome = made.check(kata, reference)
-            if outcome.error is not None:
-                raise outcome.error
-
-        asks_for = inspect.signature(test)  # the law's line is where an editor goes, but pytest must not draw for it
-        functools.update_wrapper(test, law)
-        test.claim, test.__signature__ = made, asks_for  # type: ignore[attr-defined]
-        return test
+        return _test_of(made)
 
     return decorate
+
+
+def _test_of(claim: Claim) -> Callable[[Any, Any], None]:
+    """A test for pytest, with the law's name, place and docstring, that checks a claim."""
+
+    def test(kata: Any, reference: Any) -> None:
+        outcome = claim.check(kata, reference)
+        if outcome.error is not None:
+            raise outcome.error
+
+    asks_for = inspect.signature(test)  # the law's line is where an editor goes, but pytest must not draw for it
+    functools.update_wrapper(test, claim.law)
+    test.claim, test.__signature__ = claim, asks_for  # type: ignore[attr-defined]
+    return test
