@@ -24,6 +24,7 @@ PROJECTIONS = 6
 LENGTH = 4096  # entries of a random vector; a longer tensor goes on with it from the start
 _NO_EQUALITY: object = object.__eq__  # of types whose values are equal to themselves alone
 FLOAT = 1e-5  # the tolerance of plain floats
+LARGEST = 1e30  # an index keeps projections in single precision
 PASSED = np.uint64(0)
 
 
@@ -53,7 +54,8 @@ def answer_of(evidence: tuple[Any, ...]) -> Answer:
     summary = _Summary()
     summary.add(evidence)
     digest = np.frombuffer(summary.discrete.digest()[:8], np.uint64)[0]
-    return Answer(max(digest, np.uint64(1)), summary.projections, summary.slack)
+    projections = np.clip(summary.projections, -LARGEST, LARGEST)
+    return Answer(max(digest, np.uint64(1)), projections, min(summary.slack, 1e-5 * LARGEST))
 
 
 class _Summary:

@@ -80,6 +80,12 @@ def test_long_tensors_are_looked_at_to_their_end():
     assert answer(long).agrees(answer(long + 1e-7)) and not answer(long).agrees(answer(other))
 
 
+def test_numbers_beyond_single_precision_are_an_answer_too():
+    huge = answer(torch.tensor([1e300, -2e300], dtype=torch.float64))
+    assert np.isfinite(huge.projections.astype(np.float32)).all() and huge.agrees(huge)
+    assert not huge.agrees(answer(torch.tensor([1.0, -2.0], dtype=torch.float64)))
+
+
 def test_a_pass_is_no_answer():
     assert answer_of(("passed", "NoneType", [])).passed and not answer(None).passed
 
