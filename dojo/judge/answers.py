@@ -7,6 +7,7 @@ is multiplied by a few fixed random vectors.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterable
@@ -17,12 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..spec.check import NEGLIGIBLE, TOLERANCE
+from ..spec.check import NEGLIGIBLE, TOLERANCE, plain_name
 
 PROJECTIONS = 6
 LENGTH = 4096  # entries of a random vector; a longer tensor goes on with it from the start
 _NO_EQUALITY: object = object.__eq__  # of types whose values are equal to themselves alone
 FLOAT = 1e-5  # the tolerance of plain floats
+LARGEST = 1e30  # an index keeps projections in single precision
 PASSED = np.uint64(0)
 
 
@@ -52,7 +54,8 @@ def answer_of(evidence: tuple[Any, ...]) -> Answer:
     summary = _Summary()
     summary.add(evidence)
     digest = np.frombuffer(summary.discrete.digest()[:8], np.uint64)[0]
-    return Answer(max(digest, np.uint64(1)), summary.projections, summary.slack)
+    projections = np.clip(summary.projections, -LARGEST, LARGEST)
+    return Answer(max(digest, np.uint64(1)), projections, min(summary.slack, 1e-5 * LARGEST))
 
 
 class _Summary:
@@ -71,10 +74,18 @@ class _Summary:
             self._add_parts("dict", [part for item in value.items() for part in item])
         elif isinstance(value, (list, tuple)):
             self._add_parts("list", value)
-        elif value is None or type(value).__eq__ is not _NO_EQUALITY:
+        elif isinstance(value, (set, frozenset)):  # its order is another in each process
+            self._add_parts("set", sorted(value, key=repr))
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+            self.add(torch.from_numpy(value))
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            self._add_parts("fields", [getattr(value, field.name) for field in dataclasses.fields(value)])
+        elif isinstance(value, type):
+            self._say(plain_name(value))
+        elif type(value).__name__ == plain_name(type(value)) and type(value).__eq__ is not _NO_EQUALITY:
             self._say(f"{type(value).__qualname__} {value!r}")
-        else:  # modules, say: no two are equal, so their kind has to do
-            self._say(type(value).__qualname__)
+        else:  # no two modules are equal, and what a class of one's own is called is free: the kind has to do
+            self._say(plain_name(type(value)))
 
     def _say(self, words: str) -> None:
         self.discrete.update(words.encode() + b"\0")

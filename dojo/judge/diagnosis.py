@@ -34,6 +34,7 @@ OTHER = 1  # which example of each other claim: the first is the simplest, and t
 CAUGHT = 12  # candidates whose own claim is checked in full
 APART = 24  # more checks, at most, to tell candidates apart
 PAIRS = 48  # pairs that are run, at most
+ALIKE = 0.5  # of the wrong answers: the share that must be of the kind of some member of a family
 SHOWN = 3  # more names than this are no help
 
 
@@ -133,20 +134,22 @@ class Lookup:
 
     def _fitted(self) -> list[Mistake]:
         """The members of families that, with a constant of their own, give all answers of the code under test."""
-        checks = list(self.answers)
-        fails = self.index.failing[:, [self.index.column[check.name] for check in checks]]
-        learner = np.array([not self.answers[check].passed for check in checks])
-        rows: dict[int, list[int]] = {}
+        wrong = [check for check, answer in self.answers.items() if not answer.passed]
+        digests = self.index.digests[:, [self.index.column[check.name] for check in wrong]]
+        learner = np.array([self.answers[check].digest for check in wrong])
+        families: dict[int, list[int]] = {}
         for row in self.open.nonzero()[0]:
-            if (family := self.suite.mistakes[row].family) is not None:
-                rows.setdefault(id(family), []).append(int(row))
+            if self.suite.mistakes[row].family is not None:
+                families.setdefault(id(self.suite.mistakes[row].family), []).append(int(row))
         fitted = []
-        for members in rows.values():
-            family = self.suite.mistakes[members[0]].family
-            caught = [check for check in checks if check.claim.name == self.suite.mistakes[members[0]].caught_by]
-            right = bool(caught) and all(self.answers[check].passed for check in caught)
-            if family is not None and not right and not (learner & ~fails[members].any(axis=0)).any():
-                member = member_that_gives(family, self._by_name(), self._answers_of)
+        for rows in families.values():
+            some = self.suite.mistakes[rows[0]]
+            fails = (digests[rows] != 0).any(axis=0).all()
+            of_its_kind = (digests[rows] == learner).any(axis=0).mean() >= ALIKE
+            caught = [self.answers[check] for check in self.answers if check.claim.name == some.caught_by]
+            right = bool(caught) and all(answer.passed for answer in caught)
+            if some.family is not None and fails and of_its_kind and not right:
+                member = member_that_gives(some.family, self._by_name(), self._answers_of)
                 fitted += [member] if member is not None else []
         return fitted
 

@@ -20,6 +20,8 @@ SECTIONS = 26  # constants between neighbours of the grid
 DIGITS = 6  # to which a constant is rounded, at most
 AIMS = 4  # answers that are compared while a constant is looked for
 APART = 1.25  # the factor between constants that are told apart
+FAR = 100.0  # what an answer of another kind counts
+CLOSE = 0.02  # the sum of the logarithms of 1 + the distance in tolerances
 _GOLDEN = (5**0.5 - 1) / 2
 
 Answers = Mapping[str, Answer]  # by the name of the check
@@ -63,6 +65,8 @@ class _Fit:
         sizes_tried = sorted([*map(float, grid), *map(float, sizes)])
         off = [self.off(sign * size) for size in sizes_tried]
         best = off.index(min(off))
+        if off[best] >= FAR:  # of another kind, whatever the constant
+            return None
         low, high = sizes_tried[max(best - 1, 0)], sizes_tried[min(best + 1, len(sizes_tried) - 1)]
         return sign * math.exp(self._section(math.log(low), math.log(high), lambda log: self.off(sign * math.exp(log))))
 
@@ -71,6 +75,8 @@ class _Fit:
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
         at_left, at_right = off(left), off(right)
         for _ in range(SECTIONS):
+            if min(at_left, at_right) < CLOSE:
+                break
             if at_left <= at_right:
                 high, right, at_right = right, left, at_left
                 left = high - _GOLDEN * (high - low)
@@ -88,7 +94,7 @@ class _Fit:
         for name in self.aims:
             answer, want = given.get(name), self.answers[name]
             if answer is None or answer.digest != want.digest:
-                total += 100.0
+                total += FAR
             else:
                 distance = np.abs(answer.projections - want.projections).max() / max(want.slack, 1e-300)
                 total += float(np.log1p(distance))

@@ -26,7 +26,7 @@ def check_unchanged(function: Callable[..., Any], name: str, after: Any, before:
     for parameter, now, then in pairs:
         if not _same(now, then):
             problem = f"`{name}` changes its argument `{parameter}`, which belongs to the caller"
-            raise Mismatch(problem, snapshot(now), then)
+            raise Mismatch(problem, snapshot(now), then, gist=f"`{name}` changes an argument")  # its name is free
 
 
 def snapshot(value: Any) -> Any:

@@ -15,14 +15,16 @@ from typing import Any
 from ..spec.errors import TimeUp
 from ..system.processes import PATIENCE
 
+WAITING = (
+    12  # times as long on the clock as in processor time: on a busy machine a law waits for its turn, or a process
+)
 MEMORY = 4 << 30  # bytes that a child may take beyond what the judge's server has
 
-CLOCK = 10  # on a busy machine a process gets a fraction of a core; code that sleeps is stopped after this
 
 
 @contextmanager
 def limit(seconds: float) -> Iterator[None]:
-    """Raise TimeUp in the code below after `seconds` of processor time, or CLOCK times that on the clock.
+    """Raise TimeUp in the code below after `seconds` of processor time, or `WAITING` times that on the clock.
 
     Only where signals can interrupt (not on Windows, not outside the main thread); the judge has a limit of its own.
     Code that catches TimeUp, or in which no Python runs, is ended by the system some seconds later (SIGXCPU).
@@ -42,7 +44,7 @@ def limit(seconds: float) -> Iterator[None]:
         return
     # Again and again: an exception that rings in a destructor, say, is lost.
     signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
-    signal.setitimer(signal.ITIMER_REAL, CLOCK * seconds, 2.0)
+    signal.setitimer(signal.ITIMER_REAL, WAITING * seconds, 2.0)
     restore = _bound_processor(seconds)
     try:
         yield

@@ -21,6 +21,7 @@ from .show import show, telling_digits
 # float32 (`torch.tensor(0.5)`) costs up to 1e-7.
 TOLERANCE = {torch.float64: 5e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 NEGLIGIBLE = 1e-7
+UNDER_TEST = ("katas", "_dojo_reference")  # the packages in which code under test lives (see sandbox/loader)
 
 
 class Mismatch(AssertionError):
@@ -28,14 +29,21 @@ class Mismatch(AssertionError):
 
     `problem` is a short sentence; `got` and `want` are the values; `given` maps names to the inputs worth
     showing; `example` is filled in by the claim that was checked. `alike` is what diagnosis compares where `got`
-    is in the learner's own words.
+    is in the learner's own words, and `gist` where `problem` is.
     """
 
     def __init__(
-        self, problem: str, got: Any = None, want: Any = None, given: dict[str, Any] | None = None, alike: Any = None
+        self,
+        problem: str,
+        got: Any = None,
+        want: Any = None,
+        given: dict[str, Any] | None = None,
+        alike: Any = None,
+        gist: str = "",
     ):
         super().__init__(problem)
         self.problem = problem
+        self.gist = gist or problem
         self.got = _frozen(got)
         self.alike = self.got if alike is None else alike
         self.want = _frozen(want)
@@ -85,7 +93,7 @@ def equal(got: Any, want: Any, what: str = "the result", tolerance: float | None
             raise Mismatch(f"{what} is wrong", got, want, given)
         return
     if type(got) is not type(want):
-        raise Mismatch(f"{what} is {_a(type(got))}, not {_a(type(want))}", got, want, given)
+        raise _of_another_type(what, got, _a(type(want)), want, given)
     if got != want:
         raise Mismatch(f"{what} is wrong", got, want, given)
 
@@ -101,7 +109,7 @@ def tensor(
     """Demand a tensor of this shape and, unless None, this dtype."""
     present(got, what, want, given)
     if not isinstance(got, Tensor):
-        raise Mismatch(f"{what} is {_a(type(got))}, not a tensor", got, want, given)
+        raise _of_another_type(what, got, "a tensor", want, given)
     shape = tuple(shape)
     if tuple(got.shape) != shape:
         raise Mismatch(f"{what} has shape {tuple(got.shape)}, not {shape}", got, want, given)
@@ -140,7 +148,7 @@ def instance(got: Any, kind: type | tuple[type, ...], what: str = "the result") 
     present(got, what)
     if not isinstance(got, kind) or (isinstance(got, bool) and kind in (int, float)):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        raise Mismatch(f"{what} is {_a(type(got))}, not {' or '.join(_a(k) for k in kinds)}", got)
+        raise _of_another_type(what, got, " or ".join(_a(k) for k in kinds))
 
 
 def raises(
@@ -164,13 +172,27 @@ def raises(
     except Exception as error:
         kind = type(error).__name__
         problem = f"{what} raises {kind}, but should raise {names}"
-        raise Mismatch(problem, f"{kind}: {error}", names, alike=kind) from error
+        gist = f"{what} raises another error"
+        raise Mismatch(problem, f"{kind}: {error}", names, alike=plain_name(type(error)), gist=gist) from error
     else:
         raise Mismatch(f"{what} is accepted, but should raise {names}", got, names)
     missing = [_words(mention) for mention in mentions if not _says(message, mention)]
     if missing:
         problem = f"the message of the {names} does not say {' and '.join(missing)}"
         raise Mismatch(problem, message, ", ".join(missing), alike=re.findall(r"\d+", message))
+
+
+def plain_name(kind: type) -> str:
+    """The name of a class, or of the nearest it derives from where it is a learner's own: those names are free."""
+    return next(each.__name__ for each in kind.__mro__ if each.__module__.split(".")[0] not in UNDER_TEST)
+
+
+def _of_another_type(
+    what: str, got: Any, wanted: str, want: Any = None, given: dict[str, Any] | None = None
+) -> Mismatch:
+    own = plain_name(type(got)) != type(got).__name__
+    gist = f"{what} is a {plain_name(type(got))}, not {wanted}" if own else ""
+    return Mismatch(f"{what} is {_a(type(got))}, not {wanted}", got, want, given, "its own" if own else None, gist)
 
 
 def _says(message: str, mention: Any) -> bool:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
 from ..curriculum.catalog import find_root
-from .check import Mismatch
+from .check import Mismatch, plain_name
 from .conditions import Conditions, covering
 from .errors import Missing, Refused, Stop, unwritten_step
 from .isolation import isolated
@@ -81,12 +81,15 @@ class Outcome:
     def evidence(self) -> tuple[Any, ...]:
         """What two codes have in common that made the same mistake on this example.
 
-        Of an error that was raised, its type and the numbers in its message: its words are free.
+        Of an error that was raised, its type and the numbers in its message: its words are free, and so are the names
+        of classes and arguments of one's own.
         """
         if isinstance(self.error, Mismatch):
-            return self.kind, self.error.problem, self.error.alike
-        numbers = [] if self.error is None or isinstance(self.error, Stop) else re.findall(r"\d+", str(self.error))
-        return self.kind, type(self.error).__name__, numbers
+            return self.kind, self.error.gist, self.error.alike
+        if self.error is None or isinstance(self.error, Stop):
+            return self.kind, type(self.error).__name__, []
+        message = re.sub(r"0x[0-9a-fA-F]+", "", str(self.error))  # an address in memory is another each time
+        return self.kind, plain_name(type(self.error)), re.findall(r"\d+", message)
 
 
 @dataclass(frozen=True)
@@ -237,15 +240,20 @@ def claim(
             raise ValueError(f"{law.__name__}: {examples} examples are too few for each of {', '.join(short)}")
         rest = examples, double, seconds, slow, costly, without or {}
         made = Claim(law.__name__, step, sentence, law, wanted, drawn, choices, *rest)
-
-        def test(kata: Any, reference: Any) -> None:
-            outcome = made.check(kata, reference)
-            if outcome.error is not None:
-                raise outcome.error
-
-        asks_for = inspect.signature(test)  # the law's line is where an editor goes, but pytest must not draw for it
-        functools.update_wrapper(test, law)
-        test.claim, test.__signature__ = made, asks_for  # type: ignore[attr-defined]
-        return test
+        return _test_of(made)
 
     return decorate
+
+
+def _test_of(claim: Claim) -> Callable[[Any, Any], None]:
+    """A test for pytest, with the law's name, place and docstring, that checks a claim."""
+
+    def test(kata: Any, reference: Any) -> None:
+        outcome = claim.check(kata, reference)
+        if outcome.error is not None:
+            raise outcome.error
+
+    asks_for = inspect.signature(test)  # the law's line is where an editor goes, but pytest must not draw for it
+    functools.update_wrapper(test, claim.law)
+    test.claim, test.__signature__ = claim, asks_for  # type: ignore[attr-defined]
+    return test

@@ -121,3 +121,19 @@ def test_parameters_are_copied_and_buffers_are_not():
 )
 def test_answers_are_the_same_or_not(one, other, alike):
     assert same(one, other) is alike
+
+
+def test_entries_of_dicts_are_compared_one_by_one():
+    weights = {"a": torch.ones(2), "b": [torch.zeros(2), 1.0]}
+    assert same(weights, {"b": [torch.zeros(2), 1.0], "a": torch.ones(2)})
+    assert not same(weights, {"a": torch.ones(2), "b": [torch.ones(2), 1.0]}) and not same(
+        weights, {"a": torch.ones(2)}
+    )
+
+
+def test_a_name_of_ones_own_is_no_part_of_the_gist():
+    own = type("Own", (ValueError,), {"__module__": "katas.k01_x.x"})
+    assert (check.plain_name(own), check.plain_name(ValueError)) == ("ValueError", "ValueError")
+    with pytest.raises(Mismatch, match="it is a Own, not an int") as caught:
+        check.equal(own(), 1, "it")
+    assert (caught.value.gist, caught.value.alike) == ("it is a ValueError, not an int", "its own")
