@@ -1122,3 +1122,13 @@ MISTAKES += [
         spread grows with.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "the dtype of V1 is lost",
+        swap("v2 = SelfAttentionV2(d_in, d_out).to(v1.W_query)", "v2 = SelfAttentionV2(d_in, d_out)"),
+        caught_by="test_v2_keeps_the_dtype_of_v1",
+        explanation="""The new module has the default dtype, whatever that of V1 is, and its numbers are rounded on the way. It
+        computes exactly what V1 computes.""",
+    ),
+]

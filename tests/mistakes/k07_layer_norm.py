@@ -689,3 +689,21 @@ MISTAKES += [
         explanation="""Both are parameters that ask for no gradient. Training has nothing to change them by.""",
     ),
 ]
+
+MISTAKES += [
+    mistake(
+        "the features are counted from the front",
+        swap(MEAN, "mean = x.mean(dim=2, keepdim=True)"),
+        swap(VARIANCE, "variance = (x - mean).pow(2).mean(dim=2, keepdim=True)"),
+        caught_by="test_any_dimensions_may_come_before_the_features",
+        explanation="""Mean and variance are taken over dimension 2, which holds the features of a batch of sequences and of
+        nothing else. The last dimension is -1, however many there are.""",
+    ),
+    mistake(
+        "x must have three dimensions",
+        swap(MEAN, "B, T, D = x.shape\n        " + MEAN),
+        caught_by="test_any_dimensions_may_come_before_the_features",
+        explanation="""The shape of x is taken apart into batch, tokens and features. Any number of dimensions may come before the
+        features.""",
+    ),
+]
