@@ -633,9 +633,6 @@ MISTAKES = [
         explanation="""Bytes that are no valid UTF-8 stop the decoding with an error. A model may stop in the middle of
         a character, and its text has to be readable all the same.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "letters and digits only",
         swap(CHARACTERS, "characters = sorted(character for character in set(text) if character.isalnum())"),

@@ -621,9 +621,6 @@ MISTAKES = [
         "positions_are_made_where_the_ids_are",
         """The places are numbered on the CPU wherever the ids are. With the model on a GPU the two do not meet.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "rows are counted from the end",
         swap(LOOKUP, "return table[-1 - ids]"),

@@ -433,9 +433,6 @@ MISTAKES = [
         explanation="""Where the variance is 0 the normalised token is set to 0. The value is right, but a constant does not depend
         on x, so no gradient comes back to such a token.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "the weight multiplies twice",
         swap(OUTPUT, "return self.weight * self.weight * normalised + self.bias"),
@@ -671,9 +668,6 @@ MISTAKES += [
         explanation="""x is rounded to half precision before anything is computed. The layer should work in the precision of its
         input.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "weight and bias are plain tensors",
         swap(WEIGHT, "self.weight = torch.ones(emb_dim)"),
@@ -688,9 +682,6 @@ MISTAKES += [
         caught_by="test_weight_and_bias_are_trained",
         explanation="""Both are parameters that ask for no gradient. Training has nothing to change them by.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "the features are counted from the front",
         swap(MEAN, "mean = x.mean(dim=2, keepdim=True)"),
