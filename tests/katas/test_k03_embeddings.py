@@ -91,12 +91,14 @@ def test_there_is_a_row_for_every_token_and_every_place(kata, size, room):
     """tok_emb and pos_emb are `nn.Embedding`: a row for each token, a row for each place, both of width emb_dim."""
     module = kata.GPTEmbedding(size.V, size.T + room, size.D)
     check.instance(module, torch.nn.Module, "GPTEmbedding(…)")
-    for name, rows in (("tok_emb", size.V), ("pos_emb", size.T + room)):
+    shapes = {"tok_emb": [size.V, size.D], "pos_emb": [size.T + room, size.D]}
+    for name in shapes:
         if not hasattr(module, name):
             raise check.Mismatch(f"GPTEmbedding has no `{name}`", sorted(dict(module.named_children())), name)
         table = getattr(module, name)
         check.instance(table, torch.nn.Embedding, f"`{name}`")
-        check.equal(list(table.weight.shape), [rows, size.D], f"the shape of `{name}.weight`")
+    got = {name: list(getattr(module, name).weight.shape) for name in shapes}
+    check.equal(got, shapes, "the pair of shapes of the two tables")
 
 
 @claim(step=2, size=sizes(EMBEDDING), room=rooms)
@@ -276,9 +278,12 @@ def test_dropout_acts_on_the_sum(kata, size, rate):
     try:
         check.equal(got, torch.where(got == 0, 0.0, whole / (1 - rate)), "the embedding in training", ids=ids)
     except check.Mismatch as mismatch:
-        factors = [round(factor, 3) for factor in (got / whole).detach().unique().tolist()]
+        tok, pos = (table[rows] for table, rows in zip(tables(module), (ids, torch.arange(size.T))))
+        ways = {"of the sum": got / whole, "of the token rows": (got - pos) / tok, "of the places": (got - tok) / pos}
+        factors = {way: sorted({round(factor, 2) for factor in f.flatten().tolist()}) for way, f in ways.items()}
         # The same factors on other entries are the same mistake.
-        mismatch.alike = sorted(set(factors)) if len(set(factors)) <= 3 else ("many", bool((got == 0).any()))
+        few = {way: found for way, found in factors.items() if len(found) <= 3}
+        mismatch.alike = [few, bool((got == 0).any())]
         raise
 
 
@@ -360,10 +365,11 @@ def demand_gradients(got, tables, ids):
     """Demand that the sum of `got` has, for each row of each named table, the gradient that is told for it."""
     if got.requires_grad:
         got.sum().backward()
+    reached = [name for name, (table, _) in tables.items() if table.grad is not None]
     for name, (table, count) in tables.items():
         want = count[:, None].expand(table.shape)
         if table.grad is None:
-            raise check.Mismatch(f"no gradient reaches {name}", None, want, {"ids": ids})
+            raise check.Mismatch(f"no gradient reaches {name}", None, want, {"ids": ids}, alike=reached)
         check.equal(table.grad, want, f"the gradient of {name}", ids=ids)
 
 

@@ -355,6 +355,16 @@ def test_v2_owns_its_weights(kata, size):
     check.exactly(weights_of(v2), before, "the stack of V2's weights, after a change of V1's,")
 
 
+@claim(step=5, size=sizes("d_in d_out"))
+def test_v2_keeps_the_dtype_of_v1(kata, size):
+    """The weights of the new module have V1's dtype, whatever the default is."""
+    other = torch.float32 if torch.get_default_dtype() == torch.float64 else torch.float64
+    v1 = kata.SelfAttentionV1(size.d_in, size.d_out).to(other)
+    v2 = converted(kata, v1)
+    dtypes = {name: check.parameter(v2, f"{name}.weight").dtype for name in PROJECTIONS}
+    check.equal(dtypes, dict.fromkeys(PROJECTIONS, other), "the dtype of each weight of the new module")
+
+
 @claim(step=5, size=sizes("d_in"))
 def test_v2_can_be_trained(kata, size):
     """The weights of the new module are parameters that can be trained."""

@@ -115,6 +115,15 @@ def test_output_is_the_layer_norm_of_each_token(kata, size, eps):
     check.equal(module(x), right(module, x, eps), f"the output for eps={eps}", x=x)
 
 
+@claim(step=2, size=sizes("h B T D"))
+def test_any_dimensions_may_come_before_the_features(kata, size):
+    """The features are the last dimension, however many come before it: none, one or three."""
+    module = trained(kata, size)
+    for names in ("D", "T D", "h B T D"):
+        x = size.normal(names)
+        check.equal(module(x), right(module, x), f"the output for x of shape {tuple(x.shape)}", x=x)
+
+
 @claim(step=2, size=sizes(TOKENS))
 def test_every_call_is_computed_anew(kata, size):
     """The output follows from this call's x and from weight and bias as they are now, not from an earlier call."""

@@ -621,9 +621,6 @@ MISTAKES = [
         "positions_are_made_where_the_ids_are",
         """The places are numbered on the CPU wherever the ids are. With the model on a GPU the two do not meet.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "rows are counted from the end",
         swap(LOOKUP, "return table[-1 - ids]"),
@@ -653,12 +650,6 @@ MISTAKES += [
         swap(LOOKUP, "return table[ids].transpose(1, 2)"),
         caught_by="test_lookup_equals_one_hot_times_table",
         explanation="""The result has the shape (B, D, T). The axes of the ids come first, and the width last.""",
-    ),
-    mistake(
-        "tokens before sequences",
-        swap(LOOKUP, "return table[ids].transpose(0, 1)"),
-        caught_by="test_lookup_equals_one_hot_times_table",
-        explanation="""The result has the shape (T, B, D). The axes of the ids come first, in their order.""",
     ),
     mistake(
         "the ids are sorted",
@@ -870,17 +861,5 @@ MISTAKES += [
         swap(DROP, "return x * self.dropout(torch.ones_like(x[:, :1]))"),
         caught_by="test_dropout_drops_the_expected_share",
         explanation="""One draw decides for a channel of all tokens. Each entry is dropped on its own.""",
-    ),
-    mistake(
-        "what dropout returns is not used",
-        swap(DROP, "self.dropout(x)\n        return x"),
-        caught_by="test_dropout_acts_on_the_sum",
-        explanation="""Dropout is called and its result is thrown away. It does not change what it is given.""",
-    ),
-    mistake(
-        "dropout of one half, always",
-        swap(DROPOUT, "self.dropout = nn.Dropout(0.5)"),
-        caught_by="test_dropout_acts_on_the_sum",
-        explanation="""The rate is fixed at one half. How much is dropped says the argument `dropout`.""",
     ),
 ]

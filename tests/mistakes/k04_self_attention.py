@@ -754,9 +754,6 @@ MISTAKES = [
         explanation="""After the call the matrices of V1 ask for no gradient any more. V1 is somebody else's, who may
         want to go on training it.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "the sign of the scores is turned",
         swap(SHIFT, "shifted = scores.amin(dim=dim, keepdim=True) - scores"),
@@ -1071,9 +1068,6 @@ MISTAKES += [
         caught_by="test_weights_are_transposed_even_where_they_are_square",
         explanation="""V1's numbers are added to those that the new layers start with. They take their place.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "divided by the number of keys",
         swap(WEIGHTS, "weights = softmax(scores / key.shape[-2])"),
@@ -1120,5 +1114,12 @@ MISTAKES += [
         caught_by="test_v2_is_self_attention",
         explanation="""The scores are divided by the width of x, and by all of it. It is the root of the key's width that their
         spread grows with.""",
+    ),
+    mistake(
+        "the dtype of V1 is lost",
+        swap("v2 = SelfAttentionV2(d_in, d_out).to(v1.W_query)", "v2 = SelfAttentionV2(d_in, d_out)"),
+        caught_by="test_v2_keeps_the_dtype_of_v1",
+        explanation="""The new module has the default dtype, whatever that of V1 is, and its numbers are rounded on the way. It
+        computes exactly what V1 computes.""",
     ),
 ]

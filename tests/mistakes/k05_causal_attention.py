@@ -696,9 +696,6 @@ MISTAKES = [
         explanation="""The context is cut off from what it was made of, as `no_grad`, `.detach()` and `.data` do. Nothing
         that comes before it can learn.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "the previous token is hidden too",
         swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.bool), diagonal=-1)"),
@@ -982,9 +979,6 @@ MISTAKES += [
         caught_by="test_output_is_causal_attention",
         explanation="""In eval mode nothing is hidden. A model that writes text then sees tokens that it never saw while it learnt.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "every sequence drops the same entries",
         swap(KEEP, "keep = torch.rand(x.shape[-2:], generator=generator, device=x.device) >= rate"),
@@ -992,9 +986,6 @@ MISTAKES += [
         explanation="""What is dropped is drawn for one sequence and serves the whole batch. Each entry of each sequence is dropped
         on its own.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "forward fills with -20",
         swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -20.0))"),

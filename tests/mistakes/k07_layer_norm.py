@@ -433,9 +433,6 @@ MISTAKES = [
         explanation="""Where the variance is 0 the normalised token is set to 0. The value is right, but a constant does not depend
         on x, so no gradient comes back to such a token.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "the weight multiplies twice",
         swap(OUTPUT, "return self.weight * self.weight * normalised + self.bias"),
@@ -671,9 +668,6 @@ MISTAKES += [
         explanation="""x is rounded to half precision before anything is computed. The layer should work in the precision of its
         input.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "weight and bias are plain tensors",
         swap(WEIGHT, "self.weight = torch.ones(emb_dim)"),
@@ -687,5 +681,20 @@ MISTAKES += [
         swap(BIAS, "self.bias = nn.Parameter(torch.zeros(emb_dim), requires_grad=False)"),
         caught_by="test_weight_and_bias_are_trained",
         explanation="""Both are parameters that ask for no gradient. Training has nothing to change them by.""",
+    ),
+    mistake(
+        "the features are counted from the front",
+        swap(MEAN, "mean = x.mean(dim=2, keepdim=True)"),
+        swap(VARIANCE, "variance = (x - mean).pow(2).mean(dim=2, keepdim=True)"),
+        caught_by="test_any_dimensions_may_come_before_the_features",
+        explanation="""Mean and variance are taken over dimension 2, which holds the features of a batch of sequences and of
+        nothing else. The last dimension is -1, however many there are.""",
+    ),
+    mistake(
+        "x must have three dimensions",
+        swap(MEAN, "B, T, D = x.shape\n        " + MEAN),
+        caught_by="test_any_dimensions_may_come_before_the_features",
+        explanation="""The shape of x is taken apart into batch, tokens and features. Any number of dimensions may come before the
+        features.""",
     ),
 ]

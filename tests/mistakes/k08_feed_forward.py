@@ -419,9 +419,6 @@ MISTAKES = [
         explanation="""The result is added to the very tensor that was handed over. Adding is the work of the block around
         it, and that block needs its tensor as it was.""",
     ),
-]
-
-MISTAKES += [
     mistake(
         "three times x for its cube",
         swap(CUBE, "3 * x"),

@@ -59,6 +59,6 @@ class SelfAttentionV2(nn.Module):
 
 def v2_from_v1(v1):
     d_in, d_out = v1.W_key.shape
-    v2 = SelfAttentionV2(d_in, d_out)
+    v2 = SelfAttentionV2(d_in, d_out).to(v1.W_key.dtype)
     v2.load_state_dict({f"{name}.weight": matrix.t() for name, matrix in v1.state_dict().items()})
     return v2

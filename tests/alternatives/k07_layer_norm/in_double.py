@@ -13,7 +13,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x):
         wide = x.to(torch.float64)
-        mean = wide.mean(2).unsqueeze(2)
-        variance = (wide**2).mean(2).unsqueeze(2) - mean**2
+        mean = wide.mean(-1).unsqueeze(-1)
+        variance = (wide**2).mean(-1).unsqueeze(-1) - mean**2
         normalised = (wide - mean) * (variance.clamp(min=0) + self.eps).pow(-0.5)
         return (normalised * self.weight + self.bias).type_as(x)
