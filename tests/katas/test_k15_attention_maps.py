@@ -22,7 +22,9 @@ DEEP = RANGES | {"layers": (2, 4), "T": (2, 6)}  # what one layer drops, the nex
 LONGER = RANGES | {"T": (2, 6)}
 REPEATS = RANGES | {"T": (4, 6)}
 rates = [0.5, 0.0]
-kinds = ["train", "eval"]
+kinds = ["train", "part", "eval"]
+LOOKED_AT = {"earlier": "a model is handed over, and a law of its own demands that it is left as it was"}
+DRAWN = {"earlier": "every call draws a picture of its own"}
 GLOBAL_HOOKS = (nn.modules.module._global_forward_hooks, nn.modules.module._global_forward_pre_hooks)
 
 
@@ -95,8 +97,10 @@ def hooks_of(model):
 
 
 def set_modes(model, kind):
-    """Put the whole model into train mode or eval mode, and return the mode of each module."""
-    model.train(kind == "train")
+    """Put the model into train mode, with a part of it frozen in eval mode, or into eval mode; return all modes."""
+    model.train(kind != "eval")
+    if kind == "part":
+        model.blocks[0].eval()
     return [module.training for module in model.modules()]
 
 
@@ -128,7 +132,14 @@ def same_parameters(model, before, when):
 # --- Step 1: catching the weights ------------------------------------------------------------------------------
 
 
-@claim(step=1, examples=12, size=sizes(MODEL, **RANGES) | sizes(MODEL, **DEEP), training=[False, True], rate=rates)
+@claim(
+    step=1,
+    examples=12,
+    without=LOOKED_AT,
+    size=sizes(MODEL, **RANGES) | sizes(MODEL, **DEEP),
+    training=[False, True],
+    rate=rates,
+)
 def test_maps_are_the_weights_of_every_layer_and_head(kata, size, training, rate):
     """attention_weights gives the weights of each layer, text and head, as the model uses them in eval mode."""
     model, ids = Model(size, rate), size.ids("B T", 9)
@@ -137,7 +148,7 @@ def test_maps_are_the_weights_of_every_layer_and_head(kata, size, training, rate
     check.equal(got, want, "attention_weights(model, ids)", ids=ids)
 
 
-@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), training=[False, True])
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES), training=[False, True])
 def test_rows_sum_to_one_and_the_future_is_zero(kata, size, training):
     """Each row of a map sums to 1, and what a token has on later ones is exactly 0, also when the model is training."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
@@ -147,18 +158,25 @@ def test_rows_sum_to_one_and_the_future_is_zero(kata, size, training):
     check.exactly(got.triu(1), torch.zeros_like(got), "the weights on later tokens")
 
 
-@claim(step=1, examples=4, size=sizes(MODEL, **RANGES))
-def test_maps_hold_no_gradients(kata, size):
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES), there=[False, True])
+def test_maps_hold_no_gradients(kata, size, there):
     """The maps are plain numbers: they need no gradient, keep no graph alive, and leave the model's gradients alone."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
+    for values in model.parameters():
+        values.grad = torch.full_like(values, 2.0) if there else None
     got = kata.attention_weights(model, ids)
     check.tensor(got, size.shape("layers B h T T"), torch.get_default_dtype(), "attention_weights(model, ids)")
     check.equal(got.requires_grad, False, "whether the maps need a gradient")
-    check.equal(all(one.grad is None for one in model.parameters()), True, "whether no parameter has a gradient")
+    if there:
+        kept = all(values.grad is not None and bool((values.grad == 2).all()) for values in model.parameters())
+        check.equal(kept, True, "whether all parameters still have the gradients that were there")
+    else:
+        check.equal(all(one.grad is None for one in model.parameters()), True, "whether no parameter has a gradient")
     check.equal(all(one.requires_grad for one in model.parameters()), True, "whether all parameters can be trained")
+    check.equal(torch.is_grad_enabled(), True, "whether gradients are computed afterwards")
 
 
-@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), kind=kinds)
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES), kind=kinds)
 def test_the_model_is_as_it_was(kata, size, kind):
     """Afterwards the model is as it was: the mode of each module, its settings, its numbers, and what it answers."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
@@ -177,7 +195,7 @@ def test_the_model_is_as_it_was(kata, size, kind):
     check.exactly(model.eval()(ids), want, "the model's answer, afterwards")
 
 
-@claim(step=1, examples=3, size=sizes(MODEL, **RANGES))
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES))
 def test_random_numbers_are_left_alone(kata, size):
     """Looking at maps neither draws random numbers nor seeds them: a run goes on with those it would have had."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
@@ -188,7 +206,7 @@ def test_random_numbers_are_left_alone(kata, size):
     check.exactly(torch.rand(3), want, "torch's next random numbers")
 
 
-@claim(step=1, examples=6, size=sizes(MODEL, **RANGES), times=[1, 2])
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES), times=[1, 2])
 def test_no_hook_stays(kata, size, times):
     """Afterwards no hook is left on the model, and one that hung there before still does."""
     model, ids = Model(size, 0.5), size.ids("B T", 9)
@@ -198,20 +216,29 @@ def test_no_hook_stays(kata, size, times):
     before = hooks_of(model)
     for _ in range(times):
         check.present(kata.attention_weights(model, ids), "attention_weights(model, ids)")
-    check.equal(hooks_of(model), before, "the number of hooks, afterwards")
+    if more := hooks_of(model) - before:  # how many is left free: it depends on how they are hung
+        problem = "hooks are left on the model" if more > 0 else "hooks that hung on the model before are gone"
+        raise check.Mismatch(problem, hooks_of(model), before, alike="hooks")
     calls.clear()
     model(ids)
     check.equal(len(calls), size.layers, "how often the earlier hooks are called, afterwards")
 
 
-@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), error=[ArithmeticError, RuntimeError])
+@claim(step=1, examples=8, without=LOOKED_AT, size=sizes(MODEL, **RANGES), error=[ArithmeticError, RuntimeError])
 def test_no_hook_stays_after_an_error(kata, size, error):
     """When the model raises, its error comes out and no hook is left."""
     model = maps_of_a_model_that_raises(kata, size, error)
     check.equal(hooks_of(model) > 0, False, "whether a hook is left after the error")
 
 
-@claim(step=1, examples=4, size=sizes(MODEL, **RANGES), kind=kinds[::-1], error=[ArithmeticError, RuntimeError])
+@claim(
+    step=1,
+    examples=8,
+    without=LOOKED_AT,
+    size=sizes(MODEL, **RANGES),
+    kind=kinds[::-1],
+    error=[ArithmeticError, RuntimeError],
+)
 def test_the_mode_is_as_before_after_an_error(kata, size, kind, error):
     """When the model raises, its error comes out and the mode of each module is as it was."""
     model = Model(size, 0.5)
@@ -220,7 +247,20 @@ def test_the_mode_is_as_before_after_an_error(kata, size, kind, error):
     same_modes(model, modes, "after the error")
 
 
-@claim(step=1, examples=1, size=sizes(MODEL, **RANGES))
+@claim(step=1, examples=4, without=LOOKED_AT, size=sizes(MODEL, **RANGES))
+def test_the_model_is_whole_after_an_error(kata, size):
+    """When the model raises, its error comes out, and its modules, settings and numbers are as they were."""
+    model = Model(size, 0.5).eval()
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    model.broken = ArithmeticError
+    settings, own = settings_of(model), attributes_of(model)
+    maps_of_a_model_that_raises(kata, size, ArithmeticError, model)
+    check.equal(attributes_of(model) == own, True, "whether the modules hold what they held, after the error")
+    check.equal(settings_of(model) == settings, True, "whether the modules have the settings they had, after the error")
+    same_parameters(model, before, "after the error")
+
+
+@claim(step=1, examples=4, without=LOOKED_AT, size=sizes(MODEL, **RANGES))
 def test_gradients_are_on_after_an_error(kata, size):
     """When the model raises, gradients are computed afterwards as before."""
     maps_of_a_model_that_raises(kata, size, ArithmeticError)
@@ -266,14 +306,14 @@ def test_importance_is_the_mean_over_those_who_can_see(kata, size, unseen):
     check.equal(kata.importance(weights), importance_by_tokens(weights), "importance(weights)", weights=weights)
 
 
-@claim(step=2, examples=4, size=sizes(MAPS, **RANGES))
+@claim(step=2, examples=8, size=sizes(MAPS, **RANGES))
 def test_importance_has_no_favourites(kata, size):
     """Where every look has the same weight, early and late tokens are equally important."""
     weights = torch.full(size.shape("layers B h T T"), 0.25).tril()
     check.equal(kata.importance(weights), torch.full(size.shape("B T"), 0.25), "importance(weights)", weights=weights)
 
 
-@claim(step=2, examples=4, size=sizes(MAPS, **RANGES))
+@claim(step=2, examples=8, size=sizes(MAPS, **RANGES))
 def test_importance_leaves_the_weights_alone(kata, size):
     """importance does not change the weights that it is given."""
     weights = some_maps(size)
@@ -341,17 +381,20 @@ def colour_of(ax, weight):
     return picture.to_rgba(numpy.array([float(weight)]))[0].tolist()
 
 
-@claim(step=3, costly=True, examples=3, size=sizes(MAPS, **RANGES), given=[False, True])
+@claim(step=3, costly=True, examples=4, without=DRAWN, size=sizes(MAPS, **RANGES), given=[False, True])
 def test_the_axes_come_back(kata, size, given):
-    """plot_attention returns the axes it drew on: those that it was given, or new ones."""
+    """plot_attention returns the axes it drew on: those that it was given, or new ones, on a figure of their own."""
     with no_figure_left():
-        _, _, ax, got = a_plot(kata, size, given)
+        weights, tokens, ax, got = a_plot(kata, size, given)
         if given:
             check.equal(got is ax, True, "whether the axes are those that were given")
+        else:
+            other = kata.plot_attention(weights, tokens)
+            check.equal(other.figure is got.figure, False, "whether a second picture is on the figure of the first")
         check.equal(has_picture(got), True, "whether there is an image on the axes")
 
 
-@claim(step=3, examples=3, size=sizes(MAPS, **REPEATS), given=[False, True])
+@claim(step=3, examples=3, without=DRAWN, size=sizes(MAPS, **REPEATS), given=[False, True])
 def test_ticks_carry_the_tokens(kata, size, given):
     """Both axes show a tick for every token, in order, with the token's text, also where a token comes again."""
     with no_figure_left():
@@ -369,7 +412,7 @@ def token_of(label):
     return words[0] if words else " " if label else ""
 
 
-@claim(step=3, examples=4, size=sizes(MAPS, **LONGER), given=[False, True])
+@claim(step=3, examples=4, without=DRAWN, size=sizes(MAPS, **LONGER), given=[False, True])
 def test_colours_are_the_weights(kata, size, given):
     """Above the tick of input token j and beside that of output token i, the colour is the weight of i on j."""
     with no_figure_left():
@@ -384,7 +427,7 @@ def test_colours_are_the_weights(kata, size, given):
             check.equal(got, weights, where, tokens=tokens)
 
 
-@claim(step=3, costly=True, examples=2, size=sizes(MAPS, **LONGER))
+@claim(step=3, costly=True, examples=2, without=DRAWN, size=sizes(MAPS, **LONGER))
 def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
     """A quarter of the largest weight has another colour than three quarters of it."""
     with no_figure_left():
@@ -394,7 +437,7 @@ def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
             check.equal(colours[0] != colours[1], True, "whether a small and a large weight look different")
 
 
-@claim(step=3, costly=True, examples=1, size=sizes(MAPS, **LONGER))
+@claim(step=3, costly=True, examples=2, without=DRAWN, size=sizes(MAPS, **LONGER))
 def test_plotting_leaves_the_weights_alone(kata, size):
     """plot_attention does not change the weights that it is given."""
     with no_figure_left():

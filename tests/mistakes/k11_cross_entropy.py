@@ -730,4 +730,358 @@ MISTAKES = [
         """Without dropout nothing random is left in a measurement. What the seed does change is the training that goes on
         afterwards: the same numbers again after each measurement.""",
     ),
+    # Step 1, once more
+    one(
+        "only the largest is taken off",
+        DIFFERENCE,
+        "return shifted",
+        LOG,
+        """The largest logit is taken off and nothing else. The logarithm of the sum of the exponentials has to be taken off as
+        well, or the probabilities do not sum to 1.""",
+    ),
+    one(
+        "the sum of the shifted logits",
+        DIFFERENCE,
+        "return shifted - shifted.sum(dim=-1, keepdim=True).abs().log()",
+        LOG,
+        """The logits are summed without `exp`. It is their exponentials that the probabilities are made of.""",
+    ),
+    one(
+        "1 is added in the logarithm",
+        DIFFERENCE,
+        DIFFERENCE.replace(".log()", ".log1p()"),
+        LOG,
+        """`log1p` is the logarithm of 1 plus its argument. The sum has the 1 of the largest logit already.""",
+    ),
+    one(
+        "the powers of two",
+        DIFFERENCE,
+        "return shifted - shifted.exp2().sum(dim=-1, keepdim=True).log2()",
+        LOG,
+        """Powers of 2 stand where exponentials belong. The probabilities are made with e, and logarithms are in nats.""",
+    ),
+    one(
+        "divided by the logarithm",
+        DIFFERENCE,
+        DIFFERENCE.replace("shifted - ", "shifted / "),
+        LOG,
+        """The logits are divided by the logarithm of the sum. The logarithm of a fraction is a difference.""",
+    ),
+    one(
+        "the logarithm is added",
+        DIFFERENCE,
+        DIFFERENCE.replace("shifted - ", "shifted + "),
+        LOG,
+        """The logarithm of the sum is added. Dividing by a sum becomes subtracting its logarithm.""",
+    ),
+    one(
+        "the smallest is taken off",
+        SHIFTED,
+        SHIFTED.replace("amax", "amin"),
+        "huge_logits_give_finite_results",
+        """The smallest logit is taken off, so that all others are above 0. `exp` of the largest may then overflow.""",
+    ),
+    *[
+        one(
+            f"nothing is below {least}",
+            DIFFERENCE,
+            "return (" + DIFFERENCE.removeprefix("return ") + f").clamp(min={least})",
+            "huge_logits_give_finite_results",
+            """The result is cut off from below. A logarithm of a probability has no smallest value: a token that lies thousands
+            below the largest has a logarithm of minus thousands.""",
+        )
+        for least in ("-50.0", "-100.0", "-1000.0")
+    ],
+    one(
+        "over the last but one dimension",
+        SHIFTED,
+        "if logits.ndim > 1:\n        return torch.log_softmax(logits, -2)\n    " + SHIFTED,
+        LOG,
+        """The probabilities sum to 1 along the last dimension but one, over the positions. It is the tokens of the vocabulary
+        that compete, along the last one.""",
+    ),
+    one(
+        "divided by the largest size first",
+        SHIFTED,
+        "shifted = logits / logits.abs().amax(dim=-1, keepdim=True)",
+        LOG,
+        """The logits are scaled to at most 1, so that `exp` does not overflow. A factor changes the probabilities; only a shift
+        does not.""",
+    ),
+    # Step 2, once more
+    one(
+        "targets one too high",
+        PICKED,
+        PICKED.replace("targets", "((targets + 1) % logits.shape[-1])"),
+        LOSS,
+        """The logarithm after the target's is picked. Ids are counted from 0, as places are.""",
+    ),
+    one(
+        "the least likely token is picked",
+        PICKED,
+        "picked = log_probs.amin(dim=-1, keepdim=True)",
+        LOSS,
+        """The logarithm of the smallest probability is picked. What counts is the token that the text shows.""",
+    ),
+    one(
+        "the first token of the vocabulary is picked",
+        PICKED,
+        "picked = log_probs[..., :1]",
+        LOSS,
+        """The logarithm of token 0 is picked at every position. What counts is the token that the text shows.""",
+    ),
+    one(
+        "the targets of the next text",
+        PICKED,
+        PICKED.replace("targets", "targets.roll(-1, 0)"),
+        LOSS,
+        """Rows of logits and rows of targets are moved against each other by one. Row b of the one belongs to row b of the
+        other.""",
+    ),
+    one(
+        "the targets are counted through column by column",
+        PICKED,
+        PICKED.replace("targets", "(targets.T if targets.ndim == 2 else targets).reshape(targets.shape)"),
+        LOSS,
+        """The targets are read column by column and the logits row by row. Both are to be read in one order.""",
+    ),
+    one(
+        "the targets are read backwards",
+        PICKED,
+        PICKED.replace("targets", "targets.flip(-1)"),
+        LOSS,
+        """The last target is compared with the first position. Position t has target t.""",
+    ),
+    one(
+        "the targets are shifted the other way",
+        LOG_PROBS,
+        "if targets.shape[-1] > 1:\n        logits, targets = logits[..., 1:, :], targets[..., :-1]\n    " + LOG_PROBS,
+        LOSS,
+        """Each logit is compared with the target of the position before. The targets are the next tokens already: they were
+        moved when the batch was made.""",
+    ),
+    one(
+        "only the first position counts",
+        MEAN,
+        "return -(picked[:, 0] if picked.ndim == 3 else picked).mean()",
+        LOSS,
+        """Only the first position of each sequence enters the mean. A GPT predicts at every position, and learns from
+        each.""",
+    ),
+    one(
+        "only the first text counts",
+        MEAN,
+        "return -(picked[0] if picked.ndim == 3 else picked).mean()",
+        LOSS,
+        """Only the first text of the batch enters the mean. All of them count.""",
+    ),
+    one(
+        "the last id is taken for padding",
+        MEAN,
+        "return -picked[targets != logits.shape[-1] - 1].mean()",
+        LOSS,
+        """Tokens whose target is the last id are left out, as if they were padding. In this vocabulary it is a token like all
+        others.""",
+    ),
+    one(
+        "the median of the losses",
+        MEAN,
+        "return -picked.flatten().median()",
+        LOSS,
+        """The median over the tokens is taken. Their mean is asked for, in which one bad guess costs a lot.""",
+    ),
+    one(
+        "the worst token decides",
+        MEAN,
+        "return -picked.min()",
+        LOSS,
+        """The loss is that of the token that was thought least likely. The mean over all tokens is asked for.""",
+    ),
+    one(
+        "the root of the mean square of the losses",
+        MEAN,
+        "return picked.square().mean().sqrt()",
+        LOSS,
+        """The losses are squared before they are averaged, and the root taken afterwards. Their plain mean is asked for.""",
+    ),
+    one(
+        "easy tokens count less",
+        MEAN,
+        "return -((1 - picked.exp()).square() * picked).mean()",
+        LOSS,
+        """Each loss is weighted by how unsure the model was, as in focal loss. Every token counts the same.""",
+    ),
+    one(
+        "the squared distance to one-hot",
+        MEAN,
+        "return (log_probs.exp() - (targets[..., None] == torch.arange(logits.shape[-1]))).square().sum(dim=-1).mean()",
+        LOSS,
+        """The loss is the squared distance of the probabilities to 0 and 1. That is another loss, which hardly minds a target
+        that was thought impossible.""",
+    ),
+    one(
+        "the most that can be lost by a margin",
+        MEAN,
+        "others = logits.scatter(-1, targets.unsqueeze(-1), -torch.inf).amax(dim=-1)\n"
+        "    return (1 + others - logits.gather(-1, targets.unsqueeze(-1)).squeeze(-1)).clamp(min=0).mean()",
+        LOSS,
+        """The loss is how far the target's logit is from being the largest by 1. Probabilities are not in it.""",
+    ),
+    one(
+        "base 10 (cross_entropy)",
+        MEAN,
+        "return -picked.mean() / math.log(10)",
+        LOSS,
+        """The loss is counted to base 10. Here everything is in nats, to base e.""",
+    ),
+    one(
+        "divided by one token too few",
+        MEAN,
+        "return -picked.sum() / max(1, targets.numel() - 1)",
+        LOSS,
+        """The sum over all tokens is divided by their number less one. There is a target for each position, the last one
+        too.""",
+    ),
+    one(
+        "divided by one token too many",
+        MEAN,
+        "return -picked.sum() / (targets.numel() + 1)",
+        LOSS,
+        """The sum over all tokens is divided by their number and one more. It is a mean over the targets that there are.""",
+    ),
+    one(
+        "the loss as a share of ln V",
+        MEAN,
+        "return -picked.mean() / math.log(logits.shape[-1])",
+        LOSS,
+        """The loss is divided by that of a model that knows nothing. It is asked for in nats.""",
+    ),
+    one(
+        "the entropy of the model",
+        MEAN,
+        "return -(log_probs.exp() * log_probs).sum(dim=-1).mean()",
+        LOSS,
+        """Every token's logarithm is weighted by its own probability, and the targets play no part. That is how unsure the
+        model is, not how surprised by this text.""",
+    ),
+    one(
+        "the mean over the vocabulary instead of the target",
+        MEAN,
+        "return -log_probs.mean()",
+        LOSS,
+        """The logarithms of all tokens are averaged, and the targets play no part. Each position has one target.""",
+    ),
+    # Step 3, once more
+    one(
+        "10 to the loss",
+        PERPLEXITY,
+        "return 10**loss",
+        FLOAT,
+        """10 is raised to the loss. That undoes a logarithm to base 10, and the loss is one to base e.""",
+    ),
+    one(
+        "e with a few digits",
+        PERPLEXITY,
+        "return 2.718**loss",
+        FLOAT,
+        """e is written as 2.718. The digits that are missing count for more the larger the loss is.""",
+    ),
+    one(
+        "one choice too few",
+        PERPLEXITY,
+        "return loss.expm1() if isinstance(loss, Tensor) else math.expm1(loss)",
+        FLOAT,
+        """1 is taken off the exponential. A model that is sure has a perplexity of 1, not of 0.""",
+    ),
+    one(
+        "a whole number of choices",
+        PERPLEXITY,
+        "return loss.exp().round() if isinstance(loss, Tensor) else round(math.exp(loss))",
+        FLOAT,
+        """The perplexity is rounded to a whole number. It is as unsure as between so many, and may lie between two.""",
+    ),
+    # Step 4, once more
+    one(
+        "the last batch is left out",
+        "for x, y in batches:",
+        "for x, y in (batches := list(batches))[: max(1, len(batches) - 1)]:",
+        CORPUS,
+        """The last batch, which may be a small one, is not measured. Every token of the corpus counts.""",
+    ),
+    one(
+        "the first batch is left out",
+        "for x, y in batches:",
+        "for x, y in list(batches)[1:] or batches:",
+        CORPUS,
+        """The first batch is not measured. Every token of the corpus counts.""",
+    ),
+    one(
+        "small batches are left out",
+        ADD + "\n" + COUNT,
+        "size = locals().get('size') or y.shape\n                if y.shape != size:\n                    continue\n                "
+        + ADD
+        + "\n"
+        + COUNT,
+        CORPUS,
+        """Batches of another shape than the first are skipped. Every token of the corpus counts, also those of a small last
+        batch.""",
+    ),
+    one(
+        "all losses over the number of batches",
+        ADD + "\n" + COUNT,
+        ADD + "\n                tokens += 1",
+        CORPUS,
+        """The losses of all tokens are added up and divided by the number of batches. The mean over the tokens is asked for.""",
+    ),
+    one(
+        "means over the number of tokens",
+        ADD,
+        ADD.replace(" * y.numel()", ""),
+        CORPUS,
+        """The mean losses of the batches are added up and divided by the number of tokens. A mean has been divided
+        already.""",
+    ),
+    one(
+        "the loss counts times the rows, the tokens are all",
+        ADD,
+        ADD.replace("y.numel()", "len(y)"),
+        CORPUS,
+        """A batch's mean is multiplied by its rows, and the total divided by the tokens. Its total is the mean times the number
+        of its tokens.""",
+    ),
+    one(
+        "the worst batch decides",
+        ADD + "\n" + COUNT,
+        "total = max(total, cross_entropy(model(x), y).item())\n                tokens = 1",
+        CORPUS,
+        """The loss is the largest of the batches. The mean over all tokens is asked for.""",
+    ),
+    one(
+        "only the last position of a corpus counts",
+        ADD + "\n" + COUNT,
+        "total += cross_entropy(model(x)[:, -1], y[:, -1]).item() * len(y)\n                tokens += len(y)",
+        CORPUS,
+        """Of each sequence only the last prediction is measured. A GPT predicts at every position.""",
+    ),
+    one(
+        "the corpus is measured at its inputs",
+        ADD,
+        ADD.replace("model(x), y)", "model(x), x)"),
+        CORPUS,
+        """The model is examined on the tokens that it has just read. It has to name the next ones.""",
+    ),
+    one(
+        "the corpus is shifted again",
+        ADD,
+        "total += cross_entropy(*((model(x)[:, :-1], y[:, 1:]) if y.shape[1] > 1 else (model(x), y))).item() * y.numel()",
+        CORPUS,
+        """Each prediction is compared with the target of the next position. The targets are the next tokens already.""",
+    ),
+    one(
+        "the loss of a corpus is rounded",
+        RESULT,
+        "return round(total / tokens, 2)",
+        CORPUS,
+        """The loss is rounded to two digits. It is rounded where it is printed.""",
+    ),
 ]

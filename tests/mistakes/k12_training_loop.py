@@ -29,6 +29,37 @@ TOLD = """        if on_step is not None:
             on_step(step, loss)
 """
 
+HALF, ROW = "max(1, (len(x) + 1) // 2)", "1"
+LONG = "test_a_long_gradient_is_cut_to_the_norm"
+FALLS = "test_the_rate_falls_by_half_a_cosine"
+RISES = "test_the_rate_rises_in_a_straight_line"
+MEASURED = "test_evaluate_is_the_mean_loss_of_all_windows"
+TRACES = "test_evaluate_leaves_weights_and_gradients_as_they_were"
+SCHEDULED = "test_schedule_sets_every_groups_rate_before_each_step"
+HEARD = "test_on_step_is_told_of_every_step"
+ENDLESS = "test_a_run_is_as_long_as_asked"
+
+
+def in_parts(name, size, *lines, caught_by, explanation, result=None):
+    """A batch that is run in parts of `size` rows, each of which goes through `lines`."""
+    body = "".join(f"        {line}\n" for line in lines)
+    loop = f"loss = torch.zeros(())\n    for rows, answers in zip(x.split({size}), y.split({size})):\n{body}"
+    swaps = [swap(f"    {LOSS}\n{BACKWARD}", f"    {loop}")]
+    swaps += [swap(RETURN, f"return {result}")] if result else []
+    return mistake(name, *swaps, caught_by=caught_by, explanation=explanation)
+
+
+PART = "part = cross_entropy(model(rows), answers)"
+SHARE = "loss = loss + part.detach() * len(rows) / len(x)"
+WEIGHTED = "(part * len(rows) / len(x)).backward()"
+
+
+def clipped(name, norm, explanation, scale="torch.clamp(max_grad_norm / norm, max=1.0)"):
+    """A batch whose gradient is scaled down by another norm, or in another way."""
+    lines = f"norm = {norm}\n        for weights in model.parameters():\n            weights.grad *= {scale}"
+    return mistake(name, swap(CLIP, lines), caught_by=LONG, explanation=explanation)
+
+
 MISTAKES = [
     # Step 1
     mistake(
@@ -178,8 +209,8 @@ MISTAKES = [
         "the loss is returned times the batch size",
         swap(RETURN, "return loss.item() * len(x)"),
         caught_by="test_step_returns_the_loss_before_the_update",
-        explanation="""What is returned is the mean loss times the number of texts, as where a whole epoch is
-        added up. Asked for is the mean of this batch.""",
+        explanation="""What is returned is the mean loss times the number of texts, as where a whole epoch, or the losses of rows that are
+        run one by one, are added up. Asked for is the mean of this batch.""",
     ),
     mistake(
         "the loss after the update is returned",
@@ -1067,5 +1098,506 @@ MISTAKES = [
         caught_by="test_every_part_of_the_data_is_used",
         explanation="""The last token is cut off before batches are drawn. `get_batch` sees to the shift by itself, and its
         last window ends with the last token.""",
+    ),
+    # Step 1: a batch in parts
+    in_parts(
+        "the gradients of two halves are added up",
+        HALF,
+        PART,
+        "part.backward()",
+        SHARE,
+        caught_by="test_one_step_of_sgd",
+        explanation="""The batch is run in two halves, and `backward` of each adds a mean of its own. The two have to be
+        weighted by their share of the batch, or the step is about twice as long.""",
+    ),
+    in_parts(
+        "the gradients of the rows are added up",
+        ROW,
+        PART,
+        "part.backward()",
+        SHARE,
+        caught_by="test_one_step_of_sgd",
+        explanation="""The batch is run row by row, and `backward` adds the gradients up. Their sum is B times the gradient
+        of the mean: each row has to be divided by the number of rows.""",
+    ),
+    in_parts(
+        "two halves count the same",
+        HALF,
+        PART,
+        "(part / min(2, len(x))).backward()",
+        "loss = loss + part.detach() / min(2, len(x))",
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The batch is run in two parts, each of which counts a half. Where one has more rows than the other,
+        its rows then count less than those of the smaller.""",
+    ),
+    in_parts(
+        "gradients are cleared before each part",
+        ROW,
+        "optimizer.zero_grad()",
+        PART,
+        WEIGHTED,
+        SHARE,
+        caught_by="test_one_step_of_sgd",
+        explanation="""The batch is run in parts, and before each of them the gradients are cleared. Those of the last part
+        are all that the step sees.""",
+    ),
+    in_parts(
+        "only the last row's gradient is kept",
+        ROW,
+        "optimizer.zero_grad()",
+        PART,
+        "part.backward()",
+        SHARE,
+        caught_by="test_one_step_of_sgd",
+        explanation="""The batch is run row by row, and each row begins with cleared gradients. The step follows the last
+        row alone; they were to add up.""",
+    ),
+    in_parts(
+        "a step for each row",
+        ROW,
+        "optimizer.zero_grad()",
+        PART,
+        "part.backward()",
+        "optimizer.step()",
+        SHARE,
+        "optimizer.zero_grad()",
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""Each row of the batch gets a step of its own. One step for the batch is asked for, along the mean
+        of all its rows.""",
+    ),
+    in_parts(
+        "the loss of the last part is returned",
+        ROW,
+        PART,
+        WEIGHTED,
+        "loss = part.detach()",
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The batch is run in parts, and the loss that comes back is that of the last one. It is the mean of
+        the whole batch that is asked for.""",
+    ),
+    in_parts(
+        "each part is clipped by itself",
+        ROW,
+        PART,
+        WEIGHTED,
+        SHARE,
+        "if max_grad_norm is not None:",
+        "    nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)",
+        caught_by=LONG,
+        explanation="""The gradient is cut after each part of the batch, before the others have added theirs. What is cut
+        is then another vector than the gradient of the batch.""",
+    ),
+    mistake(
+        "only the first half of the batch is trained on",
+        swap(LOSS, "x, y = x[: (len(x) + 1) // 2], y[: (len(x) + 1) // 2]\n    " + LOSS),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The second half of the batch never reaches the model. Loss and gradient are means over all of its
+        rows.""",
+    ),
+    mistake(
+        "the last row is left out",
+        swap(LOSS, "loss = cross_entropy(model(x)[: max(1, len(x) - 1)], y[: max(1, len(x) - 1)])"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The last row of the batch is missing from the loss. All rows count the same.""",
+    ),
+    mistake(
+        "the optimizer steps every second time",
+        swap(
+            STEP,
+            "    model.calls = getattr(model, 'calls', 0) + 1\n    if model.calls % 2 == 0:\n        optimizer.step()\n",
+        ),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The optimizer is asked to step at every second call only, as where gradients are collected over
+        several batches. One call is one step.""",
+    ),
+    # Step 1: clipping
+    clipped(
+        "a tied weight counts twice in the norm",
+        "torch.cat([p.grad.flatten() for m in model.modules() for p in m.parameters(recurse=False)]).norm()",
+        """The norm goes over the parameters of each module. A weight that two modules share is then in it twice;
+        `model.parameters()` gives each once.""",
+    ),
+    clipped(
+        "the norm is the root of the mean square",
+        "torch.cat([weights.grad.flatten() for weights in model.parameters()]).square().mean().sqrt()",
+        """The limit is compared with the root of the mean of all squares. A norm is the root of their sum, which grows
+        with the number of weights.""",
+    ),
+    clipped(
+        "the norm is the largest norm of a parameter",
+        "max(weights.grad.norm() for weights in model.parameters())",
+        """The limit is compared with the norm of the longest tensor. The norm is that of all parameters together.""",
+    ),
+    clipped(
+        "the norm of the weights is compared",
+        "torch.cat([weights.detach().flatten() for weights in model.parameters()]).norm()",
+        """The gradient is scaled by the norm of the weights. It is the norm of the gradient itself that must not be too
+        large.""",
+    ),
+    mistake(
+        "a step with a long gradient is left out",
+        swap(
+            CLIP,
+            "if nn.utils.get_total_norm([p.grad for p in model.parameters()]) > max_grad_norm:\n"
+            "            return loss.item()",
+        ),
+        caught_by=LONG,
+        explanation="""Where the gradient is longer than allowed no step is taken at all. It is to be scaled down, and
+        then followed.""",
+    ),
+    mistake(
+        "the weights are cut, not the gradients",
+        swap(
+            CLIP,
+            "with torch.no_grad():\n            for weights in model.parameters():\n"
+            "                weights.clamp_(-max_grad_norm, max_grad_norm)",
+        ),
+        caught_by=LONG,
+        explanation="""The weights themselves are cut to ±max_grad_norm. It is the gradient that is to be shortened,
+        before the step.""",
+    ),
+    mistake(
+        "only the last parameter group is clipped",
+        swap(CLIP, CLIP.replace("model.parameters()", 'optimizer.param_groups[-1]["params"]')),
+        caught_by=LONG,
+        explanation="""The gradients of the optimizer's last group are cut, and those of the others stay as they are. The
+        norm is that of all parameters together.""",
+    ),
+    # Step 1: the optimizer
+    mistake(
+        "the gradients of the first group only are cleared",
+        swap(ZERO, '    for weights in optimizer.param_groups[0]["params"]:\n        weights.grad = None\n'),
+        caught_by="test_gradients_left_from_before_play_no_part",
+        explanation="""The gradients of one parameter group are cleared. Those of the others are added to from step to
+        step.""",
+    ),
+    mistake(
+        "weights decay once more by hand",
+        swap(
+            STEP,
+            '    with torch.no_grad():\n        for group in optimizer.param_groups:\n            for p in group["params"]:\n'
+            '                p.mul_(1 - group["lr"] * group["weight_decay"])\n' + STEP,
+        ),
+        caught_by="test_steps_of_adamw",
+        explanation="""Before the step the weights are shrunk by rate times decay. AdamW does that by itself, so that they
+        decay twice.""",
+    ),
+    mistake(
+        "the decay goes into the gradient as well",
+        swap(
+            STEP,
+            '    for group in optimizer.param_groups:\n        for p in group["params"]:\n'
+            '            p.grad = p.grad + group["weight_decay"] * p.detach()\n' + STEP,
+        ),
+        caught_by="test_steps_of_adamw",
+        explanation="""Decay times weight is added to the gradient, as Adam did it. AdamW takes it off the weights
+        directly, and its averages must not see it.""",
+    ),
+    mistake(
+        "the optimizer forgets before each step",
+        swap(STEP, "    optimizer.state.clear()\n" + STEP),
+        caught_by="test_steps_of_adamw",
+        explanation="""What the optimizer remembers is thrown away before each step, as where a new one is made each time.
+        AdamW's averages then never hold more than one gradient.""",
+    ),
+    # Step 2, once more
+    mistake(
+        "only the last batch is measured",
+        swap(MEASURE, "return corpus_loss(model, list(" + BATCHES + ")[-1:])"),
+        caught_by=MEASURED,
+        explanation="""The loss is that of the last batch. All windows before it are left out.""",
+    ),
+    mistake(
+        "the first window is left out",
+        swap(WINDOWS, WINDOWS + "\n    inputs, targets = inputs[1:], targets[1:]"),
+        caught_by=MEASURED,
+        explanation="""The first window is never measured, and of a short text nothing is left. Each window counts
+        once.""",
+    ),
+    mistake(
+        "the last window is left out",
+        swap(WINDOWS, WINDOWS + "\n    inputs, targets = inputs[:-1], targets[:-1]"),
+        caught_by=MEASURED,
+        explanation="""The last window is never measured, and of a short text nothing is left. Each window counts
+        once.""",
+    ),
+    mistake(
+        "batch size and context length are swapped in evaluate",
+        swap(WINDOWS, "inputs, targets = windows(data, batch_size, stride=batch_size)"),
+        swap(MEASURE, MEASURE.replace("batch_size", "context_length")),
+        caught_by=MEASURED,
+        explanation="""The windows are batch_size tokens long, and context_length of them go in at a time. It is the other
+        way round.""",
+    ),
+    mistake(
+        "windows overlap by half",
+        swap(WINDOWS, "inputs, targets = windows(data, context_length, stride=max(1, context_length // 2))"),
+        caught_by=MEASURED,
+        explanation="""A new window starts in the middle of the one before, so most tokens are measured twice. Windows
+        that touch measure each token once.""",
+    ),
+    mistake(
+        "the windows are shuffled before measuring",
+        swap(
+            WINDOWS,
+            WINDOWS + "\n    order = torch.randperm(len(inputs))\n    inputs, targets = inputs[order], targets[order]",
+        ),
+        caught_by="test_evaluate_leaves_the_random_state_as_it_was",
+        explanation="""The windows are put into a random order, which changes nothing about their mean. But it draws random
+        numbers, and the training that goes on around it then draws others.""",
+    ),
+    mistake(
+        "measuring seeds Python's random numbers",
+        swap(MEASURE, "import random\n\n    random.seed(0)\n    " + MEASURE),
+        caught_by="test_evaluate_leaves_the_random_state_as_it_was",
+        explanation="""Python's own random numbers are seeded before measuring. Whatever draws them afterwards repeats
+        itself from one measurement to the next.""",
+    ),
+    mistake(
+        "only the model itself gets its mode back",
+        swap(
+            MEASURE,
+            "was_training = model.training\n    model.eval()\n    loss = "
+            + MEASURE.removeprefix("return ")
+            + "\n    model.training = was_training\n    return loss",
+        ),
+        caught_by="test_evaluate_leaves_the_mode_as_it_was",
+        explanation="""`training` is set back on the model alone, and its dropout stays in eval mode. `train(mode)` tells
+        all of its parts.""",
+    ),
+    mistake(
+        "measuring leaves gradients off",
+        swap(MEASURE, "torch.set_grad_enabled(False)\n    " + MEASURE),
+        caught_by=TRACES,
+        explanation="""Gradients are turned off and not on again. Whoever trains on afterwards finds nothing to train
+        with.""",
+    ),
+    mistake(
+        "measuring leaves the parameters frozen",
+        swap(MEASURE, "model.requires_grad_(False)\n    " + MEASURE),
+        caught_by=TRACES,
+        explanation="""The parameters are told to ask for no gradient, and stay like that. Whoever trains on afterwards
+        finds nothing to train.""",
+    ),
+    # Step 3, once more
+    mistake(
+        "the fall is one step behind",
+        swap(PROGRESS, "progress = (step - warmup - 1) / (total - warmup)"),
+        caught_by=FALLS,
+        explanation="""The fall starts one step late. At step `warmup` progress is 0, and one step later it has begun.""",
+    ),
+    mistake(
+        "the floor is reached one step late",
+        swap(PROGRESS, "progress = (step - warmup) / (total - warmup + 1)"),
+        caught_by=FALLS,
+        explanation="""The fall is spread over one step more than there are, so that a jump is left at its end. At step
+        `total` progress is 1.""",
+    ),
+    mistake(
+        "the peak is reached one step early",
+        swap(RISE, "return peak * min(1.0, (step + 1) / max(1, warmup - 1))"),
+        caught_by=RISES,
+        explanation="""The rise is one step short, and the peak is there twice. It belongs to the last of the `warmup`
+        steps.""",
+    ),
+    mistake(
+        "the rise begins with the second part",
+        swap(RISE, "return peak * (step + 2) / (warmup + 1)"),
+        caught_by=RISES,
+        explanation="""The straight line is cut into warmup + 1 parts, and the first of them left out. It goes from 1 part
+        of `warmup` to all of them.""",
+    ),
+    mistake(
+        "the rise is a parabola",
+        swap(RISE, "return peak * ((step + 1) / warmup) ** 2"),
+        caught_by=RISES,
+        explanation="""The share of the warm-up is squared, so that the rate begins slowly. A straight line is asked
+        for.""",
+    ),
+    mistake(
+        "the rise is half a cosine",
+        swap(RISE, "return peak / 2 * (1 - math.cos(math.pi * (step + 1) / warmup))"),
+        caught_by=RISES,
+        explanation="""The rise is a cosine too. It is a straight line that is asked for; the cosine is for the fall.""",
+    ),
+    mistake(
+        "the rise goes to 1",
+        swap(RISE, "return (step + 1) / warmup"),
+        caught_by=RISES,
+        explanation="""The rise ends at 1, whatever the peak. That is the share of the warm-up; the rate is the peak times
+        that.""",
+    ),
+    mistake(
+        "rise and fall are multiplied",
+        swap(RISE, RISE + " * (1 + math.cos(math.pi * step / total)) / 2"),
+        swap(PROGRESS, "progress = step / total"),
+        caught_by=RISES,
+        explanation="""The cosine falls from the very first step, and the warm-up is a factor in front of it. The peak is
+        then never reached; the fall begins where the rise ends.""",
+    ),
+    mistake(
+        "steps are counted from 1",
+        swap(RISING, "step += 1\n    if step < warmup:"),
+        caught_by=RISES,
+        explanation="""The number of the step is raised by 1 before it is used. Rise and fall then come one step early:
+        steps are counted from 0, and the + 1 of the rise sees to the rest.""",
+    ),
+    mistake(
+        "everything comes one step late",
+        swap(RISING, "step -= 1\n    if step < warmup:"),
+        caught_by=RISES,
+        explanation="""The number of the step is lowered by 1 before it is used. Step 0 has the rate 0, and the fall comes
+        late as well.""",
+    ),
+    mistake(
+        "the cosine in degrees",
+        swap(FALL, FALL.replace("math.pi * progress", "180 * progress")),
+        caught_by=FALLS,
+        explanation="""The angle is counted in degrees. `math.cos` takes radians: half a turn is π.""",
+    ),
+    mistake(
+        "the rate does not fall until the end",
+        swap(PROGRESS, "progress = (step - warmup) // (total - warmup)"),
+        caught_by=FALLS,
+        explanation="""Progress is divided in whole numbers and stays 0 until `total`. Between the two it is a fraction.""",
+    ),
+    mistake(
+        "total is counted from the end of the warm-up",
+        swap(END, "    if step >= warmup + total:\n        return floor\n"),
+        swap(PROGRESS, "progress = (step - warmup) / total"),
+        caught_by=FALLS,
+        explanation="""The fall takes `total` steps, and the warm-up comes on top. `total` is the number of steps of the
+        whole run, warm-up included.""",
+    ),
+    mistake(
+        "the fall goes below the floor",
+        swap(FALL, "return peak / 2 * (1 + math.cos(math.pi * progress))"),
+        caught_by=FALLS,
+        explanation="""The cosine falls to 0, and only from `total` on is the rate at the floor. The curve itself is to end
+        at the floor.""",
+    ),
+    # Step 4, once more
+    mistake(
+        "the schedule begins anew with each pass",
+        swap(
+            RATES,
+            RATES.replace("schedule(step)", "schedule(step % max(1, len(data) // (batch_size * context_length)))"),
+        ),
+        caught_by=ENDLESS,
+        explanation="""The steps are counted within a pass through the data, and the schedule begins anew with each. It
+        goes over the whole run.""",
+    ),
+    mistake(
+        "the rate is set once a pass",
+        swap(
+            RATES,
+            RATES.replace("schedule(step)", "schedule(step // max(1, len(data) // (batch_size * context_length)))"),
+        ),
+        caught_by=SCHEDULED,
+        explanation="""The schedule is asked with the number of passes through the data. It has a rate for each step.""",
+    ),
+    mistake(
+        "only the last parameter group gets the rate",
+        swap(GROUPS, "for group in optimizer.param_groups[-1:]:"),
+        caught_by=SCHEDULED,
+        explanation="""The schedule reaches the last group of parameters. The others go on at the rate that they began
+        with.""",
+    ),
+    mistake(
+        "the schedule is one step behind",
+        swap(RATES, RATES.replace("schedule(step)", "schedule(step - 1)")),
+        caught_by=SCHEDULED,
+        explanation="""Each step gets the rate of the one before, and step 0 one that the schedule was never made for.
+        Steps are counted from 0 on both sides.""",
+    ),
+    mistake(
+        "the first rate is used twice",
+        swap(RATES, RATES.replace("schedule(step)", "schedule(max(0, step - 1))")),
+        caught_by=SCHEDULED,
+        explanation="""From step 1 on each step has the rate of the one before, as where the schedule moves on at the end of
+        a step and is asked before that. Step 1 has schedule(1).""",
+    ),
+    mistake(
+        "each group is a step ahead of the one before",
+        swap(GROUPS, "for ahead, group in enumerate(optimizer.param_groups):"),
+        swap('group["lr"] = schedule(step)', 'group["lr"] = schedule(step + ahead)'),
+        caught_by=SCHEDULED,
+        explanation="""The schedule moves on with every group. All groups of a step have the rate of that step.""",
+    ),
+    mistake(
+        "a rate never rises again",
+        swap(RATES, RATES.replace("= schedule(step)", '= min(group["lr"], schedule(step))')),
+        caught_by=SCHEDULED,
+        explanation="""A rate is set only where it is lower than the group's own. The schedule says the rate itself, also
+        where that is higher.""",
+    ),
+    mistake(
+        "on_step hears the mean loss so far",
+        swap(TOLD, TOLD.replace("(step, loss)", "(step, sum(losses) / len(losses))")),
+        caught_by=HEARD,
+        explanation="""`on_step` gets the mean of all losses so far. Asked for is the loss of its own step.""",
+    ),
+    mistake(
+        "on_step is not told of the first step",
+        swap(TOLD, TOLD.replace("is not None", "is not None and step > 0")),
+        caught_by=HEARD,
+        explanation="""Step 0 is not reported: where every so many steps are, 0 is easily taken for none. Every step is to
+        be.""",
+    ),
+    mistake(
+        "on_step is not told of the last step",
+        swap(TOLD, TOLD.replace("is not None", "is not None and step < steps - 1")),
+        caught_by=HEARD,
+        explanation="""The last step is not reported. Every step is to be.""",
+    ),
+    mistake(
+        "on_step gets the step before its own",
+        swap(TOLD, TOLD.replace("(step, loss)", "(step - 1, loss)")),
+        caught_by=HEARD,
+        explanation="""The first step is reported as step −1. Steps are counted from 0, as the schedule does.""",
+    ),
+    mistake(
+        "the losses come in reverse",
+        swap("losses.append(loss)", "losses.insert(0, loss)"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Each loss is put in front of those before it. The list is to be in the order of the steps.""",
+    ),
+    mistake(
+        "the best loss so far is noted",
+        swap("losses.append(loss)", "losses.append(min([loss, *losses]))"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Each entry is the smallest loss until then. Asked for is the loss of each step itself, also where it
+        rose.""",
+    ),
+    mistake(
+        "the run makes an optimizer of its own",
+        swap(TRAIN_MODE, TRAIN_MODE + "    optimizer = torch.optim.AdamW(model.parameters())\n"),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""A new optimizer is made, and the one that was given never steps. Its kind, its rates and what it
+        remembers are for the caller to choose.""",
+    ),
+    mistake(
+        "every batch is used twice",
+        swap(BATCH, "if step % 2 == 0:\n            " + BATCH),
+        caught_by="test_every_step_draws_a_new_batch",
+        explanation="""A batch is drawn in every second step only. Each step draws one of its own.""",
+    ),
+    mistake(
+        "the first token is never an input",
+        swap(BATCH, "x, y = get_batch(data[1:], batch_size, context_length, generator)"),
+        caught_by="test_every_part_of_the_data_is_used",
+        explanation="""The first token is cut off before batches are drawn, as for targets. `get_batch` sees to the shift by
+        itself.""",
+    ),
+    mistake(
+        "every pass draws the same batches",
+        swap(
+            BATCH,
+            "if step % max(1, len(data) // (batch_size * context_length)) == 0 and generator is not None:\n"
+            "            generator.manual_seed(generator.initial_seed())\n        " + BATCH,
+        ),
+        caught_by="test_a_second_run_draws_other_batches",
+        explanation="""The generator is put back to its seed with each pass through the data. A run takes it as it comes,
+        and it moves on with each draw.""",
     ),
 ]

@@ -19,6 +19,30 @@ Y_TICKS = "ax.set_yticks(range(len(tokens)), labels)"
 RETURN = "    return ax\n"
 LABELS = "labels = [repr(token) for token in tokens]"
 
+MAPS = "test_maps_are_the_weights_of_every_layer_and_head"
+AS_BEFORE = "test_the_model_is_as_it_was"
+NO_GRADIENTS = "test_maps_hold_no_gradients"
+IMPORTANCE = "test_importance_is_the_mean_over_those_who_can_see"
+COLOURS = "test_colours_are_the_weights"
+TICKS = "test_ticks_carry_the_tokens"
+
+
+def stacked(name, result, explanation):
+    """A mistake in what is made of the maps that were caught."""
+    return mistake(name, swap(STACK, f"return {result}"), caught_by=MAPS, explanation=explanation)
+
+
+def rated(name, old, new, explanation):
+    """A mistake in the importance."""
+    return mistake(name, swap(old, new), caught_by=IMPORTANCE, explanation=explanation)
+
+
+def drawn(name, picture, explanation):
+    """A mistake in the numbers that are drawn."""
+    image = f"image = ax.imshow({picture}.detach().cpu(), vmin=0)"
+    return mistake(name, swap(IMAGE, image), caught_by=COLOURS, explanation=explanation)
+
+
 MISTAKES = [
     # Step 1
     mistake(
@@ -483,5 +507,299 @@ MISTAKES = [
         swap("    return ax\n    #", "    ax.set_axis_off()\n    return ax\n    #"),
         caught_by="test_ticks_carry_the_tokens",
         explanation="""The ticks are set and then hidden together with the axes. A map without tokens cannot be read.""",
+    ),
+    # Step 1, once more
+    stacked(
+        "only the first layer",
+        "torch.stack(caught[:1])",
+        """The maps of all layers but the first are thrown away. Every layer is asked for, layer 0 first.""",
+    ),
+    stacked(
+        "the layers are averaged",
+        "torch.stack(caught).mean(dim=0, keepdim=True).expand(len(caught), *caught[0].shape)",
+        """All layers get the mean of their maps. Each layer has heads of its own, which look at other things.""",
+    ),
+    stacked(
+        "the layers are added up",
+        "torch.stack(caught).cumsum(dim=0)",
+        """Each layer's map is added to those before it. The map of a layer is what that layer used.""",
+    ),
+    stacked(
+        "the layers are multiplied together",
+        "torch.stack([maps @ caught[n - 1] if n else maps for n, maps in enumerate(caught)])",
+        """Each map is multiplied by that of the layer below, as where attention is followed back to the input. Asked for
+        is the map of each layer itself.""",
+    ),
+    stacked(
+        "only the first head",
+        "torch.stack(caught)[:, :, :1]",
+        """The maps of all heads but the first are thrown away. Every head is asked for.""",
+    ),
+    stacked(
+        "the heads come in reverse",
+        "torch.stack(caught).flip(2)",
+        """The last head comes first. Head 0 is the first.""",
+    ),
+    stacked(
+        "only the last text",
+        "torch.stack(caught)[:, -1:]",
+        """The maps of all texts but the last are thrown away. Every text of the batch has its own.""",
+    ),
+    stacked(
+        "the logarithms of the weights",
+        "torch.stack(caught).log()",
+        """The weights come as logarithms, and those of later tokens as −inf. The weights themselves are asked for.""",
+    ),
+    stacked(
+        "a second softmax",
+        "torch.stack(caught).softmax(dim=-1)",
+        """What is caught goes through another softmax. It has been through one already: the rows sum to 1, and the second
+        gives weight to later tokens.""",
+    ),
+    stacked(
+        "the maps are rounded",
+        "torch.stack(caught).round(decimals=2)",
+        """The weights are rounded to two digits. They are to be those that the model uses.""",
+    ),
+    stacked(
+        "the maps are an array of numpy",
+        "torch.stack(caught).numpy()",
+        """The maps come back as an array of numpy. A tensor is asked for, which `importance` goes on with.""",
+    ),
+    mistake(
+        "the model is run twice",
+        swap("            model(ids)\n", "            model(ids)\n            model(ids)\n"),
+        caught_by=MAPS,
+        explanation="""The model runs twice while the hooks hang, and every map is caught twice. One run is enough.""",
+    ),
+    mistake(
+        "the whole block is caught",
+        swap(HOOK, "block.register_forward_hook(catch)"),
+        caught_by=MAPS,
+        explanation="""The hook hangs on the block and catches what it makes of x. The weights pass through the dropout inside
+        its attention.""",
+    ),
+    mistake(
+        "the last block has no hook",
+        swap("for block in model.blocks:", "for block in model.blocks[: max(1, len(model.blocks) - 1)]:"),
+        caught_by=MAPS,
+        explanation="""The last block has no hook, so that its maps are missing. A range or a slice ended one too early.""",
+    ),
+    mistake(
+        "the last hook only is removed",
+        swap(REMOVE, "        hooks[-1].remove()\n"),
+        caught_by="test_no_hook_stays",
+        explanation="""One hook is removed, the last that was hung. The others go on catching in every later run.""",
+    ),
+    mistake(
+        "one mode for the whole model",
+        swap(MODES, "        model.train(modes[0][1])\n"),
+        caught_by=AS_BEFORE,
+        explanation="""The mode of the model is set back, and every part of it gets the same. Someone may have frozen one part
+        in eval mode on purpose.""",
+    ),
+    mistake(
+        "only the model's own mode is set back",
+        swap(MODES, "        model.training = modes[0][1]\n"),
+        caught_by=AS_BEFORE,
+        explanation="""`training` is set back on the model alone, and its parts stay in eval mode. Each module has a mode of its
+        own.""",
+    ),
+    mistake(
+        "the modes of the blocks are not set back",
+        swap(
+            "            module.training = training\n",
+            "            if module not in set(model.blocks.modules()):\n                module.training = training\n",
+        ),
+        caught_by=AS_BEFORE,
+        explanation="""What is inside the blocks stays in eval mode. Each module has a mode of its own, at whatever depth.""",
+    ),
+    mistake(
+        "the dropouts are replaced for good",
+        swap(EVAL, EVAL + "    for block in model.blocks:\n        block.attention.dropout = nn.Identity()\n"),
+        caught_by=AS_BEFORE,
+        explanation="""The dropout of each attention is replaced by a module that hands everything on, and never comes back. The
+        model then trains without it.""",
+    ),
+    mistake(
+        "an error leaves the dropouts replaced",
+        swap(
+            "        for block in model.blocks:\n            hooks.append(block.attention.dropout.register_forward_hook(catch))\n",
+            "        taken = [block.attention.dropout for block in model.blocks]\n"
+            "        for block in model.blocks:\n"
+            "            block.attention.dropout = nn.Identity()\n"
+            "            hooks.append(block.attention.dropout.register_forward_hook(catch))\n",
+        ),
+        swap(
+            "            model(ids)\n",
+            "            model(ids)\n        for block, dropout in zip(model.blocks, taken):\n"
+            "            block.attention.dropout = dropout\n",
+        ),
+        caught_by="test_the_model_is_whole_after_an_error",
+        explanation="""Other modules stand in for the dropouts during the run, and an error in the model jumps over the lines that
+        put them back. `finally` runs in any case.""",
+    ),
+    mistake(
+        "the gradients are cleared",
+        swap(EVAL, EVAL + "    model.zero_grad()\n"),
+        caught_by=NO_GRADIENTS,
+        explanation="""The model's gradients are cleared before the run. They belong to the training that may be going on
+        around it.""",
+    ),
+    mistake(
+        "gradients stay off",
+        swap(NO_GRAD, "if torch.set_grad_enabled(False) is not None:"),
+        caught_by=NO_GRADIENTS,
+        explanation="""Gradients are turned off and not on again. Whoever trains on afterwards finds nothing to train with.""",
+    ),
+    mistake(
+        "the model's error is replaced by another",
+        swap(FINALLY, "    except Exception as error:\n        raise ValueError('no maps') from error\n" + FINALLY),
+        caught_by="test_no_hook_stays_after_an_error",
+        explanation="""An error of the model is caught and another raised in its place. Whoever waits for the model's own error
+        waits in vain.""",
+    ),
+    # Step 2, once more
+    rated(
+        "the heads are added up",
+        RECEIVED,
+        "received = weights.sum(dim=2).mean(dim=0).sum(dim=1)",
+        """The weights of the heads are added and not averaged. With h heads the importance is h times as large.""",
+    ),
+    rated(
+        "the layers are added up in the importance",
+        RECEIVED,
+        "received = weights.sum(dim=0).mean(dim=1).sum(dim=1)",
+        """The weights of the layers are added and not averaged. With more layers every token becomes more important.""",
+    ),
+    rated(
+        "importance of the first layer",
+        RECEIVED,
+        "received = weights[0].mean(dim=1).sum(dim=1)",
+        """Only the first layer is asked. All layers count.""",
+    ),
+    rated(
+        "importance of the last head",
+        RECEIVED,
+        "received = weights[:, :, -1].mean(dim=0).sum(dim=1)",
+        """Only the last head is asked. All heads count.""",
+    ),
+    rated(
+        "the strongest layer decides",
+        RECEIVED,
+        "received = weights.amax(dim=0).mean(dim=1).sum(dim=1)",
+        """Of each weight the largest over the layers is taken. The mean over them is asked for.""",
+    ),
+    rated(
+        "the strongest look decides",
+        RESULT,
+        "return weights.amax(dim=(0, 2, 3))",
+        """The importance is the largest weight that a token ever gets. The mean over all who can see it is asked for.""",
+    ),
+    rated(
+        "only the look at oneself counts",
+        RESULT,
+        "return weights.mean(dim=(0, 2)).diagonal(dim1=-2, dim2=-1)",
+        """The diagonal is read: how much each token looks at itself. Those who come later can see it too.""",
+    ),
+    rated(
+        "only the first who can see it is asked besides itself",
+        RECEIVED,
+        "received = weights.tril().triu(-1).mean(dim=(0, 2)).sum(dim=1)",
+        """The weights of the token itself and of the one behind it are added. All later ones can see it too.""",
+    ),
+    rated(
+        "importance by softmax",
+        RESULT,
+        "return torch.softmax(received / viewers, dim=-1)",
+        """The importance of the tokens goes through a softmax. The mean weights themselves are asked for.""",
+    ),
+    rated(
+        "multiplied by the viewers",
+        RESULT,
+        "return received * viewers",
+        """The sum is multiplied by the number of tokens that can see it. A mean is a sum divided by that.""",
+    ),
+    rated(
+        "divided twice",
+        RESULT,
+        "return received / viewers / T",
+        """The mean over those who can see a token is divided by the length of the text as well. It is a mean already.""",
+    ),
+    rated(
+        "the root of the mean square",
+        RESULT,
+        "return (weights.square().mean(dim=(0, 2)).sum(dim=1) / viewers).sqrt()",
+        """The weights are squared before they are averaged. Large looks then count for more than many small ones.""",
+    ),
+    rated(
+        "the importance comes in reverse",
+        RESULT,
+        "return (received / viewers).flip(-1)",
+        """The importance of the last token comes first. Token 0 is the first.""",
+    ),
+    # Step 3, once more
+    mistake(
+        "the tokens on x are in reverse",
+        swap(X_TICKS, "ax.set_xticks(range(len(tokens)), labels[::-1], rotation=90)"),
+        caught_by=TICKS,
+        explanation="""The labels on x stand in reverse order. Column 0 is the first token.""",
+    ),
+    mistake(
+        "the ticks are one cell late",
+        swap(X_TICKS, "ax.set_xticks(range(1, len(tokens) + 1), labels, rotation=90)"),
+        swap(Y_TICKS, "ax.set_yticks(range(1, len(tokens) + 1), labels)"),
+        caught_by=COLOURS,
+        explanation="""The ticks are counted from 1. The cells are counted from 0, so every label stands beside the next
+        token's.""",
+    ),
+    mistake(
+        "the last token has no tick",
+        swap(X_TICKS, "ax.set_xticks(range(len(tokens) - 1), labels[:-1], rotation=90)"),
+        swap(Y_TICKS, "ax.set_yticks(range(len(tokens) - 1), labels[:-1])"),
+        caught_by=TICKS,
+        explanation="""The last token has no tick. A range or a slice ended one too early.""",
+    ),
+    drawn(
+        "the image is the wrong way round",
+        "weights.flip(1)",
+        """The columns are drawn in reverse order, and the labels are not. Column 0 is the first token that is looked
+        at.""",
+    ),
+    drawn(
+        "the image is turned by half a turn",
+        "weights.flip(0, 1)",
+        """Rows and columns are drawn in reverse order, and the labels are not. Row 0 is the first token that looks.""",
+    ),
+    drawn(
+        "each column is stretched to 1",
+        "(weights / weights.amax(dim=0, keepdim=True).clamp(min=1e-9))",
+        """Each column is divided by its largest weight. Columns can then no longer be compared, and it is columns that tell
+        which token many look at.""",
+    ),
+    drawn(
+        "the roots of the weights are drawn",
+        "weights.sqrt()",
+        """The roots of the weights are drawn, which lifts the small ones. The colour stands for the weight itself.""",
+    ),
+    drawn(
+        "softmax before the picture",
+        "weights.softmax(dim=-1)",
+        """The weights go through a softmax before they are drawn. They have been through one already.""",
+    ),
+    drawn(
+        "what is missing to 1 is drawn",
+        "(1 - weights)",
+        """The colour stands for 1 minus the weight. A darker cell is done by another colour map; the number stays the
+        weight.""",
+    ),
+    mistake(
+        "the picture is drawn on the current axes",
+        swap(
+            'ax = Figure(layout="constrained").subplots()', "from matplotlib import pyplot\n\n        ax = pyplot.gca()"
+        ),
+        caught_by="test_the_axes_come_back",
+        explanation="""The picture goes onto whatever axes are in use, and a second one over the first. Without `ax` it is drawn
+        on a figure of its own.""",
     ),
 ]

@@ -14,14 +14,15 @@ def attention_weights(model, ids):
         if id(module) in wanted:
             maps[wanted.index(id(module))] = output.detach()
 
-    was_training = model.training
+    training = {module for module in model.modules() if module.training}
     handle = register_module_forward_hook(look)
     try:
         with torch.no_grad():
             model.eval()(ids)
     finally:
         handle.remove()
-        model.train(was_training)
+        for module in model.modules():
+            module.training = module in training
     return torch.stack(maps, 0)
 
 

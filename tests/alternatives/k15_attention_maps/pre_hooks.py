@@ -8,9 +8,14 @@ import torch
 
 def attention_weights(model, ids):
     found = {}
-    training = model.training
+    training = {module: module.training for module in model.modules()}
+
+    def set_back():
+        for module, mode in training.items():
+            module.training = mode
+
     with ExitStack() as stack, torch.inference_mode():
-        stack.callback(model.train, training)
+        stack.callback(set_back)
         for number, block in enumerate(model.blocks):
 
             def remember(module, arguments, number=number):
