@@ -759,7 +759,12 @@ def test_another_dtype_is_converted_or_refused(kata, size, wide):
 # --- Step 4: the whole of it -----------------------------------------------------------------------------------
 
 
-@claim(step=4, slow=True)
+NEW = dict.fromkeys(
+    ("layout", "dtype", "earlier", "arguments"), "the new process calls by itself, with torch's own default dtype"
+)
+
+
+@claim(step=4, slow=True, seconds=30.0, without=NEW)
 def test_a_run_goes_on_in_a_new_process(kata):
     """Training 2n steps equals n steps, saving, loading in a new process, and n steps: to the last bit, dropout on."""
     model, optimizer, batches = beginning(1)
