@@ -424,7 +424,11 @@ def test_nothing_is_dropped(kata, size):
         again = kata.next_logits(model, ids, kata.make_caches(model, size.B, size.h, 4))
         what = "train" if mode else "eval"
         check.tensor(got, want.shape, None, f"the logits after 3 tokens, in {what} mode,")
-        if torch.is_tensor(again) and again.shape == want.shape and (again - got).abs().max() > CLOSE * want.abs().max():
+        if (
+            torch.is_tensor(again)
+            and again.shape == want.shape
+            and (again - got).abs().max() > CLOSE * want.abs().max()
+        ):
             problem = f"two readings of one text, in {what} mode, give different logits: something is dropped"
             raise check.Mismatch(problem, got, want, alike="dropout")
         check.equal(got, want, f"the logits after 3 tokens, in {what} mode,", tolerance=CLOSE, ids=ids)
