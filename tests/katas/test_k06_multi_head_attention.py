@@ -514,6 +514,21 @@ def values_that_show_the_weights(module, name, T, heads):
         weight.copy_(torch.eye(T).repeat(2 * heads, 1))
 
 
+def what_became_of(weights, dropped):
+    """What is true of dropped weights (B, T, h, T) whichever were drawn: their ratios to what they were; whether later
+    tokens came in; whether any is 0; whether rows sum to 1; whether two in a row became equal."""
+    seen, row = weights != 0, dropped.sort(-1).values
+    ratios = {round(ratio, 3) + 0.0 for ratio in (dropped[seen] / weights[seen]).tolist()}
+    sums, steps = dropped.sum(-1), row.diff(dim=-1)
+    return (
+        sorted(ratios) if len(ratios) < 5 else "many ratios",
+        bool(dropped[~seen].any()),
+        bool((dropped[seen] == 0).any()),
+        bool((sums - 1).abs().max() < 1e-6),
+        bool(((steps < 1e-9) & (row[..., 1:] > 1e-9)).any()),
+    )
+
+
 def drops_weights(module, size, rate, bias=0):
     """Demand that in training the weights, read off the output, are 0 or scaled, in both readings alike."""
     x = torch.eye(size.T).expand(size.B, size.T, size.T).clone()
@@ -522,6 +537,11 @@ def drops_weights(module, size, rate, bias=0):
     check.tensor(dropped, weights.shape, x.dtype, "the output in training")
     weights, dropped = weights - bias, dropped - bias
     want = torch.where(dropped == 0, 0.0, weights / (1 - rate))
-    check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
+    try:
+        check.equal(dropped, want, "the matrix of weights in training (read off the output, twice side by side)")
+    except check.Mismatch as mismatch:  # which of them were drawn is left to chance
+        apart = (one.unflatten(-1, (size.h, 2, size.T))[..., 0, :] for one in (weights, dropped))
+        mismatch.alike = what_became_of(*apart)
+        raise
     one, two = dropped.unflatten(-1, (size.h, 2, size.T)).unbind(-2)
     check.exactly(two, one, "the second reading of the dropped weights")

@@ -61,7 +61,7 @@ def beside(reference, kata, size, **options):
 # --- Step 1: the angles ----------------------------------------------------------------------------------------
 
 
-@claim(step=1, size=sizes(PAIRS, **ANY_T), base=bases, below=places, examples=5)
+@claim(step=1, size=sizes(PAIRS, **ANY_T), base=bases, below=places, examples=8)
 def test_angle_is_the_position_times_the_frequency_of_the_pair(kata, size, base, below):
     """The angle of pair i at position p is p · base^(−2i / head_dim), whatever the positions; base is 10,000 unless
     told otherwise."""
@@ -140,7 +140,7 @@ def test_scores_depend_on_the_distance_only(kata, size, shift):
     check.equal(there, here, f"the matrix of scores, all positions moved by {shift},", query=query, key=key)
 
 
-@claim(step=2, size=sizes("n h T B", **ANY_T), lead=leading, double=True, examples=6)
+@claim(step=2, size=sizes("n h T B", **ANY_T), lead=leading, double=True, examples=8)
 def test_rotation_multiplies_complex_numbers(kata, size, lead):
     """Channels i and i + d/2 are one complex number, and the rotation multiplies it by e^(i·angle)."""
     x, angles = size.normal(f"{lead} T 2*n"), some_angles(size)
@@ -227,10 +227,9 @@ def test_output_is_attention_over_turned_queries_and_keys(kata, reference, size,
     """In each head the scores are those of turned queries and keys, divided by √d; the rest is as in k06."""
     for options, said in (({}, ""), ({"base": base}, f" with base = {base:g}")):
         module, model = beside(reference, kata, size, qkv_bias=bias, **options)
-        for which in ("first", "second"):
-            x = size.normal("B T d_in", salt=which)
-            want = rotary_attention_by_tokens(model, x, size.h, **options)
-            check.equal(module(x), want, f"the output{said} for the {which} input", x=x)
+        x = size.normal("B T d_in")
+        want = rotary_attention_by_tokens(model, x, size.h, **options)
+        check.equal(module(x), want, f"the output{said}", x=x)
 
 
 @claim(step=3, size=sizes(HEADS, **RANGES), mode=[True, False], examples=2)
@@ -239,8 +238,8 @@ def test_each_text_is_read_anew(kata, reference, size, mode):
     without."""
     module, model = beside(reference, kata, size)
     module.train(mode)
-    for B, T in ((1, size.T), (size.B, size.T + 3), (size.B, size.T)):
-        x = size.normal(f"{B} {T} d_in")
+    for number, (B, T) in enumerate(((1, size.T), (size.B, size.T + 3), (size.B, size.T + 3))):
+        x = size.normal(f"{B} {T} d_in", salt=str(number))
         want = rotary_attention_by_tokens(model, x, size.h)
         with torch.set_grad_enabled(mode):
             got = module(x)
@@ -322,8 +321,9 @@ def test_no_sequence_is_too_long(kata, size):
 def test_far_positions_count_on(kata, reference, size):
     """Positions go on to the end of a long text: those far behind are turned like all others, each by its own angle."""
     module, model = beside(reference, kata, size)
-    x = size.normal("1 300 d_in")
-    check.equal(module(x)[:, 200:], model(x)[:, 200:], "the output for tokens 200 to 299", tolerance=1e-3)
+    x = size.normal("1 270 d_in")
+    with torch.no_grad():
+        check.equal(module(x)[:, 200:], model(x)[:, 200:], "the output for tokens 200 to 269", tolerance=1e-3)
 
 
 # --- Step 4: ALiBi ---------------------------------------------------------------------------------------------
@@ -422,17 +422,19 @@ class _Devices(OperationMode):
 
     def __init__(self):
         super().__init__()
-        self.mixed = ""
+        self.mixed, self.here = "", ()
 
     def check(self, whose):
         if self.mixed:
             problem = f"a tensor on the CPU meets one on the device of {whose}"
-            raise check.Mismatch(problem, f"in `{self.mixed}`", f"all on the device of {whose}", alike="")
+            sides = sorted(side for side in self.here if side > 1)  # which table it is, whatever its outer dimensions
+            raise check.Mismatch(problem, f"in `{self.mixed}`", f"all on the device of {whose}", alike=sides)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         name = func.overloadpacket.__name__
         meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
-        if meet and name not in ("_to_copy", "copy_"):
-            self.mixed = self.mixed or name
+        if meet and name not in ("_to_copy", "copy_") and not self.mixed:
+            self.mixed = name
+            self.here = next(one.shape for one in tensors if one.ndim and not one.is_meta)
         return func(*args, **(kwargs or {}))

@@ -1895,18 +1895,12 @@ MISTAKES = [
         dropped here.""",
     ),
     mistake(
-        "dropout on the queries",
+        "dropout on queries or keys",
         swap(QUERY, "query = self.dropout(split_heads(self.W_query(x), self.num_heads))"),
         swap(MIX, "context = weights @ value"),
         caught_by="test_dropout_acts_on_the_weights",
-        explanation="""Channels of the queries are dropped. It is the weights that are dropped here.""",
-    ),
-    mistake(
-        "dropout on the keys",
-        swap(KEY, "key = self.dropout(split_heads(self.W_key(x), self.num_heads))"),
-        swap(MIX, "context = weights @ value"),
-        caught_by="test_dropout_acts_on_the_weights",
-        explanation="""Channels of the keys are dropped. It is the weights that are dropped here.""",
+        explanation="""Channels of the queries or of the keys are dropped, which changes scores and leaves every weight
+        there. It is the weights that are dropped here.""",
     ),
     mistake(
         "dropout on weights and values",

@@ -288,7 +288,7 @@ MISTAKES = [
         "the angles are kept by their number",
         swap(
             ANGLES,
-            "kept, name = rotary_angles.__dict__, (len(positions), head_dim, base, torch.get_default_dtype())\n    return kept.setdefault(name, positions[:, None] * base**-exponents)",
+            "kept, name = rotary_angles.__dict__, (len(positions), head_dim, base, positions.device, torch.get_default_dtype())\n    return kept.setdefault(name, positions[:, None] * base**-exponents)",
         ),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""The table is kept, and handed out again whenever as many positions are asked for. Others of the
