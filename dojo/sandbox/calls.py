@@ -113,7 +113,7 @@ class Calls:
         if self.log is not None:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None
             self.log.append(Call(name, function, positional, named, result, made_with))
-        return _with_gradients_laid_out(result, conditions.gradients)
+        return _with_gradients_laid_out(result, conditions)
 
     def _first(self, name: str, positional: tuple[Any, ...]) -> bool:
         """Whether a function, or a method of this very object, has not been called yet under these conditions: what it
@@ -179,11 +179,13 @@ def laid_out(value: Any, layout: str) -> Any:
     return value
 
 
-def _with_gradients_laid_out(result: Any, layout: str) -> Any:
+def _with_gradients_laid_out(result: Any, conditions: Conditions) -> Any:
     """Have the gradient of each tensor of a result arrive in a layout."""
     for tensor in result if isinstance(result, (tuple, list)) else [result]:
-        if type(tensor) is Tensor and tensor.requires_grad and not tensor.is_leaf and layout != "contiguous":
-            tensor.register_hook(lambda gradient: laid_out(gradient, layout))
+        if type(tensor) is not Tensor or not tensor.requires_grad or tensor.is_leaf:
+            continue
+        if (layout := conditions.gradients) != "contiguous":
+            tensor.register_hook(lambda gradient, layout=layout: laid_out(gradient, layout))  # type: ignore[misc]
     return result
 
 
