@@ -133,7 +133,9 @@ def main() -> None:
         verdict = case.verdict
         print(f"\n— {case.kata.code} · {case.mistake.name}")
         if options.short:
-            print(f"  [{verdict.property}] {verdict.message} {' '.join(f'{k}={v}' for k, v in verdict.example.items())[:150]!r}")
+            print(
+                f"  [{verdict.property}] {verdict.message} {' '.join(f'{k}={v}' for k, v in verdict.example.items())[:150]!r}"
+            )
             print("".join(f"    * {sentence}\n" for sentence in verdict.observations), end="")
         else:
             print(render(verdict, case.kata.title, advice=False))

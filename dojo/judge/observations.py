@@ -33,6 +33,7 @@ from .where import sizes_of, where
 SENTENCES = 3
 FAILURES = 5  # examples that fail of which the calls are looked at
 CALLS = 40  # of one example
+WEAK = ("All entries are", "It is too", "It is nearly", "It is finite")  # relations that say less than a reason does
 
 
 @dataclass
@@ -140,13 +141,16 @@ def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
     wrong = [twins for twins in wrong if twins.call.name == wrong[0].call.name]
     if not wrong:
         return
-    if not any(twins.fickle for twins in wrong):
-        yield from (_named(sentence, wrong[0]) for sentence in _how_calls(wrong))
-    if any(twins.lost() for twins in wrong) or any(twins.fickle for twins in wrong):
-        if wrong[0].fickle:
-            yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
-        return  # nothing follows from NaN, or from chance
-    for source in (counterfactuals, dependences, parts, simplified):
+    if wrong[0].fickle:
+        yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
+        return
+    relations = list(_how_calls(wrong))
+    lost = any(twins.lost() for twins in wrong)  # nothing follows from NaN
+    explained = [] if lost else list(counterfactuals(wrong))
+    if not explained or not relations or not relations[0].startswith(WEAK):
+        yield from (_named(sentence, wrong[0]) for sentence in relations)
+    yield from (_named(sentence, wrong[0]) for sentence in explained)
+    for source in () if lost else (dependences, parts, simplified):
         yield from (_named(sentence, wrong[0]) for sentence in source(wrong))
 
 
@@ -180,7 +184,7 @@ def _differing(got: Any, want: Any) -> int | None:
 
 def _said(sentence: str, before: Iterable[str]) -> bool:
     """Whether that something has no effect follows from what stands there already."""
-    name = re.search(r"does not change with (`[^`]+`) at all", sentence)
+    name = re.search(r"does not change with (?:an? .* of )?(`[^`]+`)", sentence)
     return name is not None and any(name.group(1) in each for each in before)
 
 

@@ -48,7 +48,20 @@ WORDS = {
 } | {
     f"the {name}": (name,)
     for name in (
-        *("softmax", "log_softmax", "mean", "sum", "square", "tanh", "clamp", "triu", "tril", "abs", "argmax", "gather"),
+        *(
+            "softmax",
+            "log_softmax",
+            "mean",
+            "sum",
+            "square",
+            "tanh",
+            "clamp",
+            "triu",
+            "tril",
+            "abs",
+            "argmax",
+            "gather",
+        ),
         *("logsumexp", "roll", "sort", "topk", "norm", "relu", "sigmoid", "sin", "cos", "flip", "where", "dropout"),
         *("cross_entropy", "nll_loss", "gelu", "diagonal", "cumprod", "round", "floor"),
     )
@@ -188,7 +201,10 @@ def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
         yield "if {} always takes the second choice", lambda f, a, k, s: a[2] + torch.zeros_like(f(*a))
         yield "if {} takes the two choices the other way round", lambda f, a, k, s: f(a[0], a[2], a[1])
     if step.name.startswith("masked_fill"):
-        yield "if {} hides what it should show, and shows what it should hide", lambda f, a, k, s: f(a[0], ~a[1], *a[2:])
+        yield (
+            "if {} hides what it should show, and shows what it should hide",
+            lambda f, a, k, s: f(a[0], ~a[1], *a[2:]),
+        )
         yield "if {} is transposed", lambda f, a, k, s: f(a[0], a[1].transpose(-1, -2), *a[2:])
 
 
@@ -250,7 +266,10 @@ def _with_other_numbers(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]
     if at is None or len(step.args) != 2 or step.name in (*AXES, "transpose", "triu", "tril", "roll", "embedding"):
         return
     for words, value in _numbers(sizes, step.args[at]):
-        yield f"with {words} for the number in {{}}", lambda f, a, k, s, value=value: f(*a[:at], value(s, a[at]), *a[at + 1 :], **k)
+        yield (
+            f"with {words} for the number in {{}}",
+            lambda f, a, k, s, value=value: f(*a[:at], value(s, a[at]), *a[at + 1 :], **k),
+        )
 
 
 def _numbers(sizes: Sizes, given: float) -> Iterator[tuple[str, Callable[[Sizes, float], float]]]:
