@@ -59,11 +59,12 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
     others = [run(example) for example in claim.drawn[: 2 if claim.costly else None]]
     failing = [outcome, *(each for each in others if each.kind == outcome.kind and each.example != outcome.example)]
     sentences: dict[str, str] = {}  # by what they say, whatever they say it of
-    for source in (
+    sources: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _calls(claim, failing[:FAILURES], run, subject, reference),
         lambda: _evidence(failing),
         lambda: where(claim, outcome, others, run),
-    ):
+    )
+    for source in sources:
         try:
             for sentence in source():
                 if not _said(sentence, sentences.values()):
@@ -81,7 +82,7 @@ def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     if not errors or len({_shape_of(error.problem) for error in errors}) > 1:
         return
     tensors = [
-        Failure(error.got, error.want, sizes_of(error.example), error.given)
+        Failure(error.got, error.want, sizes_of(Example(error.example)), error.given)
         for error in errors
         if isinstance(error.got, Tensor) and error.differs() is not None
     ]

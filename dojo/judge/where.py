@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,17 +139,29 @@ def _properties(names: Mapping[str, int], smallest: Mapping[str, int]) -> Iterat
     for name in names:
         least = smallest[name]
         for size in range(least + 1, least + SWEPT):
-            yield {name}, f"from {name} = {size} on", lambda s, n=name, k=size: s[n] >= k
-        yield {name}, f"only for {name} = {least}", lambda s, n=name, k=least: s[n] == k
+            yield {name}, f"from {name} = {size} on", _is(operator.ge, name, size)
+        yield {name}, f"only for {name} = {least}", _is(operator.eq, name, least)
         for size in range(least + 1, least + SWEPT):
-            yield {name}, f"only for {name} up to {size}", lambda s, n=name, k=size: s[n] <= k
-        yield {name}, f"for odd {name}", lambda s, n=name: s[n] % 2 == 1
-        yield {name}, f"for even {name}", lambda s, n=name: s[n] % 2 == 0
+            yield {name}, f"only for {name} up to {size}", _is(operator.le, name, size)
+        yield {name}, f"for odd {name}", _leaves(name, 1)
+        yield {name}, f"for even {name}", _leaves(name, 0)
     for left, right in itertools.permutations(names, 2):
-        yield {left, right}, f"where {left} > {right}", lambda s, a=left, b=right: s[a] > s[b]
+        yield {left, right}, f"where {left} > {right}", _compared(operator.gt, left, right)
         if left < right:
-            yield {left, right}, f"where {left} ≠ {right}", lambda s, a=left, b=right: s[a] != s[b]
-            yield {left, right}, f"where {left} = {right}", lambda s, a=left, b=right: s[a] == s[b]
+            yield {left, right}, f"where {left} ≠ {right}", _compared(operator.ne, left, right)
+            yield {left, right}, f"where {left} = {right}", _compared(operator.eq, left, right)
+
+
+def _is(compare: Callable[[int, int], bool], name: str, size: int) -> Property:
+    return lambda sizes: compare(sizes[name], size)
+
+
+def _leaves(name: str, rest: int) -> Property:
+    return lambda sizes: sizes[name] % 2 == rest
+
+
+def _compared(compare: Callable[[int, int], bool], left: str, right: str) -> Property:
+    return lambda sizes: compare(sizes[left], sizes[right])
 
 
 def _with(example: Example, name: str, value: Any) -> Example:
