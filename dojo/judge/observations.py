@@ -33,6 +33,7 @@ from .where import sizes_of, where
 SENTENCES = 3
 FAILURES = 5  # examples that fail of which the calls are looked at
 CALLS = 40  # of one example
+ENDLESS = 60.0  # seconds of processor time after which calls made again are given up: one of them does not end
 WEAK = ("All entries are", "It is too", "It is nearly", "It is finite")  # relations that say less than a reason does
 
 
@@ -109,7 +110,7 @@ def _calls(
             cases.append(Case(again, log[:CALLS]))
     if not cases:
         return
-    with limit(claim.seconds), isolated(claim.double, []), _unwatched(subject):
+    with limit(ENDLESS), isolated(claim.double, []), _unwatched(subject):
         for case in cases:
             example = case.outcome.example
             dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
