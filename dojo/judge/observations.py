@@ -28,7 +28,7 @@ from .parts import parts, simplified
 from .relations import Failure, how
 from .sequences import how_plain
 from .twins import Twins, alike, plain, twins_of
-from .where import sizes_of, where
+from .where import sizes_of, under_conditions, where
 
 SENTENCES = 3
 FAILURES = 5  # examples that fail of which the calls are looked at
@@ -61,6 +61,7 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
     failing = [outcome, *(each for each in others if each.kind == outcome.kind and each.example != outcome.example)]
     sentences: dict[str, str] = {}  # by what they say, whatever they say it of
     sources: tuple[Callable[[], Iterator[str]], ...] = (
+        lambda: under_conditions(outcome.example, run),
         lambda: _calls(claim, failing[:FAILURES], run, subject, reference),
         lambda: _evidence(failing),
         lambda: where(claim, outcome, others, run),

@@ -49,17 +49,18 @@ def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run) ->
     if run(example).kind == "passed":  # it is right now: what it says depends on what was called before
         yield "On this very example it is right when it is called again: it depends on what was called before."
         return
-    conditions = list(_conditions(example, run))
-    yield from conditions
     trials = [
         Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)
     ]
     yield from _choices(claim, failing, trials, run, verb)
-    if not conditions:
+    if not any(under_conditions(example, run)):
         yield from _sizes(claim, failing, trials, run, verb)
 
 
-def _conditions(example: Example, run: Run) -> Iterator[str]:
+def under_conditions(example: Example, run: Run) -> Iterator[str]:
+    """The condition without which it is right."""
+    if run(example).kind == "passed":
+        return
     for simpler in example.conditions.simpler():
         if run(example.under(simpler)).kind == "passed":
             yield _without(example.conditions, simpler)
