@@ -20,7 +20,7 @@ import torch
 
 from dojo.curriculum.catalog import Catalog, Kata
 from dojo.judge import explain
-from dojo.judge.diagnosis import Diagnosis, Lookup
+from dojo.judge.diagnosis import Lookup
 from dojo.judge.index import IndexUnusable, load
 from dojo.judge.run import KataRun
 from dojo.judge.verdict import Verdict
@@ -31,7 +31,8 @@ from dojo.spec.suite import load_suite
 
 # Messages that say the cause, so that no name is needed.
 CAUSE = re.compile(
-    r"has (shape|dtype|no attribute)|shape of|is an? [^,]+, not|raises|is accepted|is None|does not say|changes its argument"
+    r"ha(s|ve) (shape|dtype|no attribute)|shape of|is an? [^,]+, not|raises|is accepted|is None|does not say"
+    r"|changes its argument"
 )
 
 
@@ -133,7 +134,8 @@ def main() -> None:
         verdict = case.verdict
         print(f"\n— {case.kata.code} · {case.mistake.name}")
         if options.short:
-            print(f"  [{verdict.property}] {verdict.message} {' '.join(f'{k}={v}' for k, v in verdict.example.items())[:150]!r}")
+            example = " ".join(f"{name}={value}" for name, value in verdict.example.items())
+            print(f"  [{verdict.property}] {verdict.message} {example[:150]!r}")
             print("".join(f"    * {sentence}\n" for sentence in verdict.observations), end="")
         else:
             print(render(verdict, case.kata.title, advice=False))

@@ -75,7 +75,7 @@ def _of_functions(twins: Twins) -> Iterator[tuple[str, Changed]]:
     """Functions of this or an earlier kata that the reference uses, as if they did nothing."""
     function = inspect.unwrap(twins.reference.function)
     scope = getattr(function, "__globals__", {})
-    for name in getattr(function, "__code__").co_names:
+    for name in function.__code__.co_names:
         value = scope.get(name)
         if inspect.isfunction(value) and value is not function:
             yield f"It is what comes out without `{name}`.", _replaced(scope, name, _first)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,9 +29,8 @@ def counterfactuals(failures: Sequence[Twins]) -> Iterator[str]:
         return  # of a single number anything may be the reason
     for sentence, changed in itertools.islice(_changes(failures[0]), MOST):
         if all(_fits(twins, changed) for twins in failures):
-            if len(failures) > 1 or "number" not in sentence:
-                yield sentence
-                return
+            yield sentence
+            return
 
 
 def _entries(value: Any) -> int:
@@ -48,6 +48,7 @@ def _fits(twins: Twins, changed: Changed) -> bool:
 
 def _changes(twins: Twins) -> Iterator[tuple[str, Changed]]:
     yield from _exchanged(twins)
+    yield "It is what comes out if everything is done twice, the second time with the answer.", _twice
     yield from _of_parameters(twins)
     for name, value in twins.arguments.items():
         for words, change in _of_value(name, value, twins):
@@ -55,6 +56,11 @@ def _changes(twins: Twins) -> Iterator[tuple[str, Changed]]:
     yield from _of_options(twins)
     yield from bypasses(twins)
     yield from edits(twins)
+
+
+def _twice(twins: Twins) -> Any:
+    first = next(name for name, value in twins.arguments.items() if isinstance(value, Tensor))
+    return twins.ask(twins.reference, {first: twins.want.to(twins.arguments[first].dtype)})
 
 
 def _with_argument(name: str, change: Callable[[Any], Any]) -> Changed:
@@ -112,9 +118,9 @@ def _of_tensor(name: str, value: Tensor, twins: Twins) -> Iterator[tuple[str, Ca
     for axis in range(value.ndim):
         if value.shape[axis] > 1:
             along = "the last dimension" if axis == value.ndim - 1 else f"dimension {axis}"
-            yield f"if `{name}` is in reverse order along {along}", lambda v, axis=axis: v.flip(axis)
-            yield f"if `{name}` is moved one place on along {along}", lambda v, axis=axis: v.roll(1, axis)
-            yield f"if `{name}` is moved one place back along {along}", lambda v, axis=axis: v.roll(-1, axis)
+            yield f"if `{name}` is in reverse order along {along}", partial(torch.flip, dims=(axis,))
+            yield f"if `{name}` is moved one place on along {along}", partial(torch.roll, shifts=1, dims=axis)
+            yield f"if `{name}` is moved one place back along {along}", partial(torch.roll, shifts=-1, dims=axis)
 
 
 def _exchanged(twins: Twins) -> Iterator[tuple[str, Changed]]:
@@ -124,15 +130,22 @@ def _exchanged(twins: Twins) -> Iterator[tuple[str, Changed]]:
         if _interchangeable(twins.arguments[left], twins.arguments[right]):
             yield (
                 f"It is what comes out if `{left}` and `{right}` are exchanged.",
-                lambda t, left=left, right=right: t.ask(
-                    t.reference, {left: t.arguments[right], right: t.arguments[left]}
-                ),
+                _traded(left, right),
             )
-            for used, lost in ((left, right), (right, left)):
+            both = isinstance(twins.arguments[left], Tensor)  # numbers are equal by chance too often
+            for used, lost in ((left, right), (right, left)) if both else ():
                 yield (
                     f"It is what comes out if `{used}` is used in place of `{lost}` too.",
-                    lambda t, used=used, lost=lost: t.ask(t.reference, {lost: t.arguments[used]}),
+                    _taken(used, lost),
                 )
+
+
+def _traded(left: str, right: str) -> Changed:
+    return lambda twins: twins.ask(twins.reference, {left: twins.arguments[right], right: twins.arguments[left]})
+
+
+def _taken(used: str, lost: str) -> Changed:
+    return lambda twins: twins.ask(twins.reference, {lost: twins.arguments[used]})
 
 
 def _interchangeable(left: Any, right: Any) -> bool:
@@ -216,5 +229,3 @@ def _with_attribute(path: str, name: str, change: Callable[[Any], Any]) -> Chang
             setattr(module, name, before)
 
     return ask
-
-

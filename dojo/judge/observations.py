@@ -28,11 +28,13 @@ from .parts import parts, simplified
 from .relations import Failure, how
 from .sequences import how_plain
 from .twins import Twins, alike, plain, twins_of
-from .where import sizes_of, where
+from .where import sizes_of, under_conditions, where
 
 SENTENCES = 3
 FAILURES = 5  # examples that fail of which the calls are looked at
 CALLS = 40  # of one example
+ENDLESS = 60.0  # seconds of processor time after which calls made again are given up: one of them does not end
+WEAK = ("All entries are", "It is too", "It is nearly", "It is finite")  # relations that say less than a reason does
 
 
 @dataclass
@@ -58,11 +60,13 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
     others = [run(example) for example in claim.drawn[: 2 if claim.costly else None]]
     failing = [outcome, *(each for each in others if each.kind == outcome.kind and each.example != outcome.example)]
     sentences: dict[str, str] = {}  # by what they say, whatever they say it of
-    for source in (
+    sources: tuple[Callable[[], Iterator[str]], ...] = (
+        lambda: under_conditions(outcome.example, run),
         lambda: _calls(claim, failing[:FAILURES], run, subject, reference),
         lambda: _evidence(failing),
         lambda: where(claim, outcome, others, run),
-    ):
+    )
+    for source in sources:
         try:
             for sentence in source():
                 if not _said(sentence, sentences.values()):
@@ -80,7 +84,7 @@ def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     if not errors or len({_shape_of(error.problem) for error in errors}) > 1:
         return
     tensors = [
-        Failure(error.got, error.want, sizes_of(error.example), error.given)
+        Failure(error.got, error.want, sizes_of(Example(error.example)), error.given)
         for error in errors
         if isinstance(error.got, Tensor) and error.differs() is not None
     ]
@@ -107,7 +111,7 @@ def _calls(
             cases.append(Case(again, log[:CALLS]))
     if not cases:
         return
-    with limit(claim.seconds), isolated(claim.double, []), _unwatched(subject):
+    with limit(ENDLESS), isolated(claim.double, []), _unwatched(subject):
         for case in cases:
             example = case.outcome.example
             dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
@@ -140,13 +144,16 @@ def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
     wrong = [twins for twins in wrong if twins.call.name == wrong[0].call.name]
     if not wrong:
         return
-    if not any(twins.fickle for twins in wrong):
-        yield from (_named(sentence, wrong[0]) for sentence in _how_calls(wrong))
-    if any(twins.lost() for twins in wrong) or any(twins.fickle for twins in wrong):
-        if wrong[0].fickle:
-            yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
-        return  # nothing follows from NaN, or from chance
-    for source in (counterfactuals, dependences, parts, simplified):
+    if wrong[0].fickle:
+        yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
+        return
+    relations = list(_how_calls(wrong))
+    lost = any(twins.lost() for twins in wrong)  # nothing follows from NaN
+    explained = [] if lost else list(counterfactuals(wrong))
+    if not explained or not relations or not relations[0].startswith(WEAK):
+        yield from (_named(sentence, wrong[0]) for sentence in relations)
+    yield from (_named(sentence, wrong[0]) for sentence in explained)
+    for source in () if lost else (dependences, parts, simplified):
         yield from (_named(sentence, wrong[0]) for sentence in source(wrong))
 
 
@@ -180,7 +187,7 @@ def _differing(got: Any, want: Any) -> int | None:
 
 def _said(sentence: str, before: Iterable[str]) -> bool:
     """Whether that something has no effect follows from what stands there already."""
-    name = re.search(r"does not change with (`[^`]+`) at all", sentence)
+    name = re.search(r"does not change with (?:an? .* of )?(`[^`]+`)", sentence)
     return name is not None and any(name.group(1) in each for each in before)
 
 

@@ -21,6 +21,7 @@ OPERATIONS = 40  # of one call that are looked at, at most
 Changed = Callable[[Twins], Any]  # the reference's answer with a change
 Sizes = Mapping[str, int]
 Change = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
+Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
 WORDS = {
     "a division": ("truediv", "div", "div_", "itruediv", "rtruediv", "divide"),
     "a multiplication": ("mul", "mul_", "rmul", "imul", "multiply"),
@@ -48,13 +49,26 @@ WORDS = {
 } | {
     f"the {name}": (name,)
     for name in (
-        *("softmax", "log_softmax", "mean", "sum", "square", "tanh", "clamp", "triu", "tril", "abs", "argmax", "gather"),
+        *(
+            "softmax",
+            "log_softmax",
+            "mean",
+            "sum",
+            "square",
+            "tanh",
+            "clamp",
+            "triu",
+            "tril",
+            "abs",
+            "argmax",
+            "gather",
+        ),
         *("logsumexp", "roll", "sort", "topk", "norm", "relu", "sigmoid", "sin", "cos", "flip", "where", "dropout"),
         *("cross_entropy", "nll_loss", "gelu", "diagonal", "cumprod", "round", "floor"),
     )
 }
 KNOWN = {name: words for words, names in WORDS.items() for name in names}
-INSTEAD = {
+INSTEAD: dict[str, Callable[..., Any]] = {
     **{"sin": torch.cos, "cos": torch.sin, "sum": torch.mean, "mean": torch.sum, "triu": torch.tril, "max": torch.min},
     **{"tril": torch.triu, "amax": torch.amin, "argmax": torch.argmin, "softmax": torch.sigmoid, "tanh": torch.sigmoid},
     **{"gt": torch.ge, "lt": torch.le, "ge": torch.gt, "le": torch.lt, "std": torch.var, "relu": torch.abs},
@@ -182,13 +196,16 @@ def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
     for at, words in ((0, "without {}"), (1, "if of {} only the second part is taken")):
         part = step.args[at] if len(step.args) > at else None
         if isinstance(part, Tensor) and isinstance(result, Tensor) and part.shape == result.shape:
-            yield words, lambda f, a, k, s, at=at: a[at]
+            yield words, _only(at)
     if step.name == "where" and len(step.args) == 3:
         yield "if {} always takes the first choice", lambda f, a, k, s: a[1] + torch.zeros_like(f(*a))
         yield "if {} always takes the second choice", lambda f, a, k, s: a[2] + torch.zeros_like(f(*a))
         yield "if {} takes the two choices the other way round", lambda f, a, k, s: f(a[0], a[2], a[1])
     if step.name.startswith("masked_fill"):
-        yield "if {} hides what it should show, and shows what it should hide", lambda f, a, k, s: f(a[0], ~a[1], *a[2:])
+        yield (
+            "if {} hides what it should show, and shows what it should hide",
+            lambda f, a, k, s: f(a[0], ~a[1], *a[2:]),
+        )
         yield "if {} is transposed", lambda f, a, k, s: f(a[0], a[1].transpose(-1, -2), *a[2:])
 
 
@@ -197,7 +214,7 @@ def _otherwise(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
     first = args[0] if args else None
     if name in ("add", "sub", "mul", "truediv", "div") and len(args) > 1:
         for function, words in ARITHMETIC:
-            yield f"with “{words}” in place of {{}}", lambda f, a, k, s, new=function: new(a[0], a[1])
+            yield f"with “{words}” in place of {{}}", _with_both(function)
     if name in SIDES and len(args) > 1:
         yield "if the two sides of {} are exchanged", lambda f, a, k, s: f(a[1], a[0])
     if name in INSTEAD:
@@ -213,11 +230,35 @@ def _otherwise(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
         yield "with {} over everything at once", lambda f, a, k, s: _over_all(f, a[0])
     if name in ("triu", "tril"):
         for diagonal in (-1, 0, 1, 2):
-            yield f"with {{}} from diagonal {diagonal} on", lambda f, a, k, s, d=diagonal: f(a[0], diagonal=d)
+            yield f"with {{}} from diagonal {diagonal} on", _from_diagonal(diagonal)
     if name in ("var", "std"):
         for correction in (0, 1):
             words = f"if {{}} divides by {'n − 1' if correction else 'n'}"
-            yield words, lambda f, a, k, s, c=correction: f(*a, **_without_correction(k), correction=c)
+            yield words, _corrected(correction)
+
+
+def _only(at: int) -> Change:
+    return lambda function, args, kwargs, sizes: args[at]
+
+
+def _with_both(new: Callable[..., Any]) -> Change:
+    return lambda function, args, kwargs, sizes: new(args[0], args[1])
+
+
+def _from_diagonal(diagonal: int) -> Change:
+    return lambda function, args, kwargs, sizes: function(args[0], diagonal=diagonal)
+
+
+def _corrected(correction: int) -> Change:
+    return lambda function, args, kwargs, sizes: function(*args, **_without_correction(kwargs), correction=correction)
+
+
+def _with_number(at: int, value: Number) -> Change:
+    return lambda function, args, kwargs, sizes: function(*args[:at], value(sizes, args[at]), *args[at + 1 :], **kwargs)
+
+
+def _size(name: str, power: float) -> Number:
+    return lambda sizes, given: sizes[name] if power == 1 else float(sizes[name] ** power)
 
 
 def _without_correction(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -250,14 +291,17 @@ def _with_other_numbers(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]
     if at is None or len(step.args) != 2 or step.name in (*AXES, "transpose", "triu", "tril", "roll", "embedding"):
         return
     for words, value in _numbers(sizes, step.args[at]):
-        yield f"with {words} for the number in {{}}", lambda f, a, k, s, value=value: f(*a[:at], value(s, a[at]), *a[at + 1 :], **k)
+        yield (
+            f"with {words} for the number in {{}}",
+            _with_number(at, value),
+        )
 
 
-def _numbers(sizes: Sizes, given: float) -> Iterator[tuple[str, Callable[[Sizes, float], float]]]:
+def _numbers(sizes: Sizes, given: float) -> Iterator[tuple[str, Number]]:
     for name in sizes:
-        yield f"{name}", lambda s, g, n=name: s[n]
-        yield f"√{name}", lambda s, g, n=name: s[n] ** 0.5
-        yield f"1/{name}", lambda s, g, n=name: 1 / s[n]
+        yield f"{name}", _size(name, 1)
+        yield f"√{name}", _size(name, 0.5)
+        yield f"1/{name}", _size(name, -1)
     yield "the square of the number that belongs", lambda s, g: g**2
     yield "the root of the number that belongs", lambda s, g: g**0.5
     yield "the number that belongs, upside down,", lambda s, g: 1 / g

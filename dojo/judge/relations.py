@@ -56,7 +56,7 @@ def how(failures: Sequence[Failure]) -> Iterator[str]:
         if sentence := pooled(failures):
             yield sentence
             return
-    for relation in (_of_an_input, _transformed, _order, _rows, _part, _where_zero, _by_sign, _nearly):
+    for relation in (_of_an_input, _transformed, _order, _part, _rows, _where_zero, _by_sign, _nearly):
         if sentence := _common(relation, failures):
             yield sentence
             return
@@ -73,10 +73,12 @@ def _common(relation: Relation, failures: Sequence[Failure]) -> str:
 
 
 def _boolean(failure: Failure) -> str:
-    if failure.got.dtype != torch.bool or failure.want.dtype != torch.bool or failure.got.numel() < 2:
+    if failure.got.dtype != torch.bool or failure.want.dtype != torch.bool:
         return ""
     if torch.equal(failure.got, ~failure.want):
         return "It is True exactly where it should be False, and the other way round."
+    if failure.got.numel() < 2:
+        return ""
     if failure.want.any() and not failure.got.any():
         return "It is False everywhere."
     return "It is True everywhere." if failure.got.all() and not failure.want.all() else ""
@@ -169,7 +171,9 @@ class Formula:
         below = f"({below})" if len(self.below) > 1 else below
         root = "√" if self.power == 0.5 else ""
         square = "²" if self.power == 2 else ""
-        parts = [f"{root}({part})" if root and "·" in part else f"{root}{part}{square}" for part in (above, below) if part]
+        parts = [
+            f"{root}({part})" if root and "·" in part else f"{root}{part}{square}" for part in (above, below) if part
+        ]
         return f"1/{parts[-1]}" if not above else "/".join(parts)
 
 
@@ -261,7 +265,10 @@ def _functions_of(value: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield f"the expected answer divided by its sum along {along}", value / value.sum(axis, keepdim=True)
         yield f"the expected answer summed up step by step along {along}", value.cumsum(axis)
         yield f"the expected answer less its mean along {along}", value - value.mean(axis, keepdim=True)
-        yield f"the mean of the expected answer along {along}, everywhere", value.mean(axis, keepdim=True).expand_as(value)
+        yield (
+            f"the mean of the expected answer along {along}, everywhere",
+            value.mean(axis, keepdim=True).expand_as(value),
+        )
 
 
 def _order(failure: Failure) -> str:
@@ -302,7 +309,9 @@ def _rows(failure: Failure) -> str:
         if (scale > 0).all() and close(got, factor * want):
             return f"Along {failure.axis(axis)} the proportions are right, but each row is off by a factor of its own."
         if close(got, want + (got - want).mean(axis, keepdim=True)):
-            return f"Along {failure.axis(axis)} the differences are right, but each row is shifted by a number of its own."
+            return (
+                f"Along {failure.axis(axis)} the differences are right, but each row is shifted by a number of its own."
+            )
     return ""
 
 
@@ -337,16 +346,17 @@ def _lines(wrong: list[bool]) -> str:
     places, size = [at for at, each in enumerate(wrong) if each], len(wrong)
     if size == 2:
         return "only the first entry is wrong" if wrong[0] else "only the last entry is wrong"
-    known = {
+    known: dict[tuple[int, ...], str] = {
         (0,): "only the first entry is wrong",
         (size - 1,): "only the last entry is wrong",
         tuple(range(1, size)): "only the first entry is right",
         tuple(range(size - 1)): "only the last entry is right",
         tuple(range(0, size, 2)): "every second entry is wrong, from the first on",
         tuple(range(1, size, 2)): "every second entry is wrong, from the second on",
-        tuple(range(size // 2)): "the first half is wrong",
-        tuple(range(size // 2, size)): "the second half is wrong",
     }
+    if size % 2 == 0 and size > 2:
+        known[tuple(range(size // 2))] = "the first half is wrong"
+        known[tuple(range(size // 2, size))] = "the second half is wrong"
     return known.get(tuple(places), "")
 
 

@@ -57,7 +57,9 @@ class KataRun:
         self.subject: Subject | None = None
         self.diagnoses = True  # whether to look for the mistake behind what is wrong
         self.held: set[int] = set()  # steps that are known to hold
-        self.used: dict[str, frozenset[str]] = {}  # by the name of each claim that was checked: what it used of the file
+        self.used: dict[
+            str, frozenset[str]
+        ] = {}  # by the name of each claim that was checked: what it used of the file
         self.verdict = Verdict(kata.code)
         stand_ins = workspace.stand_ins(kata)
         self.verdict.stand_ins = [StandIn(slug.split("_")[0], names) for slug, names in stand_ins.items()]

@@ -21,12 +21,14 @@ def _scalars(pairs: Sequence[Pair]) -> str:
     if not all(isinstance(value, (int, float, bool)) for pair in pairs for value in pair):
         return ""
     if all(isinstance(value, bool) for pair in pairs for value in pair):
-        return f"It is always {pairs[0][0]}." if len({got for got, _ in pairs}) == 1 and len(pairs) > 2 else ""
+        return ""
     differences = {got - want for got, want in pairs}
     if len(differences) == 1:
         off = differences.pop()
         many = f"{abs(off):g}"
-        return f"It is {many} too {'large' if off > 0 else 'small'}" + (", on every example." if len(pairs) > 2 else ".")
+        return f"It is {many} too {'large' if off > 0 else 'small'}" + (
+            ", on every example." if len(pairs) > 2 else "."
+        )
     if len(pairs) > 2 and len({got for got, _ in pairs}) == 1:
         return f"It is {pairs[0][0]:g} on every example that fails, whatever is expected."
     if all(got > want for got, want in pairs) and len(pairs) > 2:
@@ -149,11 +151,17 @@ def _few_places(got: Any, want: Any, unit: str) -> str:
 def _kept_together(got: Any, want: Any, unit: str) -> str:
     if isinstance(got, (str, bytes)) or not all(isinstance(part, (str, bytes)) for part in (*got, *want)) or not want:
         return ""
-    joined = [type(want[0])().join(parts) for parts in (got, want)] if all(type(p) is type(want[0]) for p in got) else []
+    joined = (
+        [type(want[0])().join(parts) for parts in (got, want)] if all(type(p) is type(want[0]) for p in got) else []
+    )
     if not joined or joined[0] != joined[1]:
         return ""
     way = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else "other places"
-    return f"Nothing is lost, but it is cut into {way}." if "pieces" in way else f"Nothing is lost, but it is cut in {way}."
+    return (
+        f"Nothing is lost, but it is cut into {way}."
+        if "pieces" in way
+        else f"Nothing is lost, but it is cut in {way}."
+    )
 
 
 RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (

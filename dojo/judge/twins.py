@@ -111,7 +111,9 @@ class Twins:
     def lost(self) -> bool:
         """Whether the answer is not finite where it should be."""
         pairs = zip(*(each if isinstance(each, tuple) else (each,) for each in (self.got, self.want)))
-        return any(isinstance(g, Tensor) and isinstance(w, Tensor) and g.isnan().any() > w.isnan().any() for g, w in pairs)
+        return any(
+            isinstance(g, Tensor) and isinstance(w, Tensor) and g.isnan().any() > w.isnan().any() for g, w in pairs
+        )
 
     def random(self) -> bool:
         """Whether the reference draws random numbers that no argument fixes."""
@@ -174,7 +176,10 @@ def _twins(call: Call, calls: Sequence[Call], reference: Any) -> Twins | None:
         twin = _like(model, owner, call, calls, reference)
         if twin is None:
             return None
-        own, theirs = Side(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model), Side(getattr(type(twin), method), twin)
+        own, theirs = (
+            Side(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model),
+            Side(getattr(type(twin), method), twin),
+        )
         if isinstance(model, torch.optim.Optimizer):
             made = _made(model, owner, call, calls) or ((), {})
             own = Side(call.function, None, (type(model), *made))
@@ -243,7 +248,9 @@ def alike(left: Any, right: Any) -> bool:
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(alike, left, right))
     if isinstance(left, float) and isinstance(right, (int, float)):
-        return left == right or abs(left - right) <= 1e-5 * max(abs(left), abs(right)) or (left != left and right != right)
+        return (
+            left == right or abs(left - right) <= 1e-5 * max(abs(left), abs(right)) or (left != left and right != right)
+        )
     if isinstance(left, (Tensor, tuple)) or isinstance(right, (Tensor, tuple)):
         return False
     return bool(type(left) is type(right) and left == right)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,15 +49,18 @@ def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run) ->
     if run(example).kind == "passed":  # it is right now: what it says depends on what was called before
         yield "On this very example it is right when it is called again: it depends on what was called before."
         return
-    conditions = list(_conditions(example, run))
-    yield from conditions
-    trials = [Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)]
+    trials = [
+        Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)
+    ]
     yield from _choices(claim, failing, trials, run, verb)
-    if not conditions:
+    if not any(under_conditions(example, run)):
         yield from _sizes(claim, failing, trials, run, verb)
 
 
-def _conditions(example: Example, run: Run) -> Iterator[str]:
+def under_conditions(example: Example, run: Run) -> Iterator[str]:
+    """The condition without which it is right."""
+    if run(example).kind == "passed":
+        return
     for simpler in example.conditions.simpler():
         if run(example.under(simpler)).kind == "passed":
             yield _without(example.conditions, simpler)
@@ -101,6 +106,7 @@ def _listed(values: Sequence[Any]) -> str:
 def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
     example = failing.example
     smallest = {name: min(sizes_of(each)[name] for each in claim.drawn) for name in sizes_of(example)}
+    turning = set()  # dimensions of which another size alone makes it right
     for name, value in example.items():
         if isinstance(value, Sizes):
             for dim, size in value.dims.items():
@@ -110,11 +116,18 @@ def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: 
                         outcome = run(changed)
                         if outcome.kind in ("passed", *WRONG):
                             trials.append(Trial(changed, outcome.kind == "passed"))
+                            turning |= {dim} if outcome.kind == "passed" else set()
+        elif type(value) is int:
+            turning.add(name)
     right, wrong = ([trial for trial in trials if trial.right is kind] for kind in (True, False))
     if right and len(wrong) > 1:
         names = {name: size for name, size in sizes_of(example).items() if name not in claim.choices}
-        for words, holds in _properties(names, smallest):
-            if all(map(holds, (trial.sizes for trial in wrong))) and not any(map(holds, (trial.sizes for trial in right))):
+        for about, words, holds in _properties(names, smallest):
+            if (
+                about & turning
+                and all(map(holds, (trial.sizes for trial in wrong)))
+                and not any(map(holds, (trial.sizes for trial in right)))
+            ):
                 yield f"{verb} {words}, and right elsewhere."
                 return
 
@@ -122,24 +135,34 @@ def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: 
 Property = Callable[[Mapping[str, int]], bool]
 
 
-def _properties(names: Mapping[str, int], smallest: Mapping[str, int]) -> Iterator[tuple[str, Property]]:
-    """Properties of the sizes that may part right from wrong, the simplest first, each with its words."""
+def _properties(names: Mapping[str, int], smallest: Mapping[str, int]) -> Iterator[tuple[set[str], str, Property]]:
+    """Properties of the sizes that may part right from wrong, the simplest first: what of, in words, and as such."""
     for name in names:
         least = smallest[name]
         for size in range(least + 1, least + SWEPT):
-            yield f"from {name} = {size} on", lambda s, n=name, k=size: s[n] >= k
-        yield f"only for {name} = {least}", lambda s, n=name, k=least: s[n] == k
+            yield {name}, f"from {name} = {size} on", _is(operator.ge, name, size)
+        yield {name}, f"only for {name} = {least}", _is(operator.eq, name, least)
         for size in range(least + 1, least + SWEPT):
-            yield f"only for {name} up to {size}", lambda s, n=name, k=size: s[n] <= k
-        yield f"for odd {name}", lambda s, n=name: s[n] % 2 == 1
-        yield f"for even {name}", lambda s, n=name: s[n] % 2 == 0
-    for left in names:
-        for right in names:
-            if left != right:
-                yield f"where {left} > {right}", lambda s, a=left, b=right: s[a] > s[b]
-            if left < right:
-                yield f"where {left} ≠ {right}", lambda s, a=left, b=right: s[a] != s[b]
-                yield f"where {left} = {right}", lambda s, a=left, b=right: s[a] == s[b]
+            yield {name}, f"only for {name} up to {size}", _is(operator.le, name, size)
+        yield {name}, f"for odd {name}", _leaves(name, 1)
+        yield {name}, f"for even {name}", _leaves(name, 0)
+    for left, right in itertools.permutations(names, 2):
+        yield {left, right}, f"where {left} > {right}", _compared(operator.gt, left, right)
+        if left < right:
+            yield {left, right}, f"where {left} ≠ {right}", _compared(operator.ne, left, right)
+            yield {left, right}, f"where {left} = {right}", _compared(operator.eq, left, right)
+
+
+def _is(compare: Callable[[int, int], bool], name: str, size: int) -> Property:
+    return lambda sizes: compare(sizes[name], size)
+
+
+def _leaves(name: str, rest: int) -> Property:
+    return lambda sizes: sizes[name] % 2 == rest
+
+
+def _compared(compare: Callable[[int, int], bool], left: str, right: str) -> Property:
+    return lambda sizes: compare(sizes[left], sizes[right])
 
 
 def _with(example: Example, name: str, value: Any) -> Example:
@@ -155,4 +178,6 @@ def _without(given: Conditions, simpler: Conditions) -> str:
         return f"It is wrong {WORDS[given.dtype]}, and right in {other} precision."
     if given.earlier != simpler.earlier:
         return "It is right when it is called for the first time, and wrong after calls with other values."
-    return f"It is right with arguments as usual, and wrong with {WORDS[given.arguments]}, in the order of the contract."
+    return (
+        f"It is right with arguments as usual, and wrong with {WORDS[given.arguments]}, in the order of the contract."
+    )

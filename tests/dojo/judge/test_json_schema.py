@@ -9,7 +9,7 @@ from dojo.judge.verdict import Verdict
 
 FIELDS = {
     *("kata", "verdict", "step", "message", "claim", "property", "example", "expected", "got", "where"),
-    *("diagnosis", "relation", "steps", "stand_ins", "notes", "output", "traceback", "seconds", "fingerprint"),
+    *("observations", "diagnosis", "relation", "steps", "stand_ins", "notes", "output", "traceback", "seconds", "fingerprint"),
 }
 KINDS = {
     "passed": lambda text: text,
@@ -45,7 +45,7 @@ def test_every_field_is_of_its_type(verdicts, kind):
     verdict = verdicts[kind][1]
     for name in ("message", "claim", "property", "expected", "got", "relation", "output", "traceback"):
         assert isinstance(verdict[name], str), name
-    for name in ("diagnosis", "steps", "stand_ins", "notes"):
+    for name in ("observations", "diagnosis", "steps", "stand_ins", "notes"):
         assert isinstance(verdict[name], list), name
     assert isinstance(verdict["seconds"], float)
     assert isinstance(verdict["step"], (int, type(None)))

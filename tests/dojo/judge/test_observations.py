@@ -1,0 +1,234 @@
+"""What is observed of a wrong answer: each kind of sentence on small cases, and twenty real wrong files."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from dojo.curriculum.catalog import Catalog
+from dojo.judge.observations import observe
+from dojo.judge.relations import Failure, how
+from dojo.judge.run import KataRun
+from dojo.judge.sequences import how_plain
+from dojo.judge.where import where
+from dojo.sandbox.loader import Workspace
+from dojo.spec import check, claim, sizes
+
+from ..trees import ROOT
+
+WANT = torch.tensor([[1.0, -2.0, 3.5], [0.5, 4.0, -1.5], [2.5, 0.25, 6.0]])
+SQUARE = torch.arange(9).reshape(3, 3)
+
+
+def relation(change, want=WANT, **inputs):
+    """What is said of a wrong answer that `change` makes of the expected one."""
+    return next(how([Failure(change(want.clone()), want, {}, inputs)]), "")
+
+
+def changed(at, by=100.0):
+    def change(want):
+        want[at] += by
+        return want
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (torch.zeros_like, "It is nothing but zeros."),
+        (torch.ones_like, "All its entries are the same number, and they should not be."),
+        (lambda want: want * torch.nan, "Every entry is NaN (not a number)."),
+        (lambda want: -want, "It is right but for its sign."),
+        (lambda want: want / 3, "It is 1/3 times the expected answer, whatever the sizes."),
+        (lambda want: want + 0.5, "It is 0.5 more than expected everywhere."),
+        (torch.square, "It is the square of the expected answer."),
+        (torch.exp, "It is the exponential of the expected answer."),
+        (torch.abs, "It is the expected answer without its sign."),
+        (lambda want: want.round(), "It is the expected answer rounded to whole numbers."),
+        (lambda want: want.softmax(-1), "It is the expected answer after a softmax along the last dimension."),
+        (lambda want: want.cumsum(-1), "It is the expected answer summed up step by step along the last dimension."),
+        (lambda want: 1 - want, "It is 1 minus the expected answer."),
+        (lambda want: want.flip(0), "The numbers are right, but in reverse order along dimension 0."),
+        (lambda want: want.roll(1, 1), "The numbers are right, but one place too late along the last dimension."),
+        (lambda want: want.T, "The numbers are right, but dimension 0 and the last dimension are exchanged."),
+        (changed((slice(None), 0)), "Along the last dimension only the first entry is wrong."),
+        (changed((slice(1, None),)), "Along dimension 0 only the first entry is right."),
+        (changed((SQUARE % 4 == 0,)), "Only entries on the diagonal are wrong."),
+        (changed(([0, 1], [1, 2])), "Only entries right above the diagonal are wrong."),
+        (changed(([0, 0, 1], [1, 2, 2])), "Only entries above the diagonal are wrong."),
+        (
+            lambda want: want * torch.tensor([[2.0], [3.0], [0.5]]),
+            "Along the last dimension the proportions are right, but each row is off by a factor of its own.",
+        ),
+        (
+            changed(([0, 1, 2, 0, 2], [0, 1, 2, 1, 0]), 0.01),
+            "It is nearly right: no entry is off by more than 0.2 % of the largest.",
+        ),
+        (lambda want: torch.randn(3, 3, generator=torch.Generator().manual_seed(0)), ""),
+    ],
+)
+def test_a_relation_is_said(change, sentence):
+    assert relation(change) == sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda want, x: x, "It is `x` itself, unchanged."),
+        (lambda want, x: want + x, "It is the expected answer plus `x`."),
+        (lambda want, x: want * x, "It is the expected answer times `x`."),
+        (lambda want, x: want / x, "It is the expected answer without the factor `x`."),
+    ],
+)
+def test_an_input_in_the_answer_is_seen(change, sentence):
+    x = torch.randn(3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert relation(lambda want: change(want, x), WANT.double(), x=x) == sentence
+
+
+def test_a_mask_the_other_way_round():
+    mask = torch.ones(3, 3).triu(1).bool()
+    assert relation(torch.logical_not, mask) == "It is True exactly where it should be False, and the other way round."
+
+
+@pytest.mark.parametrize(
+    ("factor", "sentence"),
+    [
+        (lambda T, d: d**0.5, "It is the expected answer times √d."),
+        (lambda T, d: 1 / T, "It is the expected answer times 1/T."),
+        (lambda T, d: d / T, "It is the expected answer times d/T."),
+        (lambda T, d: T * d, "It is the expected answer times T·d."),
+        (lambda T, d: T - 1, "It is the expected answer times (T−1)."),
+    ],
+)
+def test_a_factor_is_a_formula_of_the_sizes(factor, sentence):
+    failures = [Failure(WANT * factor(*pair), WANT, dict(zip("Td", pair))) for pair in ((3, 2), (5, 7), (4, 3), (7, 5))]
+    assert next(how(failures)) == sentence
+
+
+def test_what_does_not_hold_on_every_failure_is_not_said():
+    assert not list(how([Failure(-WANT, WANT, {}), Failure(WANT.flip(0), WANT, {})]))
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "sentence"),
+    [
+        ([], [1, 2], "It is empty."),
+        ([3, 2, 1], [1, 2, 3], "It is in reverse order."),
+        ([1, 2], [1, 2, 3], "The last entry is missing."),
+        ([2, 3], [1, 2, 3], "The first entry is missing."),
+        ([1, 3], [1, 2, 3], "One entry is missing inside."),
+        ([1, 2, 3, 9, 9], [1, 2, 3], "There are 2 entries too many at the end."),
+        ([1, 2, 3, 4], [3, 1, 4, 2], "It is sorted, and it should not be."),
+        ([3, 1, 2], [1, 2, 3], "Everything stands one place too late, and the last entry comes first."),
+        ([2, 3, 5], [1, 2, 4], "Every number is 1 too large."),
+        ("ab c", "abc", "It is right but for white space."),
+        ("ABC", "aBc", "It is right but for capital and small letters."),
+        (["ab", "c"], ["a", "bc"], "Nothing is lost, but it is cut in other places."),
+        (["a", "b", "c"], ["a", "bc"], "Nothing is lost, but it is cut into too many pieces."),
+        ({"a": 1}, {"a": 1, "b": 2}, "Some keys are missing, such as 'b'."),
+        (4, 5, "It is 1 too small."),
+        ([], [], ""),
+    ],
+)
+def test_a_relation_of_plain_values_is_said(got, want, sentence):
+    assert next(how_plain([(got, want)]), "") == sentence
+
+
+# Where, on laws made by hand.
+
+
+def places(law, **values):
+    """What `where` says of a law that holds on some of its examples only."""
+    made = claim(step=1, **values)(law).claim
+    outcomes = [made.once(SimpleNamespace(), None, example) for example in made.drawn]
+    failing = next(outcome for outcome in outcomes if outcome.kind != "passed")
+    return list(where(made, failing, outcomes, lambda example: made.once(SimpleNamespace(), None, example)))
+
+
+def test_sizes_part_right_from_wrong():
+    def law(size):
+        check.equal(size.T > 1 and size.D > 0, False)
+
+    assert places(law, size=sizes("T D")) == ["It is wrong from T = 2 on, and right elsewhere."]
+
+
+def test_an_error_is_said_to_be_one():
+    def law(size):
+        if size.T == 1:
+            raise ValueError
+
+    assert places(law, size=sizes("T D")) == ["It raises an error only for T = 1, and right elsewhere."]
+
+
+def test_two_sizes_are_compared():
+    def law(size):
+        check.equal(size.T > size.D, False)
+
+    assert places(law, size=sizes("T D"), examples=20) == ["It is wrong where T > D, and right elsewhere."]
+
+
+def test_choices_part_right_from_wrong():
+    def law(bias, seed):
+        check.equal(bias, True)
+
+    assert places(law, bias=[True, False], seed=st.integers(0, 9)) == ["It is wrong without bias, and right with bias."]
+
+
+def test_a_number_is_a_border():
+    def law(rate):
+        check.equal(rate < 0.5, True)
+
+    said = "It is wrong for rate from 0.5 on, and right for smaller ones, up to 0.25."
+    assert places(law, rate=[0.1, 0.25, 0.5, 0.8]) == [said]
+
+
+# Twenty wrong files.
+
+FILES = [
+    ("k01", "return ids\n", "return ids[::-1]\n", "in reverse order"),
+    ("k01", "enumerate(characters)}\n        self.itos", "enumerate(characters, 1)}\n        self.itos", "1 too large"),
+    ("k03", "self.tok_emb(ids) + ", "self.tok_emb(ids) - ", "if `pos_emb.weight` has the other sign"),
+    ("k03", "self.tok_emb(ids) + ", "2 * self.tok_emb(ids) + ", "if `tok_emb.weight` is used twice"),
+    ("k04", "weights @ value, weights", "weights @ key, weights", "does not change with `value` at all"),
+    ("k04", "scores / key.shape[-1] ** 0.5", "scores / key.shape[-1]", ""),
+    ("k04", "exponentials.sum(dim=dim", "exponentials.sum(dim=0", "another row"),
+    ("k05", "diagonal=1", "diagonal=2", "only entries right above the diagonal are wrong"),
+    ("k05", "diagonal=1", "diagonal=0", "triu from diagonal 0"),
+    ("k05", "self.mask[:tokens, :tokens])", "self.mask[:tokens, :tokens].T)", "a later token"),
+    ("k06", "self.out_proj(merge_heads(context))", "merge_heads(context)", "without `out_proj`"),
+    ("k07", "(x - mean) / torch.sqrt", "x / torch.sqrt", "shifted by a number of its own"),
+    ("k07", "self.weight * normalised + self.bias", "self.weight * normalised", "`bias` is not used"),
+    ("k08", "0.5 * x * (1", "x * (1", "2 times the expected answer"),
+    ("k08", "return self.down(hidden)", "return x + self.down(hidden)", "the expected answer plus `x`"),
+    ("k08", "self.activation(self.up(x))", "self.up(x)", "without `activation`"),
+    ("k09", "out = gelu(layer(x))", "out = layer(x)", "without `gelu`"),
+    ("k09", "self.feed_forward(self.norm2(x))", "self.feed_forward(x)", "norm2"),
+    ("k11", "-picked.mean()", "picked.mean()", "right but for its sign"),
+    ("k11", "-picked.mean()", "-picked.sum()", "`sum` in place of the mean"),
+    ("k13", "return logits / t", "return logits * t", "for 1/t"),
+]
+
+
+def observed(tmp_path: Path, code: str, old: str, new: str) -> list[str]:
+    """What is observed of a solution with a swap, at the first claim that fails."""
+    catalog = Catalog(ROOT)
+    kata = next(kata for kata in catalog.katas if kata.code == code)
+    text = kata.solution.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {kata.slug}"
+    file = tmp_path / f"{kata.name}.py"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    run = KataRun(kata, Workspace(catalog), file)
+    assert run.load()
+    for each in run.suite.claims:
+        if not each.slow and (outcome := run.check(each)).kind not in ("passed", "not_started"):
+            return observe(each, outcome, run.subject, run.reference)
+    raise AssertionError("nothing fails")
+
+
+@pytest.mark.parametrize(("code", "old", "new", "part"), FILES, ids=[f"{each[0]} {each[2].strip()}" for each in FILES])
+def test_a_wrong_file_is_observed(tmp_path, code, old, new, part):
+    sentences = observed(tmp_path, code, old, new)
+    assert len(sentences) <= 3 and any(part in sentence.lower() for sentence in sentences), sentences
