@@ -124,7 +124,8 @@ def _calls(
                     break
                 case.right.append(twins)
         yield from _of_wrong_calls(cases)
-        if not any(case.wrong for case in cases):
+        about = claim.sentence + str(cases[0].outcome.error)
+        if "gradient" in about.lower() and not any(case.wrong for case in cases):
             for twins in cases[0].right or []:
                 yield from (_named(sentence, twins) for sentence in gradients(twins))
 
