@@ -6,7 +6,9 @@ inputs that the answer depends on and should not, or should and does not. Where:
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,10 +134,16 @@ def _calls(
 
 @contextmanager
 def _unwatched(subject: Subject) -> Iterator[None]:
-    """Have calls made as they are meanwhile: no conditions, no log."""
+    """Have calls made as they are meanwhile: no conditions, no log; a file that they write is lost."""
     before, subject.calls.inside = subject.calls.inside, True
+    folder = os.getcwd()
     try:
-        yield
+        with tempfile.TemporaryDirectory() as empty:
+            os.chdir(empty)
+            try:
+                yield
+            finally:
+                os.chdir(folder)
     finally:
         subject.calls.inside = before
 
