@@ -6,7 +6,9 @@ inputs that the answer depends on and should not, or should and does not. Where:
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,17 +126,24 @@ def _calls(
                     break
                 case.right.append(twins)
         yield from _of_wrong_calls(cases)
-        if not any(case.wrong for case in cases):
+        about = claim.sentence + str(cases[0].outcome.error)
+        if "gradient" in about.lower() and not any(case.wrong for case in cases):
             for twins in cases[0].right or []:
                 yield from (_named(sentence, twins) for sentence in gradients(twins))
 
 
 @contextmanager
 def _unwatched(subject: Subject) -> Iterator[None]:
-    """Have calls made as they are meanwhile: no conditions, no log."""
+    """Have calls made as they are meanwhile: no conditions, no log; a file that they write is lost."""
     before, subject.calls.inside = subject.calls.inside, True
+    folder = os.getcwd()
     try:
-        yield
+        with tempfile.TemporaryDirectory() as empty:
+            os.chdir(empty)
+            try:
+                yield
+            finally:
+                os.chdir(folder)
     finally:
         subject.calls.inside = before
 
