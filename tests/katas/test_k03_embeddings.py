@@ -266,7 +266,7 @@ def test_both_tables_learn(kata, size, room):
     demand_gradients(got, learning, ids)
 
 
-@claim(step=4, size=sizes("B T D V", T=(3, 7)), rate=rates)
+@claim(step=4, size=sizes("B T D V", B=(2, 3), T=(4, 7), D=(4, 8)), rate=rates)
 def test_dropout_acts_on_the_sum(kata, size, rate):
     """In training every entry of the sum is dropped (exactly 0) or scaled by 1 / (1 − dropout)."""
     module = embedding(kata, size, dropout=rate)
