@@ -68,7 +68,7 @@ def test_angle_is_the_position_times_the_frequency_of_the_pair(kata, size, base,
     width, positions = 2 * size.n, size.ids("T", below)
     others = positions + 1 + size.ids("T", below, salt="others")
     two = [kata.rotary_angles(these, width, base) for these in (positions, others)]
-    for_each_its_own(two, (size.T, size.n), f"the answer for {size.T} positions")
+    for_each_its_own(two, (size.T, size.n), "the answer for these positions")
     for these, got, more in (*zip((positions, others), two, ((base,), (base,))), (positions, None, ())):
         want = angles_one_by_one(these, width, *more)
         got = kata.rotary_angles(these, width) if got is None else got

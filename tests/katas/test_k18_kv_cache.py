@@ -283,7 +283,7 @@ def test_piece_by_piece_equals_all_at_once(kata, size, chunks, scale, bias, mode
             want = whole[:, end - piece.shape[1] : end]
             held = end - piece.shape[1]
             try:
-                check.equal(got, want, f"the output for {piece.shape[1]} tokens after {held}", tolerance=CLOSE, x=piece)
+                check.equal(got, want, f"the output for the tokens from number {held + 1} on", tolerance=CLOSE, x=piece)
             except check.Mismatch as mismatch:
                 if mode and drops(kata, attention, size, x):
                     mismatch.alike = "dropout"  # what was drawn is no evidence
@@ -373,7 +373,13 @@ def test_each_step_equals_the_full_forward_pass(kata, size, chunks, room, bias):
     caches = kata.make_caches(model, size.B, size.h, sum(chunks) + room)
     for piece, end in chunks_of(ids, chunks):
         got = kata.next_logits(model, piece, caches)
-        check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
+        check.equal(
+            got,
+            logits_after(model, ids[:, :end]),
+            f"the matrix of logits after token number {end}",
+            tolerance=CLOSE,
+            ids=ids,
+        )
 
 
 @claim(step=3, examples=3, size=MODEL, lengths=LENGTHS, room=rooms, double=True, without=STATEFUL)
@@ -386,7 +392,9 @@ def test_each_padded_row_is_as_if_alone(kata, size, lengths, room):
     for piece, end in chunks_of(ids, (longest, 1, 1)):
         got = kata.next_logits(model=model, ids=piece, caches=caches, pads=pads)
         want = torch.cat([logits_after(model, one[None, : end - pad]) for one, pad in zip(prompts, pads.tolist())])
-        check.equal(got, want, f"the logits after {end} columns", tolerance=CLOSE, ids=ids[:, :end], pads=pads)
+        check.equal(
+            got, want, f"the matrix of logits after column number {end}", tolerance=CLOSE, ids=ids[:, :end], pads=pads
+        )
 
 
 @claim(step=3, examples=1, size=MODEL, double=True)
@@ -399,7 +407,9 @@ def test_two_texts_do_not_disturb_each_other(kata, size):
         for number, (ids, own) in enumerate(zip(texts, caches), start=1):
             got = kata.next_logits(model, ids[:, end - 1 : end], own)
             want = logits_after(model, ids[:, :end])
-            check.equal(got, want, f"the logits of text {number} after {end} tokens", tolerance=CLOSE, ids=ids)
+            check.equal(
+                got, want, f"the matrix of logits of text {number} after token number {end}", tolerance=CLOSE, ids=ids
+            )
 
 
 @claim(step=3, examples=2, size=MODEL)
@@ -409,7 +419,13 @@ def test_a_double_model_is_read_in_double(kata, size):
     caches = kata.make_caches(model, size.B, size.h, 4)
     for end in (1, 2, 3):
         got = kata.next_logits(model, ids[:, end - 1 : end], caches)
-        check.equal(got, logits_after(model, ids[:, :end]), f"the logits after {end} tokens", tolerance=CLOSE, ids=ids)
+        check.equal(
+            got,
+            logits_after(model, ids[:, :end]),
+            f"the matrix of logits after token number {end}",
+            tolerance=CLOSE,
+            ids=ids,
+        )
 
 
 @claim(step=3, examples=2, size=MODEL, double=True, without=STATEFUL)
@@ -423,7 +439,7 @@ def test_nothing_is_dropped(kata, size):
             got = kata.next_logits(model, piece, caches)
         again = kata.next_logits(model, ids, kata.make_caches(model, size.B, size.h, 4))
         what = "train" if mode else "eval"
-        check.tensor(got, want.shape, None, f"the logits after 3 tokens, in {what} mode,")
+        check.tensor(got, want.shape, None, f"the matrix of logits after 3 tokens, in {what} mode,")
         if (
             torch.is_tensor(again)
             and again.shape == want.shape
@@ -431,7 +447,7 @@ def test_nothing_is_dropped(kata, size):
         ):
             problem = f"two readings of one text, in {what} mode, give different logits: something is dropped"
             raise check.Mismatch(problem, got, want, alike=where_it_drops(kata, model, size, ids))
-        check.equal(got, want, f"the logits after 3 tokens, in {what} mode,", tolerance=CLOSE, ids=ids)
+        check.equal(got, want, f"the matrix of logits after 3 tokens, in {what} mode,", tolerance=CLOSE, ids=ids)
         modes = {module.training for module in model.modules()}
         check.equal(modes, {mode}, "the modes of the model's parts afterwards (True: train mode)")
 
@@ -497,7 +513,9 @@ def test_a_growing_text_gets_the_logits_of_the_model(kata, size):
         reader = reader_of(kata, model, size, 5 + room)
         for _, end in chunks_of(ids, chunks):
             got, want = last(reader, ids[:, :end], size.V), logits_after(model, ids[:, :end])
-            check.equal(got, want, f"the last logits for {end} tokens", tolerance=CLOSE, ids=ids[:, :end])
+            check.equal(
+                got, want, f"the matrix of last logits, up to token number {end},", tolerance=CLOSE, ids=ids[:, :end]
+            )
 
 
 @claim(step=4, examples=2, size=ROWS, way=["at once", "by growing"], without=STATEFUL)
@@ -528,7 +546,7 @@ def test_what_was_read_is_not_read_again(kata, size, pads):
         with torch.no_grad():
             model.embedding.tok_emb.weight[: end - 1] = 1000.0  # those of tokens that have been read
         got = last(reader, ids[:, :end], size.V)
-        what = f"the last logits for {end} tokens, when the embeddings of those before have changed,"
+        what = f"the matrix of last logits up to token number {end}, when the embeddings of those before have changed,"
         check.equal(got, want, what, tolerance=CLOSE, ids=ids[:, :end])
 
 
@@ -541,7 +559,13 @@ def test_two_readers_do_not_disturb_each_other(kata, size):
     for end in (2, 3):
         for number, (ids, reader) in enumerate(zip(texts, readers), start=1):
             got, want = last(reader, ids[:, :end], size.V), logits_after(model, ids[:, :end])
-            check.equal(got, want, f"the last logits of text {number} after {end} tokens", tolerance=CLOSE, ids=ids)
+            check.equal(
+                got,
+                want,
+                f"the matrix of last logits of text {number} after token number {end}",
+                tolerance=CLOSE,
+                ids=ids,
+            )
 
 
 def other_last_row(ids):
@@ -607,7 +631,7 @@ def check_anew(kata, size, changes):
         other = make(ids)
         for text, want in ((ids, before), (other, logits_after(model, other))):
             got = last(reader, text, size.V)
-            check.equal(got, want, f"the last logits ({change})", tolerance=CLOSE, ids=ids, then=other)
+            check.equal(got, want, f"the matrix of last logits ({change})", tolerance=CLOSE, ids=ids, then=other)
 
 
 @claim(step=4, examples=6, size=MODEL, prompt=[2, 1, 6], room=[5, 4, 0], double=True)
