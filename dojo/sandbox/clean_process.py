@@ -67,7 +67,8 @@ def call(job: Job) -> Any:
     import torch
 
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "job.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
+        double = torch.get_default_dtype() == torch.float64
+        Path(folder, "job.json").write_text(json.dumps([asdict(job), double]), encoding="utf-8")
         _ask(folder)
         if not Path(folder, "answer.pt").is_file():
             error = Path(folder, "error.txt")
@@ -105,7 +106,9 @@ def _answer(folder: str) -> None:
     from .loader import Workspace
 
     try:
-        job = Job(**json.loads(Path(folder, "job.json").read_text(encoding="utf-8")))
+        fields, double = json.loads(Path(folder, "job.json").read_text(encoding="utf-8"))
+        job = Job(**fields)
+        torch.set_default_dtype(torch.float64 if double else torch.float32)
         workspace = Workspace(Catalog(Path(job.root)), frozenset(job.solved))
         kata = workspace.catalog.by_slug(job.slug)
         subject = workspace.load_text(kata, job.source, job.filename, job.module)

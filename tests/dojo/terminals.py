@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 300.0  # seconds that something may take on a busy machine
+PATIENCE = 120.0  # seconds that something may take on a busy machine
 
 
 class Terminal:

@@ -8,6 +8,7 @@ from dojo.curriculum.catalog import Catalog
 from dojo.sandbox import clean_process
 from dojo.sandbox.clean_process import CleanProcessError
 from dojo.sandbox.loader import LEARNER, Workspace
+from dojo.spec.isolation import isolated
 
 from ..trees import ROOT
 
@@ -39,6 +40,17 @@ def test_what_was_done_here_is_not_there(subject):
     here = f"{LEARNER}.k04_self_attention.self_attention"
     assert [count(subject, "a"), count(subject, "b")] == [(1, here), (2, here)]
     assert subject.in_clean_process(count, "c") == (1, here)
+
+
+def dtype(kata):
+    import torch
+
+    return str(torch.ones(1).dtype)
+
+
+def test_numbers_are_of_the_precision_that_they_have_here(subject):
+    with isolated(True, []):
+        assert subject.in_clean_process(dtype) == "torch.float64"
 
 
 def test_what_is_raised_there_is_told_here(subject):
