@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ..curriculum.stubs import begun
+from ..observe.observations import observe
 from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
@@ -24,7 +25,6 @@ from .diagnosis import Diagnosis, Lookup
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
-from .observations import observe
 from .verdict import Location, NamedMistake, VerdictKind
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ WAITING = (
 MEMORY = 4 << 30  # bytes that a child may take beyond what the judge's server has
 
 
-
 @contextmanager
 def limit(seconds: float) -> Iterator[None]:
     """Raise TimeUp in the code below after `seconds` of processor time, or `WAITING` times that on the clock.

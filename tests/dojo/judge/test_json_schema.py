@@ -9,7 +9,18 @@ from dojo.judge.verdict import Verdict
 
 FIELDS = {
     *("kata", "verdict", "step", "message", "claim", "property", "example", "expected", "got", "where"),
-    *("observations", "diagnosis", "relation", "steps", "stand_ins", "notes", "output", "traceback", "seconds", "fingerprint"),
+    *(
+        "observations",
+        "diagnosis",
+        "relation",
+        "steps",
+        "stand_ins",
+        "notes",
+        "output",
+        "traceback",
+        "seconds",
+        "fingerprint",
+    ),
 }
 KINDS = {
     "passed": lambda text: text,

@@ -8,11 +8,11 @@ import torch
 from hypothesis import strategies as st
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge.observations import observe
-from dojo.judge.relations import Failure, how
 from dojo.judge.run import KataRun
-from dojo.judge.sequences import how_plain
-from dojo.judge.where import where
+from dojo.observe.observations import observe
+from dojo.observe.relations import Failure, how
+from dojo.observe.sequences import how_plain
+from dojo.observe.where import where
 from dojo.sandbox.loader import Workspace
 from dojo.spec import check, claim, sizes
 

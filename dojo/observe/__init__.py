@@ -1,0 +1,1 @@
+"""What can be said of a wrong answer that nobody has named."""
