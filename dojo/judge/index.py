@@ -31,7 +31,7 @@ from ..spec.suite import Suite
 from ..system.processes import HOME
 from .answers import PROJECTIONS, Answer
 
-MADE_WITH = ("spec/*.py", "sandbox/calls.py", "sandbox/arguments.py", "judge/answers.py")
+MADE_WITH = ("spec/*.py", "sandbox/*.py", "judge/answers.py")
 LIBRARIES = f"torch {torch.__version__.split('+')[0]} and Hypothesis {hypothesis.__version__}"  # of this process
 
 

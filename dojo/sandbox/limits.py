@@ -15,9 +15,8 @@ from typing import Any
 from ..spec.errors import TimeUp
 from ..system.processes import PATIENCE
 
-WAITING = (
-    12  # times as long on the clock as in processor time: on a busy machine a law waits for its turn, or a process
-)
+# How many times as long code may run on the clock as in processor time: on a busy machine it waits for its turn.
+WAITING = 12
 MEMORY = 4 << 30  # bytes that a child may take beyond what the judge's server has
 
 
