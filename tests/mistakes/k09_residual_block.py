@@ -27,6 +27,24 @@ ALONE = "test_each_branch_alone"
 OUTPUT = "test_block_adds_attention_then_feed_forward"
 DROPPED = "test_dropout_acts_on_what_a_branch_adds"
 
+NESTED = "test_gradient_norms_looks_into_any_model"
+
+
+def layered(name, old, new, explanation):
+    """A mistake in a layer of DeepNet."""
+    return mistake(name, swap(old, new), caught_by=DEEP, explanation=explanation)
+
+
+def measured(name, old, new, explanation, caught_by=MEANS):
+    """A mistake in gradient_norms."""
+    return mistake(name, swap(old, new), caught_by=caught_by, explanation=explanation)
+
+
+def block(name, *swaps, explanation, caught_by=OUTPUT):
+    """A mistake in how the block is put together."""
+    return mistake(name, *swaps, caught_by=caught_by, explanation=explanation)
+
+
 MISTAKES = [
     # Step 1
     mistake(
@@ -644,5 +662,406 @@ MISTAKES = [
         caught_by="test_without_dropout_training_changes_nothing",
         explanation="""The rate is 0.1 where nobody says anything. Entries are then dropped in training that nobody
         asked to drop.""",
+    ),
+    # Step 1, once more
+    layered(
+        "x counts twice in the shortcut",
+        SHORTCUT,
+        "out = 2 * x + out",
+        """The input of a layer is added twice. With a shortcut its output is x + f(x).""",
+    ),
+    layered(
+        "the shortcut is the mean of both",
+        SHORTCUT,
+        "out = (x + out) / 2",
+        """Input and output are averaged. They are added; halving the stream at every layer makes it vanish.""",
+    ),
+    layered(
+        "the shortcut is divided by the root of two",
+        SHORTCUT,
+        "out = (x + out) / 2**0.5",
+        """The sum is divided by √2, to keep its variance. The shortcut here is x + f(x) and nothing more.""",
+    ),
+    layered(
+        "the shortcut is a product",
+        SHORTCUT,
+        "out = x * out",
+        """Input and output are multiplied. The shortcut adds them, so that a layer with nothing to say leaves x alone.""",
+    ),
+    layered(
+        "the shortcut is subtracted",
+        SHORTCUT,
+        "out = out - x",
+        """The input is taken off the output. It is added.""",
+    ),
+    layered(
+        "the output is taken off the shortcut",
+        SHORTCUT,
+        "out = x - out",
+        """The output is taken off the input. It is added to it.""",
+    ),
+    layered(
+        "a shortcut around every second layer",
+        "for layer in self.layers:\n            out = gelu(layer(x))\n            if self.shortcut and",
+        "for number, layer in enumerate(self.layers):\n            out = gelu(layer(x))\n"
+        "            if number % 2 == 0 and self.shortcut and",
+        """Only every second layer has a shortcut. Each has one, where its shape allows it.""",
+    ),
+    layered(
+        "the shortcut broadcasts",
+        WHERE,
+        "if self.shortcut and (out.shape == x.shape or 1 in (out.shape[-1], x.shape[-1])):",
+        """A layer from or to a width of 1 gets a shortcut as well, because addition stretches a single number. Only where
+        both have one shape can anything be added.""",
+    ),
+    layered(
+        "the shortcut starts a layer too early",
+        "        for layer in self.layers:\n            out = gelu(layer(x))\n            if self.shortcut and out.shape == x.shape:\n"
+        "                out = x + out\n            x = out\n",
+        "        before = x\n        for layer in self.layers:\n            out = gelu(layer(x))\n"
+        "            if self.shortcut and out.shape == before.shape:\n"
+        "                out = before + out\n            before, x = x, out\n",
+        """What is added is the input of the layer before. The shortcut goes around one layer: its own.""",
+    ),
+    layered(
+        "two activations in a row",
+        LAYER,
+        "out = gelu(gelu(layer(x)))",
+        """Each output goes through GELU twice. Once is asked for.""",
+    ),
+    layered(
+        "SiLU for GELU",
+        LAYER,
+        "out = nn.functional.silu(layer(x))",
+        """x times sigmoid of x looks like GELU and is not quite the same. GELU is asked for.""",
+    ),
+    layered(
+        "tanh for GELU",
+        LAYER,
+        "out = layer(x).tanh()",
+        """The activation is tanh. GELU is asked for.""",
+    ),
+    layered(
+        "the first layer has no activation",
+        LAYER,
+        "out = layer(x) if layer is self.layers[0] else gelu(layer(x))",
+        """The first layer is linear only. Every layer is followed by GELU.""",
+    ),
+    layered(
+        "the activation comes after the shortcut, where there is none",
+        f"{LAYER}\n            {WHERE}\n                {SHORTCUT}",
+        "out = layer(x)\n            if self.shortcut and out.shape == x.shape:\n"
+        "                out = gelu(x) + gelu(out)\n            else:\n                out = gelu(out)",
+        """The input goes through GELU before it is added. The shortcut carries x as it is.""",
+    ),
+    mistake(
+        "the net keeps an output for each batch size",
+        swap(
+            "            x = out\n        return x\n",
+            "            x = out\n        self.outputs = getattr(self, 'outputs', {})\n"
+            "        return self.outputs.setdefault(tuple(x.shape), x)\n",
+        ),
+        caught_by="test_deep_net_computes_every_call_anew",
+        explanation="""An output is kept for each shape and given again when one of that shape is asked for. The numbers in it
+        are others.""",
+    ),
+    # Step 2, once more
+    measured(
+        "the biases instead of the weights",
+        WEIGHTS,
+        WEIGHTS.replace("layer.weight for", "layer.bias for"),
+        """The gradients of the biases are measured. Those of the weights are asked for.""",
+    ),
+    measured(
+        "the median",
+        NORMS,
+        NORMS.replace(".mean()", ".flatten().median()"),
+        """The median of the absolute gradients is returned. Their mean is asked for.""",
+    ),
+    measured(
+        "the spread of the gradient",
+        NORMS,
+        "return [gradient.std(unbiased=False).item() for gradient in gradients]",
+        """The standard deviation of the gradient is returned. The mean of its absolute values is asked for.""",
+    ),
+    measured(
+        "the gradient as a share of the weight",
+        NORMS,
+        "return [(gradient.abs().mean() / weight.abs().mean()).item() for gradient, weight in zip(gradients, weights)]",
+        """The gradient is divided by the size of its weight. The mean absolute gradient itself is asked for.""",
+    ),
+    measured(
+        "as a share of the last layer's",
+        NORMS,
+        "norms = [gradient.abs().mean().item() for gradient in gradients]\n    return [norm / norms[-1] for norm in norms]",
+        """Each number is divided by that of the last layer, as in the picture. The numbers themselves are asked for.""",
+    ),
+    measured(
+        "as a share of all layers",
+        NORMS,
+        "norms = [gradient.abs().mean().item() for gradient in gradients]\n    return [norm / sum(norms) for norm in norms]",
+        """The numbers are divided by their sum. They themselves are asked for.""",
+    ),
+    measured(
+        "the logarithms of the means",
+        NORMS,
+        NORMS.replace(".item()", ".log10().item()"),
+        """The logarithm of each mean is returned, as for a picture. The mean itself is asked for.""",
+    ),
+    measured(
+        "the mean length of a row",
+        NORMS,
+        "return [gradient.norm(dim=1).mean().item() for gradient in gradients]",
+        """The Euclidean norm of each row is taken, and the mean of those. The mean of the absolute entries is asked for.""",
+    ),
+    measured(
+        "the loss sums over the features",
+        LOSS,
+        "loss = model(x).pow(2).sum(dim=-1).mean()",
+        """The squares are summed over the features and averaged over the batch only. The mean goes over all entries.""",
+    ),
+    measured(
+        "the loss sums over the batch",
+        LOSS,
+        "loss = model(x).pow(2).sum(dim=0).mean()",
+        """The squares are averaged over the features only and summed over the batch. The mean goes over all entries.""",
+    ),
+    measured(
+        "the loss is the variance",
+        LOSS,
+        "loss = model(x).var(unbiased=False)",
+        """The mean is taken off before squaring. The loss is the mean of the squared output as it is.""",
+    ),
+    measured(
+        "the loss of the first row",
+        LOSS,
+        "loss = model(x[:1]).pow(2).mean()",
+        """Only the first row of x goes through the model. The loss is a mean over the whole batch.""",
+    ),
+    measured(
+        "the loss is the largest square",
+        LOSS,
+        "loss = model(x).pow(2).max()",
+        """The loss is the largest of the squares. Their mean is asked for.""",
+    ),
+    measured(
+        "the first layer is left out",
+        NORMS,
+        NORMS.replace("in gradients]", "in gradients[1:]]"),
+        """The first layer is missing from the list. It is the one that the whole measurement is about.""",
+    ),
+    measured(
+        "the last layer is left out",
+        NORMS,
+        NORMS.replace("in gradients]", "in gradients[:-1]]"),
+        """The last layer is missing from the list. A range or a slice ended one too early.""",
+    ),
+    measured(
+        "only the layers of DeepNet are found",
+        WEIGHTS,
+        WEIGHTS.replace(
+            "model.modules()", "[layer for net in model.modules() if isinstance(net, DeepNet) for layer in net.layers]"
+        ),
+        """Only what lies in a DeepNet's own list is measured. Every `nn.Linear` of the model counts, wherever it lies.""",
+        caught_by=NESTED,
+    ),
+    measured(
+        "only weights of the outermost layers are found",
+        WEIGHTS,
+        "weights = [layer.weight for part in [model, *model.children()] for layer in [*part.children(), *[inner for list_ in "
+        "part.children() if isinstance(list_, nn.ModuleList) for inner in list_]] if isinstance(layer, nn.Linear)]",
+        """The search goes one or two modules deep. `modules()` goes to the bottom.""",
+        caught_by=NESTED,
+    ),
+    # Step 3, once more
+    block(
+        "the context is as long as a token is wide",
+        swap(ATTENTION, ATTENTION.replace("context_length, ", "emb_dim, ")),
+        caught_by="test_context_may_be_longer_than_a_token_is_wide",
+        explanation="""The attention's context length is given as `emb_dim`. A text of more tokens than that has no mask that is
+        large enough.""",
+    ),
+    block(
+        "the context is one token short",
+        swap(ATTENTION, ATTENTION.replace("context_length, ", "context_length - 1, ")),
+        caught_by=EARLIER,
+        explanation="""The attention's mask is a row and a column too small. A text may be as long as the context.""",
+    ),
+    block(
+        "one head too few",
+        swap(ATTENTION, ATTENTION.replace("num_heads, ", "max(1, num_heads // 2), ")),
+        caught_by=EARLIER,
+        explanation="""The attention gets another number of heads than was asked for. Where that divides the width nothing complains.""",
+    ),
+    # Step 4, once more
+    block(
+        "both branches are taken off",
+        swap(FIRST, FIRST.replace("x + ", "x - ")),
+        swap(SECOND, SECOND.replace("x + ", "x - ")),
+        caught_by=ALONE,
+        explanation="""What the branches have to say is taken off the stream. It is added.""",
+    ),
+    block(
+        "the attention is taken off",
+        swap(FIRST, FIRST.replace("x + ", "x - ")),
+        caught_by=ALONE,
+        explanation="""What the attention has to say is taken off the stream. It is added.""",
+    ),
+    block(
+        "the feed-forward is taken off",
+        swap(SECOND, SECOND.replace("x + ", "x - ")),
+        caught_by=ALONE,
+        explanation="""What the feed-forward has to say is taken off the stream. It is added.""",
+    ),
+    block(
+        "the sums are divided by the root of two",
+        swap(FIRST, FIRST.replace("x + ", "0.5**0.5 * (x + ") + ")"),
+        swap(SECOND, SECOND.replace("x + ", "0.5**0.5 * (x + ") + ")"),
+        caught_by=SILENT,
+        explanation="""Each sum is divided by √2, to keep its variance. The stream of a block runs straight through: with silent
+        branches x comes out as it went in.""",
+    ),
+    block(
+        "the sums are halved",
+        swap(FIRST, FIRST.replace("x + ", "0.5 * (x + ") + ")"),
+        swap(SECOND, SECOND.replace("x + ", "0.5 * (x + ") + ")"),
+        caught_by=SILENT,
+        explanation="""Stream and branch are averaged. They are added: with silent branches x comes out as it went in.""",
+    ),
+    block(
+        "norm1 is used twice in a row",
+        swap(FIRST, FIRST.replace("self.norm1(x)", "self.norm1(self.norm1(x))")),
+        caught_by=ALONE,
+        explanation="""What the attention reads goes through its norm twice. Once is asked for.""",
+    ),
+    block(
+        "the attention follows itself",
+        swap(FIRST, FIRST + "\n        " + FIRST),
+        caught_by=ALONE,
+        explanation="""The attention's branch is there twice. A block has one of each.""",
+    ),
+    block(
+        "the feed-forward follows itself",
+        swap(SECOND, SECOND + "\n        " + SECOND),
+        caught_by=ALONE,
+        explanation="""The feed-forward's branch is there twice. A block has one of each.""",
+    ),
+    block(
+        "the norm is behind the attention",
+        swap(FIRST, "x = x + self.dropout(self.norm1(self.attention(x)))"),
+        caught_by=ALONE,
+        explanation="""The attention reads the stream as it is, and what it has to add is normalised. The norm comes before it.""",
+    ),
+    block(
+        "the norm is behind the feed-forward",
+        swap(SECOND, "x = x + self.dropout(self.norm2(self.feed_forward(x)))"),
+        caught_by=ALONE,
+        explanation="""The feed-forward reads the stream as it is, and what it has to add is normalised. The norm comes before
+        it.""",
+    ),
+    block(
+        "the first sum is normalised",
+        swap(FIRST, "x = self.norm1(x + self.dropout(self.attention(self.norm1(x))))"),
+        caught_by=SILENT,
+        explanation="""The sum of stream and attention goes through the norm again. Nothing stands on the stream.""",
+    ),
+    block(
+        "the attention's branch carries no gradient",
+        swap(FIRST, FIRST.replace("self.norm1(x)", "self.norm1(x.detach())")),
+        caught_by="test_gradient_passes_skip_and_branches",
+        explanation="""The values are right, but the attention reads an x that is cut off from the graph. The gradient comes
+        home along the skip path alone.""",
+    ),
+    block(
+        "the feed-forward's branch carries no gradient",
+        swap(SECOND, SECOND.replace("self.norm2(x)", "self.norm2(x.detach())")),
+        caught_by="test_gradient_passes_skip_and_branches",
+        explanation="""The values are right, but the feed-forward reads an x that is cut off from the graph. What attention has
+        added learns nothing from it.""",
+    ),
+    block(
+        "the block keeps an output for each shape",
+        swap(
+            f"{SECOND}\n        return x",
+            f"{SECOND}\n        self.outputs = getattr(self, 'outputs', {{}})\n"
+            "        return self.outputs.setdefault(tuple(x.shape), x)",
+        ),
+        caught_by="test_every_call_is_computed_anew",
+        explanation="""An output is kept for each shape and given again when one of that shape is asked for. The numbers in it
+        are others.""",
+    ),
+    block(
+        "the block asks for contiguous tokens",
+        swap(FIRST, "x = x.view(-1, x.shape[-1]).view(x.shape)\n        " + FIRST),
+        caught_by=OUTPUT,
+        explanation="""`view` is asked of x, which need not lie in memory as `view` needs it: a transposed tensor does not.
+        `reshape` copies where it has to.""",
+    ),
+    block(
+        "the rate is the share that is kept",
+        swap(DROPOUT, "self.dropout = nn.Dropout(1 - dropout)"),
+        caught_by=DROPPED,
+        explanation="""The dropout gets 1 − rate. `nn.Dropout` wants the share that is dropped.""",
+    ),
+    block(
+        "twice the rate",
+        swap(DROPOUT, "self.dropout = nn.Dropout(min(0.95, 2 * dropout))"),
+        caught_by=DROPPED,
+        explanation="""The dropout gets twice the rate. It is the rate itself that is asked for.""",
+    ),
+    block(
+        "what is added is dropped twice",
+        swap(FIRST, "x = x + self.dropout(self.dropout(self.attention(self.norm1(x))))"),
+        swap(SECOND, "x = x + self.dropout(self.dropout(self.feed_forward(self.norm2(x))))"),
+        caught_by=DROPPED,
+        explanation="""What a branch adds goes through two dropouts. Once is asked for.""",
+    ),
+    block(
+        "what is left is not scaled up",
+        swap(FIRST, FIRST.replace("self.dropout(", "self.kept(")),
+        swap(SECOND, SECOND.replace("self.dropout(", "self.kept(")),
+        swap(
+            '    def forward(self, x: Float[Tensor, "B T D"])',
+            "    def kept(self, x):\n        return x * (torch.rand_like(x) >= self.dropout.p) if self.training else x\n\n"
+            '    def forward(self, x: Float[Tensor, "B T D"])',
+        ),
+        caught_by=DROPPED,
+        explanation="""Entries are dropped, and those that stay are not scaled by 1 / (1 − rate). What a branch adds is then
+        smaller in training than in eval mode.""",
+    ),
+    block(
+        "whole tokens are dropped",
+        swap(
+            FIRST,
+            FIRST.replace("self.dropout(", "nn.functional.dropout1d(", 1)[:-1] + ", self.dropout.p, self.training)",
+        ),
+        swap(
+            SECOND,
+            SECOND.replace("self.dropout(", "nn.functional.dropout1d(", 1)[:-1] + ", self.dropout.p, self.training)",
+        ),
+        caught_by="test_dropout_drops_the_expected_share",
+        explanation="""All that a branch adds to a token is dropped or kept together. Each entry is dropped by itself.""",
+    ),
+    block(
+        "whole branches are dropped",
+        swap(FIRST, FIRST.replace("self.dropout(", "self.kept(")),
+        swap(SECOND, SECOND.replace("self.dropout(", "self.kept(")),
+        swap(
+            '    def forward(self, x: Float[Tensor, "B T D"])',
+            "    def kept(self, x):\n        ones = torch.ones(len(x), 1, 1, dtype=x.dtype)\n"
+            "        return x * self.dropout(ones)\n\n"
+            '    def forward(self, x: Float[Tensor, "B T D"])',
+        ),
+        caught_by="test_dropout_drops_the_expected_share",
+        explanation="""All that a branch adds to a text is dropped or kept together, as in stochastic depth. Each entry is
+        dropped by itself.""",
+    ),
+    block(
+        "dropout on the stream",
+        swap(FIRST, "x = self.dropout(x) + self.attention(self.norm1(x))"),
+        swap(SECOND, "x = self.dropout(x) + self.feed_forward(self.norm2(x))"),
+        caught_by=SILENT,
+        explanation="""Dropout acts on the stream and not on what is added to it. The stream runs straight through; it is the
+        branch that is dropped.""",
     ),
 ]
