@@ -1,7 +1,7 @@
-"""Make the index of a kata: run every known mistake on every fixed example, twice, in processes of their own.
+"""Make the index of a kata: run every known mistake on every fixed example, in processes of their own.
 
-The second time it is another process, with another seed of Python's hashes, that takes the mistakes in the opposite
-order: a mistake that does not answer the same then could not be recognised, and is refused.
+Where it fails it is run a second time, in another process, with another seed of Python's hashes, that takes the
+mistakes in the opposite order: one that does not answer the same then could not be recognised, and is refused.
 """
 
 from __future__ import annotations
@@ -80,18 +80,20 @@ def build(kata: Kata) -> tuple[Index, Path]:
 
 def answers_twice(kata: Kata) -> Index:
     """The answers of every mistake of a kata, worked out on all cores. Raises BuildError."""
-    parts = max(1, (os.cpu_count() or 2) // 2)  # of the mistakes; for each part and either time there is a process
+    parts = os.cpu_count() or 1  # of the mistakes: a process works on each
+    indexes = []
     with tempfile.TemporaryDirectory() as folder:
-        jobs = [Job(kata, Path(folder), time, part, parts) for time in (1, 2) for part in range(parts)]
-        processes = [job.start() for job in jobs]
-        try:
-            for process in processes:
-                process.wait()
-        finally:
-            for process in processes:
-                process.kill()
-                process.wait()
-        indexes = [job.result() for job in jobs]
+        for time in (1, 2):
+            jobs = [Job(kata, Path(folder), time, part, parts) for part in range(parts)]
+            processes = [job.start() for job in jobs]
+            try:
+                for process in processes:
+                    process.wait()
+            finally:
+                for process in processes:
+                    process.kill()
+                    process.wait()
+            indexes += [job.result() for job in jobs]
     suite = load_suite(kata)
     first, second = (_joined(suite, indexes[start : start + parts]) for start in (0, parts))
     _compare(suite, first, second)
@@ -134,7 +136,8 @@ class Job:
         """Work the answers out in this process."""
         suite = load_suite(self.kata)
         mistakes = suite.mistakes[self.part :: self.parts][:: 1 if self.time == 1 else -1]
-        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes).to_bytes(""))
+        first = Job(self.kata, self.folder, 1, self.part, self.parts).result() if self.time == 2 else None
+        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes, first).to_bytes(""))
 
     def result(self) -> Index:
         """What the process has worked out. Raises BuildError."""
@@ -156,8 +159,8 @@ def _joined(suite: Suite, parts: Sequence[Index]) -> Index:
     return Index(tuple(mistake.name for mistake in suite.mistakes), parts[0].checks, *arrays)
 
 
-def answers_of(kata: Kata, suite: Suite, mistakes: Sequence[Mistake]) -> Index:
-    """The answers of some mistakes, worked out in this process in their order."""
+def answers_of(kata: Kata, suite: Suite, mistakes: Sequence[Mistake], first: Index | None = None) -> Index:
+    """The answers of some mistakes, worked out in this process in their order; of those in `first` where they fail."""
     hide_gpus()
     torch.set_num_threads(1)
     workspace, checks = Workspace(Catalog(kata.root)), checks_of(suite)
@@ -165,7 +168,12 @@ def answers_of(kata: Kata, suite: Suite, mistakes: Sequence[Mistake]) -> Index:
     digests, slack = np.zeros(size, np.uint64), np.zeros(size, np.float32)
     projections = np.zeros((*size, PROJECTIONS), np.float32)
     for row, mistake in enumerate(mistakes):
-        for column, answer in enumerate(_answers(kata, workspace, mistake, checks)):
+        asked = checks
+        if first is not None:
+            fails = first.failing[first.mistakes.index(mistake.name)]
+            asked = [check for check, failing in zip(checks, fails) if failing]
+        columns = range(len(checks)) if first is None else fails.nonzero()[0].tolist()
+        for column, answer in zip(columns, _answers(kata, workspace, mistake, asked)):
             digests[row, column], slack[row, column] = answer.digest, answer.slack
             projections[row, column] = answer.projections
     names = tuple(mistake.name for mistake in mistakes)
