@@ -692,12 +692,6 @@ MISTAKES = [
         explanation="""The position table has a single row. There is one for each place.""",
     ),
     mistake(
-        "rows and width are exchanged (tok_emb)",
-        swap(TOK, "self.tok_emb = nn.Embedding(emb_dim, vocab_size)"),
-        caught_by="test_there_is_a_row_for_every_token_and_every_place",
-        explanation="""The token table has emb_dim rows of width vocab_size. `nn.Embedding` takes the number of rows first.""",
-    ),
-    mistake(
         "rows and width are exchanged (pos_emb)",
         swap(POS, "self.pos_emb = nn.Embedding(emb_dim, context_length)"),
         caught_by="test_there_is_a_row_for_every_token_and_every_place",
