@@ -1069,7 +1069,7 @@ MISTAKES = [
             "            self.first = merge_heads(weights @ value)\n"
             "        return self.out_proj(self.first)",
         ),
-        caught_by="test_output_is_attention_over_turned_queries_and_keys",
+        caught_by="test_each_text_is_read_anew",
         explanation="""What the heads have found for one input is kept and used again for the next of the same shape.
         Another input has another answer.""",
     ),
