@@ -46,7 +46,7 @@ class SelfAttentionV2(nn.Module):
 
 @torch.no_grad()
 def v2_from_v1(v1):
-    v2 = SelfAttentionV2(*v1.W_query.shape, qkv_bias=True)
+    v2 = SelfAttentionV2(*v1.W_query.shape, qkv_bias=True).to(v1.W_query.dtype)
     for name, matrix in v1.named_parameters():
         layer = getattr(v2, name)
         layer.weight.zero_().add_(matrix.t())

@@ -17,5 +17,5 @@ class LayerNorm(nn.Module):
         return torch.stack([(feature - mean) / (variance + self.eps) ** 0.5 for feature in token])
 
     def forward(self, x):
-        texts = [torch.stack([self.normalise(token) for token in text]) for text in x]
-        return torch.stack(texts) * self.weight + self.bias
+        tokens = [self.normalise(token) for token in x.reshape(-1, x.shape[-1])]
+        return torch.stack(tokens).reshape(x.shape) * self.weight + self.bias
