@@ -191,13 +191,16 @@ class Lookup:
     def _pairs(self, alike: Bools, step: int) -> list[tuple[Mistake, Mistake]]:
         """The pairs of mistakes that, made at once, give all answers of the code under test.
 
-        Tried are only those of which neither fails where the code is right and one fails wherever it is wrong, those
-        first that explain more of the wrong answers by themselves.
+        Tried are only those of which neither fails where the code is right, in the steps up to its own (later ones may
+        hide it behind the other), and one fails wherever it is wrong; those first that explain more by themselves.
         """
         wrong = [check for check, answer in self.answers.items() if not answer.passed]
         fails = self.index.failing[:, [self.index.column[check.name] for check in self.answers]]
         learner = np.array([not answer.passed for answer in self.answers.values()])
-        rows = (self.open & ~(fails & ~learner).any(axis=1)).nonzero()[0]
+        steps = np.array([check.claim.step for check in self.answers])
+        own = np.array([self.suite.step_of(mistake) for mistake in self.suite.mistakes])
+        shown = fails & ~learner & (steps <= own[:, None])
+        rows = (self.open & ~shown.any(axis=1)).nonzero()[0]
         explains = np.array([self.index.agree(check, self.answers[check]) for check in wrong]).T  # (M, wrong)
         fails = fails[:, learner]  # (M, wrong)
         ranked = []

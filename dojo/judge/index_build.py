@@ -102,7 +102,7 @@ def answers_twice(kata: Kata) -> Index:
 
 @dataclass(frozen=True)
 class Job:
-    """Every `parts`-th mistake of a kata, from number `part` on, to be answered for the first or second time."""
+    """Part number `part` of the mistakes of a kata, of `parts`, to be answered for the first or second time."""
 
     kata: Kata
     folder: Path
@@ -135,9 +135,14 @@ class Job:
     def do(self) -> None:
         """Work the answers out in this process."""
         suite = load_suite(self.kata)
-        mistakes = suite.mistakes[self.part :: self.parts][:: 1 if self.time == 1 else -1]
+        mistakes = self._part_of(suite)[:: 1 if self.time == 1 else -1]
         first = Job(self.kata, self.folder, 1, self.part, self.parts).result() if self.time == 2 else None
         self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes, first).to_bytes(""))
+
+    def _part_of(self, suite: Suite) -> Sequence[Mistake]:
+        """Its mistakes: neighbours in the bank, so that one that another leaves traces for comes after it once."""
+        count = len(suite.mistakes)
+        return suite.mistakes[count * self.part // self.parts : count * (self.part + 1) // self.parts]
 
     def result(self) -> Index:
         """What the process has worked out. Raises BuildError."""
