@@ -72,7 +72,7 @@ class Lookup:
         alike = self._caught(self._agreeing(own, self.open))
         others = (check for check in self.checks if not check.claim.costly and check.claim is not claim)
         self.ask(check for check in others if check.number == min(OTHER, len(check.claim.drawn) - 1))
-        whole = self._told_apart(self._agreeing(self.answers, alike))
+        whole = self._distinguished(self._agreeing(self.answers, alike))
         if whole.any():
             return _either(self._with_known_constants(self._mistakes(whole)))
         fitted = self._fitted()
@@ -113,7 +113,7 @@ class Lookup:
             kept[row] = not answers or not all(answer.passed for answer in answers)
         return kept
 
-    def _told_apart(self, alike: Bools) -> Bools:
+    def _distinguished(self, alike: Bools) -> Bools:
         """Of mistakes that agree so far, those that still do on the checks where they differ from each other."""
         checks = sorted(self.checks, key=lambda check: check.claim.costly)
         for _ in range(APART):

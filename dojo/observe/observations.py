@@ -71,7 +71,7 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
     for source in sources:
         try:
             for sentence in source():
-                if not _said(sentence, sentences.values()):
+                if not _repeats(sentence, sentences.values()):
                     sentences.setdefault(_core(sentence), sentence)
         except (Exception, SystemExit, Stop):  # code that is wrong may do anything when it is called otherwise
             continue
@@ -194,7 +194,7 @@ def _differing(got: Any, want: Any) -> int | None:
     return None
 
 
-def _said(sentence: str, before: Iterable[str]) -> bool:
+def _repeats(sentence: str, before: Iterable[str]) -> bool:
     """Whether that something has no effect follows from what stands there already."""
     name = re.search(r"does not change with (?:an? .* of )?(`[^`]+`)", sentence)
     return name is not None and any(name.group(1) in each for each in before)
