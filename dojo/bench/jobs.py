@@ -33,6 +33,9 @@ YOURS = "yours"  # the racer that is the learner's
 ATTENTION = "k06"  # the kata whose implementations race in the sweep
 
 
+SIZES = ("batch", "heads", "width", "lengths")  # of a job: what a slow machine has less of
+
+
 @dataclass
 class Job:
     """What to time on one device: the races of the kata `slug`, or the sweep of attention where that is empty."""
@@ -64,6 +67,7 @@ class Event(TypedDict, total=False):
     note: str  # what is raced
     devices: list[str]  # of this machine
     facts: Facts
+    sizes: dict[str, Any]  # of the job, by SIZES, as they fit this machine
     rows: list[Row]
     refused: Refusal
     left_out: str
@@ -163,6 +167,7 @@ def _follow_worker(job: Job, on_event: Send) -> tuple[str, str]:
             turn, limit = event.get("turn", ""), event.get("limit", SILENCE)
             job.rows += event.get("rows", [])
             job.facts = event.get("facts", job.facts)
+            vars(job).update(event.get("sizes", {}))
             on_event(event)
 
 

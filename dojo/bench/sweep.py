@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import defaultdict
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 
 from . import katas, machine
 from .comparison import Comparison, Configuration, Implementation, Sizes
-from .jobs import ATTENTION, Job, Send, refusal
+from .jobs import ATTENTION, SIZES, Job, Send, refusal
 from .results import Facts, Row
 from .roofline import WAYS
 from .timing import explain
@@ -24,6 +25,8 @@ SHARE = 0.1  # of the time left, for one race that could go on and on
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
 TOO_LATE = "compiling may take a minute, which is not left"
 TURN, TURNS = 3.0, 20.0  # seconds that a call may take, or so many times what its matrix products would
+EMULATED = 8.0  # times slower than the fastest dtype: there is no hardware for it
+SMALLEST = 16  # tokens
 SLACK = 15.0  # seconds beyond two such calls after which a turn is taken to hang: a busy machine may stall so long
 
 
@@ -42,14 +45,17 @@ class Sweep:
 
     def run(self) -> None:
         """Measure the machine, let every implementation prove itself, race what fits, and say what does not."""
-        job, finished = self.job, set(self.seconds)
-        self.facts = job.facts or self._measure_machine()
-        self.send({"facts": self.facts})
         self._load()
+        if self.job.facts:
+            self.facts = self.job.facts
+        else:
+            self.send({"note": "measuring the machine"})
+            self.facts = self._measure_machine()
+            self._shrink()
+        job, finished = self.job, set(self.seconds)
         dtypes = [dtype for dtype in job.dtypes if dtype in self.facts["limits"]]
         for tokens, dtype, passes in itertools.product(job.lengths, dtypes, job.passes):
-            sizes = Sizes(job.batch, job.heads, job.width, job.width, tokens)
-            configuration = Configuration(dtype, passes, sizes)
+            configuration = Configuration(dtype, passes, _sizes(job, tokens))
             if (dtype, passes, tokens) not in finished and self._fits(configuration):
                 self._race(configuration)
         for (dtype, passes), why in self.closed.items():
@@ -68,8 +74,27 @@ class Sweep:
                 limits[dtype] = machine.product_rate(job.device, getattr(torch, dtype))
             except (RuntimeError, TypeError) as error:
                 self.send({"left_out": f"{dtype}: this device has no matrix product in it ({explain(error)[0]})"})
-        sizes: dict[str, float] = {"batch": job.batch, "heads": job.heads, "width": job.width}
-        return {**machine.describe(job.device, Path(job.root)), "limits": limits, "sizes": sizes}
+        fastest = max((dtype for dtype in limits if dtype != "copy"), key=limits.__getitem__, default="")
+        for dtype in [each for each in job.dtypes if EMULATED * limits.get(each, math.inf) < limits[fastest]]:
+            slow, fast = (f"{limits[each] / 1e9:.3g} GFLOP/s" for each in (dtype, fastest))
+            self.send({"left_out": f"{dtype}: this device only emulates it, at {slow} beside {fast} in {fastest}"})
+            del limits[dtype]
+        return {**machine.describe(job.device, Path(job.root)), "limits": limits}
+
+    def _shrink(self) -> None:
+        """Make batch, lengths and width smaller, in this order, until the first races fit the time; tell the sizes."""
+        wanted = job = self.job
+        dtype = next((dtype for dtype in job.dtypes if dtype in self.facts["limits"]), "")
+        while dtype and (smaller := _smaller(job)):
+            first = [Configuration(dtype, passes, _sizes(job, job.lengths[0])) for passes in job.passes]
+            if sum(self._cost(configuration)[0] for configuration in first) <= self.left:
+                break
+            job = smaller
+        self.job = job
+        self.facts["sizes"] = {"batch": job.batch, "heads": job.heads, "width": job.width}
+        self.send({"facts": self.facts, "sizes": {name: getattr(job, name) for name in SIZES}})
+        if job is not wanted:
+            self.send({"left_out": f"{_in_words(wanted)}: too much for this machine in the time, so {_in_words(job)}"})
 
     def _load(self) -> None:
         file, learners, reference = katas.load(replace(self.job, slug=ATTENTION), self.send)
@@ -90,6 +115,8 @@ class Sweep:
 
     def _fits(self, configuration: Configuration) -> bool:
         """Whether the time for a race is left; where not, its series ends there."""
+        if not self.seconds:
+            return True  # something is timed, whatever it takes
         series = configuration.dtype, configuration.passes
         cost, basis = self._cost(configuration)
         if series not in self.closed and cost > self.left:
@@ -167,6 +194,23 @@ class Sweep:
         rows = attention.run(self.job.device, seconds=seconds, rounds=ROUNDS, limit=limit, notify=notify)
         self._note(rows)
         self.send({"rows": rows})
+
+
+def _sizes(job: Job, tokens: int) -> Sizes:
+    return Sizes(job.batch, job.heads, job.width, job.width, tokens)
+
+
+def _smaller(job: Job) -> Job | None:
+    """A job of about half the work in each race; None where it is as small as can be."""
+    if job.batch > 1:
+        return replace(job, batch=job.batch // 2)
+    if job.lengths[0] > SMALLEST:
+        return replace(job, lengths=[tokens // 2 for tokens in job.lengths])
+    return None if job.heads % 2 else replace(job, heads=job.heads // 2, width=job.width // 2)
+
+
+def _in_words(job: Job) -> str:
+    return f"batch {job.batch}, T from {job.lengths[0]} and width {job.width}"
 
 
 def _duration(seconds: float) -> str:

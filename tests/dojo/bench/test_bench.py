@@ -227,8 +227,6 @@ def events_of(job, monkeypatch):
     monkeypatch.setattr(machine, "SIDES", {"cpu": 128})
     monkeypatch.setattr(machine, "COPIED", {"cpu": 1 << 16})
     monkeypatch.setattr(sweep, "ROUNDS", (2, 2))
-    monkeypatch.setattr(machine.product_rate, "__defaults__", (0.01,))
-    monkeypatch.setattr(machine.copy_rate, "__defaults__", (0.01,))
     found = []
     worker.run(job, found.append)
     return found
@@ -250,6 +248,35 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
     monkeypatch.setattr(sweep.Sweep, "_cost", lambda self, configuration: (cost[configuration.sizes.tokens], ""))
     lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
     assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
+
+
+def test_on_a_slow_machine_sizes_shrink_until_something_is_timed(monkeypatch):
+    monkeypatch.setattr(machine, "product_rate", lambda device, dtype: 1e6)
+    slow = job(batch=8, heads=4, width=16, lengths=[64, 128], seconds=0.5)
+    found = events_of(slow, monkeypatch)
+    sizes = next(event["sizes"] for event in found if "sizes" in event)
+    assert sizes == {"batch": 1, "heads": 1, "width": 4, "lengths": [16, 32]}
+    assert next(event["facts"]["sizes"] for event in found if "facts" in event) == {"batch": 1, "heads": 1, "width": 4}
+    assert [row["T"] for event in found for row in event.get("rows", []) if "seconds" in row][:3] == [16] * 3
+    said = "batch 8, T from 64 and width 16: too much for this machine in the time, so batch 1, T from 16 and width 4"
+    assert said in [event.get("left_out") for event in found]
+
+
+def test_the_first_race_is_run_whatever_it_takes():
+    begun = sweep.Sweep(job(seconds=0), pytest.fail)
+    begun.facts, begun.implementations = {"limits": {"float32": 1.0}}, KNOWN
+    assert begun._fits(Configuration("float32", "forward", SMALL))
+    begun._note([{"dtype": "float32", "pass": "forward", "T": SMALL.tokens, "name": "reference", "seconds": 1.0}])
+    assert not begun._fits(Configuration("float32", "both", SMALL))
+
+
+def test_a_dtype_that_is_only_emulated_is_left_out_in_a_line(monkeypatch):
+    rates = {torch.float32: 64e9, torch.bfloat16: 4e9}
+    monkeypatch.setattr(machine, "product_rate", lambda device, dtype: rates[dtype])
+    found = events_of(job(lengths=[8], dtypes=["float32", "bfloat16"]), monkeypatch)
+    assert {row["dtype"] for event in found for row in event.get("rows", [])} == {"float32"}
+    said = "bfloat16: this device only emulates it, at 4 GFLOP/s beside 64 GFLOP/s in float32"
+    assert [event["left_out"] for event in found if "left_out" in event] == [said]
 
 
 def test_a_race_takes_at_most_five_times_the_last():
@@ -278,12 +305,13 @@ import json, os, sys, time
 job = json.loads(sys.stdin.readline())
 say = lambda **event: print(json.dumps(event), flush=True)
 say(facts={"machine": {}})
-for name in ("good", "hangs", "dies"):
+if not job["facts"]: say(sizes={"batch": 1})
+for name in ("good", "hangs", "dies", "last"):
     if name in job["without"] or any(row["name"] == name for row in job["rows"]): continue
     say(turn=name, limit=1)
     if name == "hangs": time.sleep(99)
     if name == "dies": os._exit(3)
-    say(rows=[{"name": name, "seconds": 1}])
+    say(rows=[{"name": name, "seconds": job["batch"]}])
 say(end=True)
 """
 
@@ -291,10 +319,11 @@ say(end=True)
 def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", ("-c", STANDS_IN))
     found = []
-    jobs.follow(job(seconds=30), found.append)
+    jobs.follow(job(seconds=30, batch=8), found.append)
     refused = {event["refused"]["name"]: event["refused"]["reason"] for event in found if "refused" in event}
     assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process with status 3"}
-    assert [row["name"] for event in found for row in event.get("rows", [])] == ["good"]
+    raced = [(row["name"], row["seconds"]) for event in found for row in event.get("rows", [])]
+    assert raced == [("good", 8), ("last", 1)]  # of the batch that the first worker found to fit
 
 
 @pytest.mark.parametrize(
