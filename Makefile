@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -32,6 +32,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 
 board: $(READY)
 	@$(DOJO)
+
+help: $(READY)
+	@$(DOJO) --help
 
 start: $(READY)
 	@$(DOJO) start

@@ -17,7 +17,10 @@ from ..system.console import console, count, warn
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
 def stubs(check: bool) -> None:
-    """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
+    """Write the stubs that are missing or out of date.
+
+    Files with work in them are left alone.
+    """
     root = find_root()
     stale = [kata for kata in Catalog(root).katas if outdated(kata)]
     for kata in stale:
@@ -33,7 +36,10 @@ def stubs(check: bool) -> None:
 @click.command()
 @click.argument("name", metavar="[KATA]", required=False)
 def index(name: str | None) -> None:
-    """Work out the answers of all known mistakes, of a kata or of all whose answers are out of date."""
+    """Work out the answers of all known mistakes.
+
+    Those of a kata, or of all katas whose answers are out of date.
+    """
     from ..judge import index_build
 
     session = Session()
@@ -61,6 +67,9 @@ def index(name: str | None) -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1)
 def check(arguments: tuple[str, ...]) -> None:
-    """Prove what the repository promises, and count it. Extra arguments go to pytest."""
+    """Prove what the repository promises, and count it.
+
+    Extra arguments go to pytest.
+    """
     command = [sys.executable, "-m", "tests.run_all", *arguments]
     raise SystemExit(subprocess.run(command, cwd=find_root()).returncode)

@@ -10,6 +10,7 @@ import locale
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -210,6 +211,17 @@ def check_git(root: Path) -> Finding:
     return ok(f"{release}; make update follows {git(*upstream)}")
 
 
+def check_completion(root: Path) -> Finding:
+    """How the Tab key completes verbs and katas in the shell that is used."""
+    shell, command = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
+    if shell not in ("bash", "zsh", "fish") or not command.is_file():
+        return ok("for the command dojo, in bash, zsh and fish")
+    script = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(command))}"
+    return ok(
+        f"in {shell}, once you have typed this:", f"{script} | source" if shell == "fish" else f'eval "$({script})"'
+    )
+
+
 CHECKS = {
     "Python": check_python,
     "packages": check_packages,
@@ -221,6 +233,7 @@ CHECKS = {
     "data": check_data,
     "DOJO_MIRROR": check_mirror,
     "git": check_git,
+    "completion": check_completion,
 }
 NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
 LACKING = fail("not installed, see packages")
