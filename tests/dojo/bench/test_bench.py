@@ -15,7 +15,7 @@ import torch
 
 from dojo.bench import jobs, katas, learners_code, machine, memory, results, roofline, sweep, table, worker
 from dojo.bench.comparison import SMALL, Comparison, Configuration, Implementation, Sizes
-from dojo.bench.pairs import PairError, Program, run_pairs
+from dojo.bench.pairs import PairError, Program, called, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
 from dojo.bench.workloads import passes
@@ -532,6 +532,11 @@ def test_where_one_does_not_say_how_long_it_took_both_are_timed_on_the_clock(tmp
     found = run_pairs(ours, theirs, 1)
     assert found.on_the_clock and found.ours[0] < 100
     assert found.ratio == pytest.approx(statistics.median(found.ours) / statistics.median(found.theirs))
+
+
+def test_an_opponent_is_called_by_its_command_without_folders():
+    assert called("/home/me/.venv/bin/python ../peer/train.py --seed 1") == "python train.py --seed 1"
+    assert called("cd /tmp/ && ./race " + "x" * 99) == "cd /tmp/ && race " + "x" * 23
 
 
 def test_a_program_that_fails_or_does_not_end_is_a_line(tmp_path):
