@@ -20,7 +20,7 @@ PICTURES = {
     "roofline": "The rate that each way to compute attention reaches, under the limits of the machine.",
 }  # what `make bench` drew, and what one sees
 PASSES = {"forward": "forward", "both": "forward and backward"}
-BUSY = f"The machine was busy: no ratio stands where rounds differed by more than {NOISY:.0%}."
+BUSY = f"The machine was busy: of ratios that varied by more than {NOISY:.0%}, the middle half is given."
 LARGEST = 1_000_000  # bytes of a picture that is taken in
 
 
@@ -108,7 +108,7 @@ def _race(title: str, rows: list[Row], device: str) -> Race:
         "time": [duration(row["seconds"]) for row in timed],
         "middle half": [_middle_half(row) for row in timed],
         f"{unit} a second": [short(rate) if row["seconds"] and (rate := roofline.rate(row)) else "" for row in timed],
-        f"times {base}": [f"{row['ratio']:.2f}" if row.get("ratio") and _steady(row) else "" for row in timed],
+        f"times {base}": list(map(_ratio, timed)),
     }
     columns = {head: cells for head, cells in columns.items() if any(cells)}
     failures = [
@@ -122,6 +122,13 @@ def _race(title: str, rows: list[Row], device: str) -> Race:
 def _steady(row: Row) -> bool:
     """Whether a row's ratio can be trusted."""
     return not (row.get("ratio") and row.get("ratio_low") and row.get("ratio_high")) or spread(row) <= NOISY
+
+
+def _ratio(row: Row) -> str:
+    """The ratio to the base; where rounds differ too much for a single number, the middle half of them."""
+    if not row.get("ratio"):
+        return ""
+    return f"{row['ratio']:.2f}" if _steady(row) else f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}"
 
 
 def _middle_half(row: Row) -> str:
@@ -152,7 +159,7 @@ def short(number: float) -> str:
     for power, unit in ((9, "G"), (6, "M"), (3, "k")):
         if abs(number) >= 10 ** (power + (1 if power == 3 else 0)):
             return f"{number / 10**power:.3g}{unit}"
-    return f"{number:,.0f}" if number == round(number) else f"{number:.3g}"
+    return f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:.3g}"
 
 
 def pictures(folder: Path) -> dict[str, str]:
