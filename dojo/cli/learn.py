@@ -8,11 +8,12 @@ import sys
 import click
 
 from ..curriculum import stubs
-from ..curriculum.catalog import Catalog, Kata, find_root
+from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
 from ..learner.advice import ALL_SOLVED, hint_text
 from ..learner.session import Session
 from ..system.console import console, warn
+from ..system.root import find_root
 
 
 def names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:

@@ -18,7 +18,7 @@ VERBS = {
     "gpt": ("data", "train", "sample"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "upkeep": ("progress", "update", "doctor"),
+    "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
 TITLES = {
