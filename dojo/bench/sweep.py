@@ -40,7 +40,6 @@ class Sweep:
         self.failed: set[tuple[str, str, str]] = set()  # dtype, passes and name of what failed: it will at more tokens
         self.closed: dict[tuple[str, str], str] = {}  # dtype and passes that no longer fit; why
         self.proven: dict[str, list[Implementation]] = {}  # by dtype
-        self.late: set[str] = set()  # what is not compiled any more
         self._note(job.rows)
 
     def run(self) -> None:
@@ -87,7 +86,7 @@ class Sweep:
         dtype = next((dtype for dtype in job.dtypes if dtype in self.facts["limits"]), "")
         while dtype and (smaller := _smaller(job)):
             first = [Configuration(dtype, passes, _sizes(job, job.lengths[0])) for passes in job.passes]
-            if sum(self._cost(configuration)[0] for configuration in first) <= self.left:
+            if sum(map(self._cost, first)) <= self.left:
                 break
             job = smaller
         self.job = job
@@ -118,21 +117,19 @@ class Sweep:
         if not self.seconds:
             return True  # something is timed, whatever it takes
         series = configuration.dtype, configuration.passes
-        cost, basis = self._cost(configuration)
+        cost = self._cost(configuration)
         if series not in self.closed and cost > self.left:
             rest = [tokens for tokens in self.job.lengths if tokens >= configuration.sizes.tokens]
             which = f"T = {rest[0]}" + (f" to {rest[-1]}" if len(rest) > 1 else "")
-            self.closed[series] = f"{which}; T = {rest[0]} alone would take about {_duration(cost)}{basis}"
+            self.closed[series] = f"{which}; T = {rest[0]} alone would take about {_duration(cost)}"
         return series not in self.closed
 
-    def _cost(self, configuration: Configuration) -> tuple[float, str]:
-        """Seconds that a race takes at most, and on what that is based if not on a race before."""
+    def _cost(self, configuration: Configuration) -> float:
+        """Seconds that a race takes at most, by a race before it or else by its matrix products."""
         dtype, passes, tokens = configuration.dtype, configuration.passes, configuration.sizes.tokens
-        last, basis = self.seconds.get((dtype, passes, tokens // 2)) or self.seconds.get((dtype, "forward", tokens)), ""
-        if not last:
-            last = len(self.implementations) * self._products(configuration)
-            basis = f", going by a matrix product ({self.facts['limits'][dtype] / 1e9:.3g} GFLOP/s)"
-        return GROWTH * last * (ROUNDS[0] + UNTIMED), basis
+        last = self.seconds.get((dtype, passes, tokens // 2)) or self.seconds.get((dtype, "forward", tokens))
+        last = last or len(self.implementations) * self._products(configuration)
+        return GROWTH * last * (ROUNDS[0] + UNTIMED)
 
     def _products(self, configuration: Configuration) -> float:
         """Seconds that the matrix products of a call take at least."""
@@ -160,14 +157,13 @@ class Sweep:
         """What takes part in a race: not what failed at fewer tokens, lacks something here, or has no time left."""
         dtype, passes = configuration.dtype, configuration.passes
         chosen = []
-        for implementation in self.proven[dtype]:
+        for implementation in list(self.proven[dtype]):
             name = implementation.name
             if why := implementation.missing(self.job.device, passes):
                 self.send({"left_out": f"{name}, {WAYS[passes]}: {why}"})
             elif implementation.compiled and self.left < COMPILING:
-                if name not in self.late:  # what is not left in one race is not left in those that follow
-                    self.send({"left_out": f"{name}, from {configuration.title} on: {TOO_LATE}"})
-                self.late.add(name)
+                self.send({"left_out": f"{name}, from {configuration.title} on: {TOO_LATE}"})
+                self.proven[dtype].remove(implementation)
             elif (dtype, passes, name) not in self.failed:
                 chosen.append(implementation)
         return chosen
@@ -190,7 +186,7 @@ class Sweep:
             longest = self._compiling if name in compiled else 2 * limit + SLACK
             self.send({"turn": name, "limit": longest, "note": configuration.title})
 
-        seconds = max(SHARE * self.left, self._cost(configuration)[0])
+        seconds = max(SHARE * self.left, self._cost(configuration))
         rows = attention.run(self.job.device, seconds=seconds, rounds=ROUNDS, limit=limit, notify=notify)
         self._note(rows)
         self.send({"rows": rows})

@@ -17,9 +17,7 @@ from .rounds import NOISY, noisy, spread
 WIDTH = 118  # columns, where there is no terminal that says how wide it is
 LEGEND = (
     "ratio: to the reference, median over rounds. GFLOP/s: of the arithmetic that the task needs, hidden scores not "
-    "counted. of limit: of a matrix product here. FLOP/byte: for each byte moved at least, by what torch's allocator "
-    "hands out. of roof: of the limit, or of FLOP/byte times copying, whichever is lower. peak MB: held in a call, "
-    "beyond weights and input."
+    "counted. of limit: of a matrix product here. peak MB: held in a call, beyond weights and input."
 )
 
 
@@ -91,9 +89,7 @@ COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "ratio": lambda results, row: _ratio(row),
     "rate": lambda results, row: _number(roofline.rate(row)),
     "GFLOP/s": lambda results, row: _number(roofline.flop_rate(row), 1e9),
-    "of limit": lambda results, row: _percent(roofline.share(results, row)),
-    "FLOP/byte": lambda results, row: _number(roofline.intensity(row)),
-    "of roof": lambda results, row: _of_roof(results, row),
+    "of limit": lambda results, row: _share(roofline.share(results, row)),
     "peak MB": lambda results, row: _number(row.get("peak_bytes"), 1e6),
 }
 
@@ -121,7 +117,7 @@ def _fused(results: Results, console: Console) -> None:
         rows = roofline.timed(results, dtype=dtype, **{"pass": way})
         longest = {row["name"]: row for row in rows if row["T"] == max(row["T"] for row in rows)}
         fused, plain = longest.get("sdpa, is_causal"), longest.get("reference")
-        if fused and plain and fused.get("moved_bytes") and plain.get("moved_bytes"):
+        if fused and plain and 0 < fused.get("moved_bytes", 0) < plain.get("moved_bytes", 0):
             moved = plain["moved_bytes"] / fused["moved_bytes"]
             memory = plain["peak_bytes"] / max(1, fused["peak_bytes"])
             console.print(
@@ -166,10 +162,5 @@ def _number(value: float | None, unit: float = 1.0) -> str:
     return "" if value is None else f"{value / unit:,.3g}" if value / unit < 1000 else f"{value / unit:,.0f}"
 
 
-def _percent(value: float | None) -> str:
+def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
-
-
-def _of_roof(results: Results, row: Row) -> str:
-    top, reached = roofline.roof(results, row), roofline.flop_rate(row)
-    return _percent(reached / top) if top and reached else ""

@@ -16,8 +16,8 @@ from .plots import Chart, chart
 from .run import loss_curve
 
 PICTURES = {
-    "memory": "The peak memory of each way to compute attention against the length of the sequence.",
-    "roofline": "The rate that each way to compute attention reaches, under the limits of the machine.",
+    "memory": "The peak memory of each way to compute attention against T, here and on other machines.",
+    "roofline": "The rate that each way to compute attention reaches, under the limits of each machine.",
 }  # what `make bench` drew, and what one sees
 PASSES = {"forward": "forward", "both": "forward and backward"}
 BUSY = f"The machine was busy: of ratios that varied by more than {NOISY:.0%}, the middle half is given."

@@ -18,17 +18,14 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
 from ..system.git import Git
 from ..system.root import find_root
 
-DISTRIBUTION: Final = "gpt-katas"
-Level = Literal["ok", "warn", "FAIL"]
-OK: Final = "ok"
-WARN: Final = "warn"
-FAIL: Final = "FAIL"
-COLOURS: dict[Level, int] = {OK: 32, WARN: 33, FAIL: 31}
+DISTRIBUTION = "gpt-katas"
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+COLOURS = {OK: 32, WARN: 33, FAIL: 31}
 PROBE_SECONDS = 120  # a first import of torch from a slow disk takes long
 # File systems on which saves made elsewhere are not announced.
 SILENT = ("9p", "cifs", "drvfs", "fuse.", "nfs", "osxfs", "prl_fs", "smb", "vboxsf", "virtiofs")
@@ -48,7 +45,7 @@ MATPLOTLIB = "import matplotlib, matplotlib.backends.backend_agg; print(matplotl
 class Finding(NamedTuple):
     """What a check has to say."""
 
-    level: Level
+    level: str  # OK, WARN or FAIL
     text: str
     advice: str = ""  # what to do about it
 

@@ -100,7 +100,7 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
     theirs = Program(called(race.against), race.against, Path.cwd())
     pairs = run_pairs(ours, theirs, race.pairs, on_line)
     console.print(pairs.describe(ours.name, theirs.name), soft_wrap=True)
-    outcomes = [Outcome.from_json(facts) for facts in ours.results]
+    outcomes = [Outcome(**facts) for facts in ours.results]
     return outcomes, [Times(ours.name, pairs.ours), Times(theirs.name, pairs.theirs)]
 
 
