@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections import defaultdict
 from dataclasses import replace
@@ -25,7 +24,7 @@ SHARE = 0.1  # of the time left, for one race that could go on and on
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
 TOO_LATE = "compiling may take a minute, which is not left"
 TURN, TURNS = 3.0, 20.0  # seconds that a call may take, or so many times what its matrix products would
-EMULATED = 8.0  # times slower than the fastest dtype: there is no hardware for it
+EMULATED = 8.0  # times slower than float32: there is no hardware for it
 SMALLEST = 16  # tokens
 SLACK = 15.0  # seconds beyond two such calls after which a turn is taken to hang: a busy machine may stall so long
 
@@ -73,11 +72,10 @@ class Sweep:
                 limits[dtype] = machine.product_rate(job.device, getattr(torch, dtype))
             except (RuntimeError, TypeError) as error:
                 self.send({"left_out": f"{dtype}: this device has no matrix product in it ({explain(error)[0]})"})
-        fastest = max((dtype for dtype in limits if dtype != "copy"), key=limits.__getitem__, default="")
-        for dtype in [each for each in job.dtypes if EMULATED * limits.get(each, math.inf) < limits[fastest]]:
-            slow, fast = (f"{limits[each] / 1e9:.3g} GFLOP/s" for each in (dtype, fastest))
-            self.send({"left_out": f"{dtype}: this device only emulates it, at {slow} beside {fast} in {fastest}"})
-            del limits[dtype]
+        full = limits.get("float32", 0.0)
+        for dtype in [each for each in job.dtypes if EMULATED * limits.get(each, full) < full]:
+            rates = f"at {limits.pop(dtype) / 1e9:.3g} GFLOP/s beside {full / 1e9:.3g} in float32"
+            self.send({"left_out": f"{dtype}: this device only emulates it, {rates}"})
         return {**machine.describe(job.device, Path(job.root)), "limits": limits}
 
     def _shrink(self) -> None:
@@ -114,7 +112,7 @@ class Sweep:
 
     def _fits(self, configuration: Configuration) -> bool:
         """Whether the time for a race is left; where not, its series ends there."""
-        if not self.seconds:
+        if not any(self.seconds.values()):
             return True  # something is timed, whatever it takes
         series = configuration.dtype, configuration.passes
         cost = self._cost(configuration)
