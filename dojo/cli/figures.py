@@ -56,10 +56,7 @@ def pictures(lessons: bool) -> None:
 @click.command()
 @click.option("--text", default="", help="The text whose attention is shown.")
 def report(text: str) -> None:
-    """Write one page to open in a browser, with all you have done.
-
-    Progress, loss curves, samples, attention maps, benchmarks.
-    """
+    """Write one page to open in a browser, with all you have done."""
     from ..figures.page import write
 
     session = Session()

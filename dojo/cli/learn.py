@@ -23,10 +23,7 @@ def names(context: click.Context, parameter: click.Parameter, typed: str) -> lis
 
 @click.command()
 def start() -> None:
-    """Judge the next kata and say what to do; then watch it.
-
-    It is watched in a terminal only.
-    """
+    """Judge the next kata, say what to do; in a terminal, watch it."""
     from ..learner.board import board
 
     session = Session()
