@@ -57,12 +57,18 @@ def _heading(results: Results, console: Console) -> None:
     if products:
         copying = f"{limits['copy'] / 1e9:,.3g} GB/s"
         console.print(f"Its limits, measured: a matrix product {' and '.join(products)}; copying {copying}")
+    if sizes := in_words(results):
+        console.print(f"Sizes: {sizes}")
+
+
+def in_words(results: Results) -> str:
+    """The sizes that all rows share: batch 8, heads 12, width 768."""
+    return ", ".join(f"{name} {value:g}" for name, value in results["sizes"].items())
 
 
 def _attention(results: Results, dtype: str, way: str, console: Console) -> None:
     rows = [row for row in results["rows"] if (row.get("dtype"), row.get("pass")) == (dtype, way)]
     lengths = sorted({row["T"] for row in rows})
-    sizes = ", ".join(f"{name} {value}" for name, value in results["sizes"].items())
     if len(lengths) > 1:
         table = _table(*(f"T = {tokens}" for tokens in lengths), "grows as", no_wrap=False)
         for name in roofline.names(rows):
@@ -70,7 +76,7 @@ def _attention(results: Results, dtype: str, way: str, console: Console) -> None
             power = roofline.exponent(mine.values())
             cells = [_milliseconds(mine[tokens]) if tokens in mine else "" for tokens in lengths]
             table.add_row(name, *cells, "" if power is None else f"T^{power:.2f}")
-        console.print(f"\n{dtype}, {WAYS[way]} ({sizes}): milliseconds", style="bold")
+        console.print(f"\n{dtype}, {WAYS[way]}: milliseconds", style="bold")
         console.print(table)
     _race(results, next(row["race"] for row in rows if row["T"] == lengths[-1]), console)
 

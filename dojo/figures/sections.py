@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..bench import roofline
 from ..bench.results import Results, Row
 from ..bench.rounds import NOISY, spread
+from ..bench.table import in_words
 from ..gpt.runs import History
 from .bench import growth
 from .plots import Chart, chart
@@ -19,7 +20,6 @@ PICTURES = {
     "memory": "The peak memory of each way to compute attention against T, here and on other machines.",
     "roofline": "The rate that each way to compute attention reaches, under the limits of each machine.",
 }  # what `make bench` drew, and what one sees
-PASSES = {"forward": "forward", "both": "forward and backward"}
 BUSY = f"The machine was busy: of ratios that varied by more than {NOISY:.0%}, the middle half is given."
 LARGEST = 1_000_000  # bytes of a picture that is taken in
 
@@ -83,11 +83,12 @@ def _benchmark(results: Results) -> Benchmark:
     facts = [f"measured on {results['date'][:10]}", f"commit {results['commit'][:9]}"]
     facts += [f"{name} {versions[name]}" for name in ("torch", "python") if versions.get(name)]
     facts += [f"{machine['threads']} threads"] if machine.get("threads") else []
+    facts += [sizes] if (sizes := in_words(results)) else []
     refused = [f"Refused: {each.get('name')}. {each.get('reason', '')}" for each in results.get("refused", [])]
     races: dict[str, list[Row]] = {}
     for row in results["rows"]:  # those of attention by number type and pass, all lengths in one: what is compared
         passes = row.get("pass", "")
-        labels = ["" if row.get("T") else row.get("race"), row.get("dtype"), PASSES.get(passes, passes)]
+        labels = ["" if row.get("T") else row.get("race"), row.get("dtype"), roofline.WAYS.get(passes, passes)]
         races.setdefault(", ".join(str(label) for label in labels if label), []).append(row)
     return Benchmark(
         f"{results['kind']}, on {device}",

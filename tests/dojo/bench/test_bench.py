@@ -478,6 +478,7 @@ def test_the_table_shows_figures_limits_growth_and_what_is_missing():
         "load 0.5 before and 0.7 after",
         "20 GFLOP/s in float32",
         "copying 10 GB/s",
+        "Sizes: batch 8\n",
         "T^1.00",
         "10,240",
         "50%",

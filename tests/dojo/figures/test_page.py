@@ -75,7 +75,7 @@ def results(**changed):
     return {
         "format": 1, "kind": "attention", "date": "2026-01-02T03:04:05+00:00", "commit": "abcdef0123456789",
         "machine": {"cpu": "A <CPU>", "device": "cpu", "threads": 2}, "versions": {"torch": "2", "python": "3"},
-        "limits": {}, "sizes": {}, "rows": rows, "noisy": 0.0,
+        "limits": {}, "sizes": {"batch": 8}, "rows": rows, "noisy": 0.0,
         "refused": [{"name": "yours", "reason": "a later token changed an earlier output", "kind": "refused"}],
         "left_out": ["T = 4096: too long for this machine"], **changed,
     }  # fmt: skip
@@ -193,7 +193,7 @@ def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(sessio
     assert written.count("<svg") == 2 and "2025-12-31" not in written
     for shown in ("einsum", "no &lt;compiler&gt; is at hand", "Refused: yours", "Left out: T = 4096", "A &lt;CPU&gt;"):
         assert shown in written
-    assert "102k" in written  # 1,024 tokens in 10 ms
+    assert "2 threads, batch 8<" in written and "102k" in written  # 1,024 tokens in 10 ms
     broken = results(rows=[{"name": "einsum", "seconds": "soon", "work": 3}])
     assert "cannot be shown" in benchmarks(broken)
 
