@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..system.console import count
 from . import roofline
 from .results import Results, Row
 from .roofline import WAYS
@@ -48,7 +49,7 @@ def _heading(results: Results, console: Console) -> None:
     machine, limits = results["machine"], results["limits"]
     load = "" if machine["load"] is None else f", load {machine['load']} before"
     load += "" if machine.get("load_after") is None else f" and {machine['load_after']} after"
-    threads = f"{machine['threads']} threads on {machine['cores']} cores"
+    threads = f"{count(machine['threads'], 'thread')} on {machine['cores']} cores"
     console.print(
         f"\n{machine['device_name']} ({machine['device']}), {threads}{load}, torch {results['versions']['torch']}",
         style="bold",

@@ -12,6 +12,7 @@ from ..bench.results import Results, Row
 from ..bench.rounds import NOISY, spread
 from ..bench.table import in_words
 from ..gpt.runs import History
+from ..system.console import count
 from .bench import growth
 from .plots import Chart, chart
 from .run import loss_curve
@@ -82,7 +83,7 @@ def _benchmark(results: Results) -> Benchmark:
     machine, versions, device = results["machine"], results["versions"], _device(results)
     facts = [f"measured on {results['date'][:10]}", f"commit {results['commit'][:9]}"]
     facts += [f"{name} {versions[name]}" for name in ("torch", "python") if versions.get(name)]
-    facts += [f"{machine['threads']} threads"] if machine.get("threads") else []
+    facts += [count(machine["threads"], "thread")] if machine.get("threads") else []
     facts += [sizes] if (sizes := in_words(results)) else []
     refused = [f"Refused: {each.get('name')}. {each.get('reason', '')}" for each in results.get("refused", [])]
     races: dict[str, list[Row]] = {}
