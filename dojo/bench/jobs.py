@@ -23,7 +23,7 @@ from rich.progress import BarColumn, TimeElapsedColumn
 
 from ..system.console import progress_bar
 from ..system.processes import PATIENCE, end, environment, how_it_ended, lines_of, start
-from .results import Facts, Refusal, Results, Row
+from .results import Facts, Refusal, Results, Row, load
 from .rounds import noisy
 
 SILENCE = 120.0  # seconds without an event while it is nobody's turn: torch is imported, limits are measured
@@ -71,7 +71,6 @@ class Event(TypedDict, total=False):
     rows: list[Row]
     refused: Refusal
     left_out: str
-    load_after: float | None
     trouble: str  # why the job cannot be run
     exit: int  # the status to end with then
     end: bool
@@ -109,7 +108,7 @@ def run(job: Job, results: Results, console: Console) -> list[str]:
             bar.update(task, completed=done, description=words or None)
 
         follow(job, take)
-    results["noisy"] = noisy(results["rows"])
+    results["noisy"], results["machine"]["load_after"] = noisy(results["rows"]), load()
     return devices
 
 
@@ -117,15 +116,12 @@ def add(results: Results, event: Event) -> None:
     """Add what an event brings to the results."""
     if "facts" in event:
         results.update(cast(Results, event["facts"]))
-        results["machine"].setdefault("load_after", None)
     results["rows"] += event.get("rows", [])
     # A worker that goes on where another was ended sends some things again.
     if "refused" in event and event["refused"] not in results["refused"]:
         results["refused"].append(event["refused"])
     if "left_out" in event and event["left_out"] not in results["left_out"]:
         results["left_out"].append(event["left_out"])
-    if "load_after" in event:
-        results["machine"]["load_after"] = event["load_after"]
 
 
 def follow(job: Job, on_event: Send) -> None:
