@@ -169,10 +169,10 @@ def test_a_new_norm_has_one_weight_that_changes_nothing(kata, size):
         raise check.Mismatch("`weight` is not 1 for every feature at the start", weight, alike=start)
 
 
-@claim(step=1, size=sizes("D h B T"), eps=epsilons, lead=leading, double=True)
-def test_each_token_is_divided_by_its_root_mean_square(kata, size, eps, lead):
+@claim(step=1, size=sizes("D h B T"), eps=epsilons, scale=[2.0, 1e-3], lead=leading, double=True)
+def test_each_token_is_divided_by_its_root_mean_square(kata, size, eps, scale, lead):
     """The output is weight · x / √(mean of x² + eps), the mean over the features of each token."""
-    module, x = norm(kata, size, eps), size.normal(f"{lead} D", scale=2.0)
+    module, x = norm(kata, size, eps), size.normal(f"{lead} D", scale=scale)
     want = normed_by_tokens(x, module.weight.detach(), eps)
     check.equal(module(x), want, f"the output for eps={eps:g}", x=x)
 
@@ -400,6 +400,23 @@ def test_both_branches_are_added_to_the_stream(kata, reference, size, heads, eps
     check.equal(block(x), want, f"the output for eps = {eps:g} and the base {base:g}", x=x)
 
 
+@claim(step=3, size=MODEL, tie=["by default", True, False], examples=4)
+def test_tied_weights_are_one(kata, size, tie):
+    """With tie_weights, as by default, `tok_emb` and `lm_head` share one weight, and without it they do not."""
+    options = {} if tie == "by default" else {"tie_weights": tie}
+    model = kata.Llama(config_of(kata, size, (3, 1), **options))
+    check.instance(model, torch.nn.Module, "Llama(config)")
+    table, head = check.parameter(model, "tok_emb.weight"), check.parameter(model, "lm_head.weight")
+    check.tensor(head, table.shape, table.dtype, "the weight of `lm_head`")
+    alike, count = torch.equal(table, head), sum(one is table or one is head for one in model.parameters())
+    with torch.no_grad():
+        table.fill_(0.5)
+        head.fill_(0.25)
+    got = {"alike": alike, "parameters": count, "table once the head is 0.25": table[0, 0].item()}
+    want = dict(zip(got, (True, 1, 0.25) if tie else (False, 2, 0.5), strict=True))
+    check.equal(got, want, "the relation of `tok_emb` and `lm_head`", **options)
+
+
 @claim(step=3, size=MODEL, heads=groups, tie=[True, False])
 def test_parts_have_parameters_of_their_own(kata, reference, size, heads, tie):
     """The model has `tok_emb`, num_layers `blocks`, `final_norm` and `lm_head`, each with its own parameters."""
@@ -408,21 +425,6 @@ def test_parts_have_parameters_of_their_own(kata, reference, size, heads, tie):
     got, want = (sum(parameter.numel() for parameter in one.parameters()) for one in (model, twin))
     check.equal(got, want, "the number of parameters", tie_weights=tie)
     check.copy_parameters(twin, model)
-
-
-@claim(step=3, size=MODEL, tie=[True, False], examples=4)
-def test_tied_weights_are_one(kata, size, tie):
-    """With tie_weights, as by default, `tok_emb` and `lm_head` share one weight, and without it they do not."""
-    options = ({"tie_weights": tie}, {}) if tie else ({"tie_weights": tie},)
-    for asked in options:
-        model = llama(kata, size, (3, 1), **asked)
-        table, head = check.parameter(model, "tok_emb.weight"), check.parameter(model, "lm_head.weight")
-        check.tensor(head, table.shape, table.dtype, "the weight of `lm_head`")
-        with torch.no_grad():
-            table.fill_(0.5)
-            head.fill_(0.25)
-        got = 0.25 if tie else 0.5
-        check.equal(table[0, 0].item(), got, "an entry of `tok_emb`, once all of `lm_head` are 0.25,", **asked)
 
 
 @claim(step=3, size=MODEL, heads=groups, tie=[True, False], eps=epsilons, base=bases, mode=[True, False], double=True)
@@ -452,9 +454,9 @@ def test_no_later_token_changes_earlier_logits(kata, size, heads):
 @claim(step=3, size=MODEL, heads=[(6, 2), (3, 1)], tie=[True, False], double=True, examples=3)
 def test_gradient_reaches_every_part(kata, reference, size, heads, tie):
     """The gradient of the logits reaches every weight: embedding, norms, blocks and head, the tied one at both ends."""
-    model, twin = twins(kata, reference, size, heads, tie_weights=tie)
+    model, twin = twins(kata, reference, size, heads, tie_weights=tie, num_layers=2)
     ids, probe = size.ids("B T", size.V), size.normal("B T V")
-    names = [name for name, _ in twin.named_parameters()]
+    names = [name for name, _ in twin.named_parameters()][::-1]  # where gradients come from, first
     output = model(ids)
     check.tensor(output, probe.shape, None, "the output")
     got = gradients(output.to(probe.dtype), probe, model, names)
@@ -480,13 +482,15 @@ PUBLISHED = {
 
 
 def names_of(layers, tie):
-    """What each published weight is called here."""
-    names = {"model.embed_tokens.weight": "tok_emb.weight", "model.norm.weight": "final_norm.weight"}
-    names |= {} if tie else {"lm_head.weight": "lm_head.weight"}
-    for number in range(layers):
-        for ours, theirs in PUBLISHED.items():
-            names[f"model.layers.{number}.{theirs}.weight"] = f"blocks.{number}.{ours}.weight"
-    return names
+    """What each published weight is called here: matrices of the blocks, their norms, then the rest."""
+    names = {}
+    for norms in (False, True):
+        for number in range(layers):
+            for ours, theirs in PUBLISHED.items():
+                if norms == ours.startswith("norm"):
+                    names[f"model.layers.{number}.{theirs}.weight"] = f"blocks.{number}.{ours}.weight"
+    names |= {"model.embed_tokens.weight": "tok_emb.weight", "model.norm.weight": "final_norm.weight"}
+    return names | ({} if tie else {"lm_head.weight": "lm_head.weight"})
 
 
 def weights_for(reference, size, heads, layers, tie):

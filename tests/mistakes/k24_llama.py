@@ -141,7 +141,7 @@ MISTAKES = [
     family(
         "eps is always {c}",
         swap(NORMED, "normalised = wide / torch.sqrt(mean_square + {c})"),
-        constants=[1e-6, 1e-5, 1e-8, 1e-12],
+        constants=[1e-6, 1e-5, 1e-8],
         caught_by=DIVIDED,
         explanation="""eps is {c} whatever was asked for. Models were trained with the one in their configuration.""",
     ),
@@ -305,22 +305,8 @@ MISTAKES = [
         "squares in 16 bits",
         swap(WIDE, "wide = x"),
         caught_by=SIXTEEN,
-        explanation="""The squares are taken in the dtype of x. In float16 those of numbers above 255 are infinite, and in
+        explanation="""The squares, or their mean, are kept in the dtype of x. In float16 those of numbers above 255 are infinite, and in
         bfloat16 their mean has two or three digits.""",
-    ),
-    mistake(
-        "squares in 16 bits, the root in 32",
-        swap(SQUARE, "mean_square = x.pow(2).mean(dim=-1, keepdim=True).to(wide.dtype)"),
-        caught_by=SIXTEEN,
-        explanation="""The squares and their mean are worked out before anything is widened. What was lost by then does not
-        come back.""",
-    ),
-    mistake(
-        "the mean in 16 bits",
-        swap(NORMED, "normalised = wide / torch.sqrt(mean_square.to(x.dtype) + self.eps)"),
-        caught_by=SIXTEEN,
-        explanation="""The mean of the squares is rounded to the dtype of x before its root is taken. Only the result is to
-        be rounded, once.""",
     ),
     mistake(
         "the root in 16 bits",
@@ -592,18 +578,11 @@ MISTAKES = [
         explanation="""The last group takes keys and values 0. The first does.""",
     ),
     mistake(
-        "keys are not repeated",
+        "keys or values are not repeated",
         swap(REPEAT_KEY, "pass"),
         caught_by=OUTPUT,
-        explanation="""There are fewer heads of keys than of queries, and they are multiplied as they are. Each head of queries
-        needs one.""",
-    ),
-    mistake(
-        "values are not repeated",
-        swap(REPEAT_VALUE, "pass"),
-        caught_by=IN_ORDER,
-        explanation="""There are fewer heads of values than of weights, and they are multiplied as they are. Each head needs
-        one.""",
+        explanation="""There are fewer heads of keys and values than of queries, and they are multiplied as they are. Each head
+        of queries needs one of both.""",
     ),
     mistake(
         "repeated too often",
@@ -618,6 +597,20 @@ MISTAKES = [
         caught_by=IN_ORDER,
         explanation="""Keys and values are repeated num_kv_heads times. How many heads share is num_heads /
         num_kv_heads.""",
+    ),
+    mistake(
+        "heads of values are cut by a view",
+        swap(VALUE, "value = self.W_value(x).reshape(x.shape[0], self.num_kv_heads, T, -1)"),
+        caught_by=IN_ORDER,
+        explanation="""Values are reshaped straight to heads and tokens. The shape is right, and a head then holds channels of
+        several tokens.""",
+    ),
+    mistake(
+        "heads of keys are cut by a view",
+        swap(KEY, "key = self.W_key(x).reshape(x.shape[0], self.num_kv_heads, T, -1)"),
+        caught_by=OUTPUT,
+        explanation="""Keys are reshaped straight to heads and tokens. The shape is right, and a head then holds channels of
+        several tokens.""",
     ),
     mistake(
         "channels are repeated, not heads",
@@ -743,6 +736,13 @@ MISTAKES = [
         summed.""",
     ),
     mistake(
+        "scaled as if keys had all channels",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / (x.shape[-1] / self.num_kv_heads) ** 0.5"),
+        caught_by=OUTPUT,
+        explanation="""Scores are divided by the root of the model's width over the number of heads of keys. Their heads are as
+        wide as those of the queries; there are only fewer.""",
+    ),
+    mistake(
         "scaled by the number of heads",
         swap(SCORES, "scores = query @ key.transpose(2, 3) / self.num_heads ** 0.5"),
         caught_by=OUTPUT,
@@ -795,15 +795,8 @@ MISTAKES = [
         swap(TURN_QUERY, "query = apply_rotary(query, angles.cos(), -angles.sin())"),
         swap(TURN_KEY, "key = apply_rotary(key, angles.cos(), -angles.sin())"),
         caught_by=OUTPUT,
-        explanation="""Both are turned the other way round. Scores still know the distance, but trained weights expect its
+        explanation="""Both are turned the other way round, as exchanging cosine and sine does too. Scores still know the distance, but trained weights expect its
         other sign.""",
-    ),
-    mistake(
-        "cosine and sine are exchanged",
-        swap(TURN_QUERY, "query = apply_rotary(query, angles.sin(), angles.cos())"),
-        swap(TURN_KEY, "key = apply_rotary(key, angles.sin(), angles.cos())"),
-        caught_by=OUTPUT,
-        explanation="""The sines are handed over for the cosines. The cosine comes first.""",
     ),
     mistake(
         "key positions from 1",
@@ -889,6 +882,35 @@ MISTAKES = [
         with its like.""",
     ),
     mistake(
+        "tables side by side, pairs by halves",
+        swap(
+            TURN_QUERY,
+            "cos, sin = (table.repeat_interleave(2, dim=-1) for table in (angles.cos(), angles.sin()))\n        query = query * cos + torch.cat([-query.chunk(2, -1)[1], query.chunk(2, -1)[0]], -1) * sin",
+        ),
+        swap(TURN_KEY, "key = key * cos + torch.cat([-key.chunk(2, -1)[1], key.chunk(2, -1)[0]], -1) * sin"),
+        caught_by=OUTPUT,
+        explanation="""Each angle stands twice side by side in the tables, while channels i and i + d/2 are turned together. The
+        two of a pair then turn by different angles.""",
+    ),
+    mistake(
+        "tables by halves, pairs side by side",
+        swap(
+            TURN_QUERY,
+            "cos, sin = (torch.cat([table, table], dim=-1) for table in (angles.cos(), angles.sin()))\n        query = query * cos + torch.stack([-query[..., 1::2], query[..., ::2]], -1).flatten(-2) * sin",
+        ),
+        swap(TURN_KEY, "key = key * cos + torch.stack([-key[..., 1::2], key[..., ::2]], -1).flatten(-2) * sin"),
+        caught_by=OUTPUT,
+        explanation="""The tables are repeated as a whole, while channels 2i and 2i + 1 are turned together. The two of a pair
+        then turn by different angles.""",
+    ),
+    mistake(
+        "speeds fall half as fast",
+        swap(ANGLES, ANGLES.replace("self.rope_base", "self.rope_base**0.5")),
+        caught_by=OUTPUT,
+        explanation="""The exponents of the base go only half as far as they should, and no pair is slow. Pair i has the exponent
+        2i / d.""",
+    ),
+    mistake(
         "each head is turned by its own number",
         swap(
             REPEAT_KEY,
@@ -939,7 +961,7 @@ MISTAKES = [
     family(
         "later scores are {c}",
         swap(WEIGHTS, "weights = scores.masked_fill(causal_mask(T).to(x.device), {c}).softmax(-1)"),
-        constants=[-20.0, -100.0, -1e4],
+        constants=[-20.0, -100.0],
         caught_by=ALONE,
         explanation="""Scores of later tokens are set to {c}, which others may be below. −∞ is below everything.""",
     ),
@@ -1307,33 +1329,33 @@ MISTAKES = [
     mistake(
         "the head is a copy",
         swap(TIE, "self.lm_head.weight = nn.Parameter(self.tok_emb.weight.detach().clone())"),
-        caught_by=PARTS,
+        caught_by=ARE_ONE,
         explanation="""The head gets a copy of the embedding's weight. From the first step of training on the two would
         differ.""",
     ),
     mistake(
         "the head shares numbers, not the parameter",
         swap(TIE, "self.lm_head.weight.data = self.tok_emb.weight.data"),
-        caught_by=PARTS,
+        caught_by=ARE_ONE,
         explanation="""The two parameters share their memory and are still two. An optimizer would change the numbers twice.""",
     ),
     mistake(
         "never tied",
         swap(TIED, "if False:"),
-        caught_by=PARTS,
+        caught_by=ARE_ONE,
         explanation="""The head has a weight of its own whatever the config says. With tie_weights it shares that of
         `tok_emb`.""",
     ),
     mistake(
         "always tied",
         swap(TIED, "if True:"),
-        caught_by=PARTS,
+        caught_by=ARE_ONE,
         explanation="""The head is tied whatever the config says. Without tie_weights it has a weight of its own.""",
     ),
     mistake(
         "tied the other way round",
         swap(TIED, "if not config.tie_weights:"),
-        caught_by=PARTS,
+        caught_by=ARE_ONE,
         explanation="""The head is tied where it should not be, and not where it should. tie_weights is True where it
         is.""",
     ),
@@ -1426,6 +1448,13 @@ MISTAKES = [
         caught_by=LOGITS_COME,
         explanation="""The embedding is multiplied by the root of the width, as in the first transformers and in Gemma. A
         Llama takes it as it is.""",
+    ),
+    mistake(
+        "the table is always the head",
+        swap(LOGITS, "return self.final_norm(x) @ self.tok_emb.weight.T"),
+        caught_by=LOGITS_COME,
+        explanation="""The logits are made with the embedding's weight, and an untied `lm_head` plays no part. Tied or not, it is
+        the head that makes them.""",
     ),
     mistake(
         "probabilities for logits",
@@ -1597,6 +1626,12 @@ MISTAKES = [
         them.""",
     ),
     mistake(
+        "all matrices are transposed",
+        swap(COPY, "parameter.copy_(weights[name].T if parameter.ndim == 2 else weights[name])"),
+        caught_by=PLACES,
+        explanation="""Every matrix is transposed, as GPT-2's files need it. A Llama's are kept as `nn.Linear` keeps them.""",
+    ),
+    mistake(
         "queries and keys are unpermuted while loading",
         swap(
             COPY,
@@ -1678,17 +1713,8 @@ MISTAKES = [
             + '\n    model.lm_head.weight = nn.Parameter(weights.get("lm_head.weight", weights["model.embed_tokens.weight"]).detach().clone())',
         ),
         caught_by=STAYS_TIED,
-        explanation="""The head gets a new parameter with the right numbers, and is no longer tied. Training would change one
+        explanation="""The head or the embedding gets a new parameter with the right numbers, and the two are no longer tied. Training would change one
         and not the other.""",
-    ),
-    mistake(
-        "the embedding is replaced, and the head is not",
-        swap(
-            COPY,
-            COPY + '\n    model.tok_emb.weight = nn.Parameter(weights["model.embed_tokens.weight"].detach().clone())',
-        ),
-        caught_by=STAYS_TIED,
-        explanation="""`tok_emb` gets a new parameter, and the head keeps the old one. The two were one.""",
     ),
     mistake(
         "a published head unties",
@@ -1738,33 +1764,11 @@ MISTAKES = [
         explanation="""The error does not say which weight is missing. Whoever meets it wants to know that first.""",
     ),
     mistake(
-        "a missing weight ends the loading",
-        swap(ABSENT, "break"),
-        caught_by=MISSING,
-        explanation="""At the first weight that is missing the loading ends in silence, with the rest as it was. It is an
-        error.""",
-    ),
-    mistake(
-        "another shape is passed over",
+        "another shape is accepted",
         swap(UNLIKE, "continue"),
         caught_by=SHAPE,
-        explanation="""A weight of another shape is passed over in silence. The model would be part trained and part
-        random.""",
-    ),
-    mistake(
-        "another shape is transposed",
-        swap(UNLIKE, "pass"),
-        swap(COPY, "parameter.copy_(weights[name] if weights[name].shape == parameter.shape else weights[name].T)"),
-        caught_by=SHAPE,
-        explanation="""A weight that does not fit is transposed until it does. Published weights are as `nn.Linear` keeps them,
-        and anything else is an error.""",
-    ),
-    mistake(
-        "another shape is reshaped",
-        swap(UNLIKE, "pass"),
-        swap(COPY, "parameter.copy_(weights[name].reshape(parameter.shape))"),
-        caught_by=SHAPE,
-        explanation="""A weight that does not fit is reshaped, and its numbers end up in other places. It is an error.""",
+        explanation="""A weight of another shape is passed over in silence, or turned until it fits. It is a sign that the model and
+        the weights do not belong together.""",
     ),
     mistake(
         "unpermute does nothing",
@@ -1803,12 +1807,6 @@ MISTAKES = [
         caught_by=BY_HALVES,
         explanation="""Heads and pairs are exchanged. Each head stays where it is; within it, pairs and the two of a pair
         change places.""",
-    ),
-    mistake(
-        "halves of all heads together",
-        swap(HALVES, "return pairs.permute(2, 0, 1, 3).flatten(0, 2)"),
-        caught_by=BY_HALVES,
-        explanation="""First come the first channels of all heads, then the second ones. Each head has its own two halves.""",
     ),
     mistake(
         "the result keeps its heads",
