@@ -355,18 +355,6 @@ def test_training_reaches_every_layer(kata, reference, size, heads):
         check.equal(one, other, f"the gradient of `{name}`", tolerance=1e-4, x=x)
 
 
-@claim(step=2, size=TEXT, heads=[(6, 2), (3, 1)], examples=2, without={"dtype": "it is bfloat16"})
-def test_sixteen_bits_stay_sixteen_bits(kata, reference, size, heads):
-    """A layer of bfloat16 takes tokens of bfloat16 and gives bfloat16, although angles have more digits."""
-    module, model = beside(reference, kata, size, heads)
-    x = size.normal(f"B T {width(size, heads)}", scale=0.3)
-    want = grouped_attention(model, x, *heads, 10_000.0).detach()
-    got = module.to(torch.bfloat16)(x.to(torch.bfloat16))
-    check.tensor(got, x.shape, None, "the output")
-    check.equal(str(got.dtype), "torch.bfloat16", "the dtype of the output")
-    check.equal(got.to(want.dtype), want, "the output in bfloat16", tolerance=0.1)
-
-
 @claim(step=2, size=TEXT, heads=[(6, 2)], examples=1, costly=True)
 def test_what_forward_makes_is_on_the_device_of_x(kata, size, heads):
     """What forward makes, positions and mask, it makes on the device of x: it runs on a GPU as on a CPU."""

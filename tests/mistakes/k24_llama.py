@@ -72,7 +72,6 @@ EARLIER = "test_later_tokens_change_no_earlier_output"
 ALONE = "test_first_token_sees_itself_alone_whatever_its_score"
 ANEW = "test_each_text_is_read_anew"
 TRAINING = "test_training_reaches_every_layer"
-STAY = "test_sixteen_bits_stay_sixteen_bits"
 DEVICE = "test_what_forward_makes_is_on_the_device_of_x"
 BRANCHES = "test_both_branches_are_added_to_the_stream"
 PARTS = "test_parts_have_parameters_of_their_own"
@@ -1059,22 +1058,6 @@ MISTAKES = [
         caught_by=TRAINING,
         explanation="""Only one head of each group passes gradients on to its keys. All that share them do, and the gradients
         add up.""",
-    ),
-    mistake(
-        "angles make it float32",
-        swap(
-            TURN_QUERY,
-            "turn = torch.cat([angles.cos(), angles.sin()], -1).float()\n        query = query.float() * 1.0\n        query = apply_rotary(query, angles.cos(), angles.sin())",
-        ),
-        swap(TURN_KEY, "key = apply_rotary(key.float(), angles.cos(), angles.sin())"),
-        swap(WEIGHTS, WEIGHTS.replace("weights = ", "weights = ") + "\n        value = value.float()"),
-        swap(
-            CONTEXT,
-            "context = merge_heads(weights @ value)\n        return (context @ self.out_proj.weight.to(context.dtype).T)",
-        ),
-        caught_by=STAY,
-        explanation="""From the rotation on everything is float32, and so is the result. A layer of 16 bits gives 16 bits
-        back.""",
     ),
     mistake(
         "the mask stays on the CPU",
