@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board start watch test hint solution reset judge progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 ifdef PY
@@ -50,6 +50,9 @@ solution: $(READY)
 
 reset: $(READY)
 	@$(DOJO) reset $(KATA)
+
+judge: $(READY)
+	@$(DOJO) judge $(if $(STOP),--stop)
 
 progress: export EXPORT := $(EXPORT)
 progress: export IMPORT := $(IMPORT)

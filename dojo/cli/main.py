@@ -14,7 +14,7 @@ import click
 
 # The verbs of each file. A file is imported when one of its verbs is called, and else only read, for its docstrings.
 VERBS = {
-    "learn": ("start", "watch", "test", "hint", "solution", "reset"),
+    "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
     "authors": ("stubs", "index", "check"),
     "gpt": ("data", "train", "sample"),
     "upkeep": ("progress", "update", "doctor"),
