@@ -8,12 +8,13 @@ import sys
 import click
 
 from ..curriculum import stubs
-from ..curriculum.catalog import Kata, find_root
+from ..curriculum.catalog import Kata
 from ..judge import shared_server
 from ..judge.client import Judge, JudgeError
 from ..learner.advice import ALL_SOLVED, hint_text
 from ..learner.session import Session
 from ..system.console import console, warn
+from ..system.root import find_root
 
 
 @click.command()
