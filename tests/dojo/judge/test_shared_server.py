@@ -102,6 +102,18 @@ def test_all_who_ask_share_a_server(root):
     assert process(root) == server
 
 
+def test_a_test_panel_asks_it_and_reports_each_claim_that_fails(root, monkeypatch):
+    monkeypatch.setattr(shared_server, "HOME", root)  # there pytest finds dojo in the clone
+    k05 = Catalog(root).find("5")
+    wrong = swapped(MASK, MASK.replace("diagonal=1", "diagonal=0"))
+    for text, status, told in ((SOLUTION, 0, " passed in "), (wrong, 1, " skipped")):
+        k05.file.write_text(text, encoding="utf-8")
+        panel = [sys.executable, "-m", "pytest", str(k05.tests)]
+        done = subprocess.run(panel, cwd=root, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == status and told in done.stdout
+    assert shared_server.end(root)
+
+
 def test_the_socket_is_the_users_alone(root, folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
