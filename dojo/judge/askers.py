@@ -39,6 +39,8 @@ class Asker:
         """The lines that have come; notes when the asker has hung up."""
         try:
             data = os.read(self.reads, 65536)
+        except BlockingIOError:  # a false alarm
+            return
         except OSError:  # reset
             data = b""
         self.left = not data
@@ -90,8 +92,8 @@ class Askers:
                 with contextlib.suppress(OSError):  # gone already
                     connection, _ = self.listener.accept()
                     self._welcome(Asker(connection.fileno(), connection.fileno(), connection))
-            else:
-                self._hear(self.askers[key.fd])
+            elif asker := self.askers.get(key.fd):
+                self._hear(asker)
 
     def next(self) -> Request | None:
         """The request that has waited longest, where one is there; it stays in the queue until it is answered."""

@@ -160,7 +160,7 @@ class Judge:
                 self._server.send(request)
             else:
                 self._leave()
-                self._connect()
+                self._connect(stamp)
 
     def answer(self) -> Verdict:
         """Wait for the answer to the earliest question that has none. Raises JudgeError."""
@@ -175,7 +175,7 @@ class Judge:
                     why, failures = server.last_words(), failures + 1
                     self._leave()
                     if isinstance(server, SharedServer):  # it judges by other files, was just ending, or was killed
-                        self._connect(alone=failures > 1)
+                        self._connect(shared_server.stamp(self.root), alone=failures > 1)
         self.close()
         raise JudgeError(f"The judge could not start or went away: {why}")
 
@@ -190,9 +190,8 @@ class Judge:
         if server is not None:
             server.close()
 
-    def _connect(self, alone: bool = False) -> None:
+    def _connect(self, stamp: str, alone: bool = False) -> None:
         """Connect, and ask what is still to be answered; `alone`: to a server of one's own."""
-        stamp = shared_server.stamp(self.root)
         if shared_server.allowed() and not alone:
             with contextlib.suppress(OSError):  # the folder cannot be written, or others can; the disk is full
                 self._server = SharedServer(self.root, stamp)

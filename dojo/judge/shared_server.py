@@ -134,6 +134,8 @@ def _connection(address: Path) -> socket.socket:
 
 def _address(root: Path) -> Path:
     """The socket of a clone's server. Raises OSError where there is no folder that only this user can open."""
+    if not hasattr(os, "fork"):
+        raise OSError("this system cannot fork a process for each verdict")
     within = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     folder = Path(within, f"dojo-{os.getuid()}")
     with contextlib.suppress(FileExistsError):

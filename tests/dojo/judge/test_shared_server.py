@@ -173,6 +173,7 @@ def test_who_neither_ends_its_line_nor_reads_its_answer_holds_nobody_up(root):
 # Interrupted, stopped, killed.
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="children are listed in /proc")
 def test_an_interrupt_gives_the_verdict_up_and_the_server_stays(root):
     ask(root)
     server = process(root)
@@ -385,6 +386,8 @@ def test_where_no_process_can_be_forked_a_server_of_ones_own_judges_by_itself(ro
     shared_server.end(root)
     monkeypatch.delattr(os, "fork")
     assert not shared_server.allowed() and ask(root).verdict == "not_started"
+    with pytest.raises(OSError, match="cannot fork"):
+        shared_server.standing(root)
     unforked = "import os, sys; del os.fork; from dojo.judge.server import main; main('stamp')"
     request = line_of(Request(str(root), "k05_causal_attention", [], id=7)) + "\n"
     done = subprocess.run([sys.executable, "-c", unforked], input=request.strip(), capture_output=True, text=True)
