@@ -102,8 +102,7 @@ class KataRun:
         """Check the claims of a step; False, with the verdict filled in, where one does not hold."""
         self._send_steps()
         failing = [(claim, outcome) for claim, outcome in self._outcomes(step, claims) if outcome.kind != "passed"]
-        if failing and self.verdict.verdict == "passed":
-            # What is wrong comes before what is not written yet.
+        if failing:  # the first; what is wrong comes before what is not written yet
             self.fail(*min(failing, key=lambda pair: pair[1].kind == "not_started"))
         return not failing
 
@@ -111,14 +110,17 @@ class KataRun:
         """Check every claim of a step, the helper's last, and put the step's result into the verdict."""
         outcomes: dict[str, Outcome] = {}
         seconds: dict[str, float] = {}
+        end = len(claims)  # behind the first that ends the step, in whatever order they are checked
         for claim in sorted(claims, key=self.helper.has):
+            if claims.index(claim) >= end:
+                continue
             started = time.perf_counter()
             by_helper = self.helper.seconds_for(claim)
             outcome = outcomes[claim.name] = Outcome("passed") if by_helper else self.check(claim)
             seconds[claim.name] = by_helper or time.perf_counter() - started
-            if self.verdict.verdict != "passed" or outcome.kind in ("missing", "refused"):
-                break
-        checked = [claim for claim in claims if claim.name in outcomes]
+            if isinstance(outcome.error, Stop):
+                end = claims.index(claim) + 1
+        checked = claims[:end]
         results = [
             _result(claim, STATUS.get(outcomes[claim.name].kind, "failed"), seconds[claim.name]) for claim in checked
         ]
@@ -131,16 +133,14 @@ class KataRun:
         return [(claim, outcomes[claim.name]) for claim in checked]
 
     def check(self, claim: Claim) -> Outcome:
-        """Check one claim within its time; running out of time ends the run, with the verdict filled in."""
+        """Check one claim within its time."""
         assert self.subject is not None
         self.notify(Event("claim", claim.name))
         self.subject.called.clear()
         try:
             outcome = self._within_limits(claim, claim.check)
         except TimeUp as error:
-            self.used[claim.name] = frozenset(self.subject.called)
-            explain.stop(self, "error", f"Your code {error}", claim=claim, error=error)
-            return Outcome("raised", error)
+            outcome = Outcome("raised", error)
         self.used[claim.name] = frozenset(self.subject.called)
         explain.note(self, outcome.leaks)
         return outcome
