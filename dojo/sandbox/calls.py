@@ -181,8 +181,10 @@ def laid_out(value: Any, layout: str) -> Any:
     if layout == "permuted" and value.ndim > 2:  # as heads lie that were split off from channels
         outer = (1, 2) if value.ndim > 3 else (0, 1)
         return value.transpose(*outer).contiguous().transpose(*outer)
-    if layout == "cut" and len(value) > 1 and torch.equal(rows := value[:1].expand_as(value), value):
-        return rows
+    if layout == "cut" and len(value) > 1 and not value.requires_grad:  # each row has a gradient of its own
+        rows = value[:1].expand_as(value)
+        if torch.equal(rows, value):
+            return rows
     if layout == "cut":
         return torch.stack([value, value], dim=-1)[..., 0]  # every second entry of a larger one
     return value

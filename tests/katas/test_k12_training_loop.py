@@ -20,7 +20,11 @@ RATE = 0.5
 CORPUS = sizes("B T D V", strided=False, B=(1, 3))
 TIED = [False, True]
 # What a step does to model and optimizer is meant to last: earlier steps are part of a law, where they matter.
-STEPS = {"earlier": "a call changes model and optimizer, so what comes before it is part of the law"}
+ASKED = {"earlier": "a model is handed over, and the law itself asks again"}
+STEPS = {
+    "earlier": "a call changes model and optimizer, so what comes before it is part of the law",
+    "gradients": "a step goes by them",
+}
 RATES = {name: "a rate follows from five numbers" for name in ("layout", "dtype", "earlier")}
 counts = st.integers(1, 5)
 many = st.integers(1, 9)
@@ -367,7 +371,7 @@ def measured(size, windows):
     return torch.randint(size.V, (windows * size.T + 1 + size.seed % size.T,), generator=size.generator("text"))
 
 
-@claim(step=2, examples=16, without=STEPS, size=CORPUS, windows=range(1, 10))
+@claim(step=2, examples=16, without=ASKED, size=CORPUS, windows=range(1, 10))
 def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows):
     """evaluate returns the mean loss per token over every non-overlapping window, once each, as a float."""
     model, data = tiny(size), measured(size, windows)
@@ -376,7 +380,7 @@ def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows):
     check.exactly(data, before, "data, after the call")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_takes_no_more_than_batch_size_windows_at_a_time(kata, size, windows):
     """The model gets at most batch_size windows at a time."""
     model = tiny(size)
@@ -384,7 +388,7 @@ def test_evaluate_takes_no_more_than_batch_size_windows_at_a_time(kata, size, wi
     check.equal(max(model.rows, default=0) <= size.B, True, f"whether at most {size.B} came at a time")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_measures_without_dropout(kata, size, windows):
     """While evaluate measures, dropout is off."""
     model = tiny(size, rate=0.5).train()
@@ -392,7 +396,7 @@ def test_evaluate_measures_without_dropout(kata, size, windows):
     check.equal(any(model.modes), False, "whether dropout was on in a forward pass")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_builds_no_graph(kata, size, windows):
     """While evaluate measures, no graph for gradients is built: eval mode alone does not see to that."""
     model = tiny(size)
@@ -400,7 +404,7 @@ def test_evaluate_builds_no_graph(kata, size, windows):
     check.equal(any(model.tracked), False, "whether logits had a graph")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many, training=[False, True])
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many, training=[False, True])
 def test_evaluate_leaves_the_mode_as_it_was(kata, size, windows, training):
     """A model in train mode is in train mode after evaluate, and a model in eval mode in eval mode."""
     model = tiny(size, rate=0.5).train(training)
@@ -408,7 +412,7 @@ def test_evaluate_leaves_the_mode_as_it_was(kata, size, windows, training):
     check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many, there=[False, True])
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many, there=[False, True])
 def test_evaluate_leaves_weights_and_gradients_as_they_were(kata, size, windows, there):
     """evaluate changes no weight and no gradient: what was there stays, and none is added."""
     model = tiny(size)
@@ -429,7 +433,7 @@ def test_evaluate_leaves_weights_and_gradients_as_they_were(kata, size, windows,
     check.equal(frozen, [], "the parameters that are frozen after evaluate")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_leaves_the_random_state_as_it_was(kata, size, windows):
     """evaluate draws no random numbers: a run goes on as if nobody had measured."""
     model, data, afterwards = tiny(size, rate=0.5), measured(size, windows), []
