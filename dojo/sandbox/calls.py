@@ -11,7 +11,7 @@ import functools
 import inspect
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
@@ -25,6 +25,8 @@ from ..spec.errors import Stop
 from .arguments import check_unchanged, snapshot
 
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
+# What torch copies itself, where a module is copied.
+REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
 
 
 @dataclass
@@ -207,28 +209,26 @@ def _as_used(module: nn.Module, handed_over: list[Any], conditions: Conditions) 
 def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
     """Put copies in the place of all that a module holds, but of what it was made with: that belongs to the caller.
 
-    It is what copy.deepcopy does, twice as fast: most of a module are empty places for hooks.
+    A copy of parameters, buffers, parts and plain values alone is like the module, and takes twice as long to make.
     """
     memo: dict[int, Any] = {id(value): value for value in handed_over}
     for model in (value for value in handed_over if isinstance(value, nn.Module)):
         for part in model.modules():
             memo |= {id(own): own for own in (part, *part._parameters.values(), *part._buffers.values())}
-    parts = [part for part in module.modules() if id(part) not in memo]
-    memo |= {id(part): object.__new__(type(part)) for part in parts} | {id(module): module}
-    states = [{name: _copied(value, memo) for name, value in vars(part).items()} for part in parts]
-    for part, state in zip(parts, states):
-        vars(memo[id(part)]).update(state)
+    if any(_holds_more(part, memo) for part in module.modules() if id(part) not in memo):
+        memo[id(module)] = module
+        vars(module).update(copy.deepcopy(vars(module), memo))
 
 
-def _copied(value: Any, memo: dict[int, Any]) -> Any:
-    kind = type(value)
-    if kind in PLAIN:
-        return value
-    if kind is OrderedDict and not value:
-        return OrderedDict()
-    if kind is dict:
-        return {key: None if part is None else copy.deepcopy(part, memo) for key, part in value.items()}
-    return copy.deepcopy(value, memo)
+def _holds_more(part: nn.Module, known: Container[int]) -> bool:
+    for name, value in vars(part).items():
+        kind = type(value)
+        if kind in PLAIN or name in REGISTERED or id(value) in known:
+            continue
+        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
+        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+            return True
+    return False
 
 
 def _with_gradients_laid_out(result: Any, conditions: Conditions) -> Any:

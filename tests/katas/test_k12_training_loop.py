@@ -19,6 +19,7 @@ LENGTH = 80  # a tenth of it still holds a window
 RATE = 0.5
 CORPUS = sizes("B T D V", strided=False, B=(1, 3))
 TIED = [False, True]
+WRAPPED = [False, True]
 # What a step does to model and optimizer is meant to last: earlier steps are part of a law, where they matter.
 ASKED = {"earlier": "a model is handed over, and the law itself asks again"}
 STEPS = {
@@ -232,13 +233,13 @@ def test_step_returns_the_loss_before_the_update(kata, size):
     check.equal(loss, want, "train_step(…)", tolerance=1e-5, x=x, y=y)
 
 
-@claim(step=1, examples=8, without=STEPS, size=BATCH, tied=TIED)
-def test_one_step_of_sgd(kata, size, tied):
+@claim(step=1, examples=8, without=STEPS, size=BATCH, tied=TIED, wrapped=WRAPPED)
+def test_one_step_of_sgd(kata, size, tied, wrapped):
     """One step of SGD moves every weight against its gradient, by the rate times the gradient."""
     model, (x, y) = tiny(size, tied=tied), batch(size)
     before, optimizer = model.weights(), sgd(model)
     _, (want,) = sgd_by_hand(before, [(x, y)], [RATE])
-    kata.train_step(model, optimizer, x, y)
+    kata.train_step(nn.Sequential(model) if wrapped else model, optimizer, x, y)
     check_moved(model, before, optimizer)
     check_weights(model, want, x=x, y=y)
 
@@ -371,12 +372,13 @@ def measured(size, windows):
     return torch.randint(size.V, (windows * size.T + 1 + size.seed % size.T,), generator=size.generator("text"))
 
 
-@claim(step=2, examples=16, without=ASKED, size=CORPUS, windows=range(1, 10))
-def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows):
+@claim(step=2, examples=16, without=ASKED, size=CORPUS, windows=range(1, 10), wrapped=WRAPPED)
+def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows, wrapped):
     """evaluate returns the mean loss per token over every non-overlapping window, once each, as a float."""
     model, data = tiny(size), measured(size, windows)
     before, want = data.clone(), loss_by_windows(model.weights(), data, size.T)
-    check.equal(kata.evaluate(model, data, size.T, size.B), want, "evaluate(…)", tolerance=1e-5, data=data)
+    got = kata.evaluate(nn.Sequential(model) if wrapped else model, data, size.T, size.B)
+    check.equal(got, want, "evaluate(…)", tolerance=1e-5, data=data)
     check.exactly(data, before, "data, after the call")
 
 
@@ -546,12 +548,12 @@ def check_numbers(losses, steps):
         check.instance(loss, float, "a loss")
 
 
-@claim(step=4, examples=8, without=STEPS, size=TEXT, steps=counts, tied=TIED)
-def test_training_is_one_step_after_the_other(kata, size, steps, tied):
+@claim(step=4, examples=8, without=STEPS, size=TEXT, steps=counts, tied=TIED, wrapped=WRAPPED)
+def test_training_is_one_step_after_the_other(kata, size, steps, tied, wrapped):
     """train gives each batch one step, on the tokens that follow in data, and its losses are those before each step."""
     model = tiny(size, vocab=LENGTH, tied=tied)
     before, optimizer = model.weights(), sgd(model)
-    losses = run(kata, size, model, optimizer, steps)
+    losses = run(kata, size, nn.Sequential(model) if wrapped else model, optimizer, steps)
     wanted, trained = sgd_by_hand(before, batches_of(optimizer, size, steps), [RATE] * steps)
     check_numbers(losses, steps)
     check.equal(torch.tensor(losses), torch.tensor(wanted), "the list of losses", tolerance=1e-5)

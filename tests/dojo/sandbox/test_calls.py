@@ -152,7 +152,14 @@ TWICE = """
 import torch
 from torch import nn
 
-KEPT = []
+from functools import partial
+
+def linear(weight, bias, x):
+    return x @ weight.T + bias
+
+class Hook:
+    def __init__(self, layer):
+        self.call = lambda module, given, output: linear(layer.weight, layer.bias, *given)
 
 class Twice(nn.Module):
     def __init__(self, size):
@@ -182,7 +189,12 @@ def twice(kata, size):
     ("old", "new", "conditions"),
     [
         ("INIT", "self.layers = [lambda x, own=layer: own(x) for layer in self.layers]", "in a copy of the module"),
-        ("INIT", "KEPT[:] = self.layers; self.__class__.layers = KEPT; del self.layers", "in a copy of the module"),
+        (
+            "INIT",
+            "self.layers[1] = partial(linear, self.second.weight.data, self.second.bias)",
+            "in a copy of the module",
+        ),
+        ("INIT", "self.second.register_forward_hook(Hook(self.second).call)", "in a copy of the module"),
         ("        return x", "        return x if self.training else x / 2", "in eval mode"),
         ("        return x", "        x.register_hook(lambda grad: grad)\n        return x", "under torch.no_grad()"),
         ("        return x", "        return x + len(torch.autograd.grad(x.sum(), x)) - 1", "under torch.no_grad()"),
