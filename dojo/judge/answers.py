@@ -124,7 +124,8 @@ def _kinds(numbers: np.ndarray) -> np.ndarray:
     """What is said of huge numbers: the sign and the power of ten, which no usual fill is on the edge of."""
     with np.errstate(divide="ignore"):
         powers = np.floor(np.log10(np.abs(numbers)) + 0.25)  # NaN and infinity stay what they are
-    return np.nan_to_num(np.copysign(powers, numbers), nan=2, posinf=1, neginf=-1)
+    kinds: np.ndarray = np.nan_to_num(np.copysign(powers, numbers), nan=2, posinf=1, neginf=-1)
+    return kinds
 
 
 @functools.lru_cache(maxsize=64)
