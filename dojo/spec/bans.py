@@ -216,7 +216,8 @@ def _hidden(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]
     # Thousands of names are looked through for each claim: without a package none of its parts is loaded.
     loaded = [module for module in modules if module in sys.modules]
     parts = tuple(f"{module}." for module in loaded)
-    real = {name: sys.modules[name] for name in (*loaded, *(name for name in list(sys.modules) if name.startswith(parts)))}
+    names = [*loaded, *(name for name in list(sys.modules) if name.startswith(parts))] if loaded else []
+    real = {name: sys.modules[name] for name in names}
     hidden = {name: _Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
     sys.modules.update(hidden)
     for module in loaded:
