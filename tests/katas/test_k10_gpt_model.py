@@ -385,6 +385,28 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
     check.equal(got, want, "where two passes in training differ (embedding, block 0, …)")
 
 
+@claim(step=3, examples=8, size=sizes("B T", B=(4, 6), T=(9, 12)), part=["embedding", "block"], rate=[0.5, 0.25])
+def test_dropout_acts_once(kata, size, part, rate):
+    """In training the numbers of a text are dropped once, at the configured rate: by the embedding, and by each branch."""
+    width = 48
+    model = fresh(kata, width, size.T, width, 2, 1, dropout=rate)
+    randomise(model, size)
+    silence(model, [0] if part == "embedding" else ["embedding"])
+    with torch.no_grad():  # what is in the stream is handed on number by number
+        for name in ("final_norm.bias", "blocks.0.feed_forward.down.weight", "blocks.0.feed_forward.down.bias"):
+            check.parameter(model, name).zero_()
+        check.parameter(model, "final_norm.weight").fill_(1)
+        check.parameter(model, "lm_head.weight").copy_(torch.eye(width))
+    output = model.train()(size.ids("B T", width))
+    check.tensor(output, (size.B, size.T, width), torch.get_default_dtype(), "the output")
+    alike = output.unsqueeze(-1) == output.unsqueeze(-2)  # dropped numbers of a token are equal, and no others
+    share = (alike.sum(dim=-1) > 1).double().mean().item()
+    if abs(share - rate) > 6 * math.sqrt(rate * (1 - rate) / output.numel()):  # standard deviations
+        times = round(math.log(max(1 - share, 1e-6)) / math.log(1 - rate))
+        problem = f"the share of numbers that are dropped of the {part}, at a rate of {rate}, is wrong"
+        raise check.Mismatch(problem, round(share, 2), rate, alike=times)
+
+
 @claim(step=3, costly=True)
 def test_the_context_is_as_long_as_asked(kata):
     """A text may be as long as the configuration's context length, however long that is."""
