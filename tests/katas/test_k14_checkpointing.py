@@ -57,7 +57,8 @@ def a_run(size, salt="", kind="AdamW", rate=0.01, shape=None, added=False, dtype
         "momentum": (torch.optim.SGD, {"momentum": 0.9}),
     }[kind]
     table, *rest = model.parameters()
-    optimizer = make([{"params": [table], "lr": 3 * rate}, {"params": rest}], lr=rate, **options)
+    groups = [{"params": [table], "lr": 3 * rate}, {"params": rest}]
+    optimizer = make(groups, lr=rate, weight_decay=rate, **options)  # the rate is not the only setting
     if begun:
         advance(model, optimizer, size, "first" + salt)
     return model, optimizer
