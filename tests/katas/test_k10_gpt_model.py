@@ -403,7 +403,7 @@ def test_dropout_acts_in_embedding_and_blocks(kata, size):
 
 @claim(step=3, examples=4, size=sizes("B T", B=(7, 9), T=(10, 12)), part=["embedding", "block"], rate=[0.5, 0.25])
 def test_dropout_acts_once(kata, size, part, rate):
-    """In training the numbers of a text are dropped once, at the configured rate: by the embedding, and by each branch."""
+    """In training the embedding drops a share of its numbers, once and at the configured rate; so does each branch."""
     width = 24
     model = fresh(kata, width, size.T, width, 2, 2, dropout=rate)
     randomise(model, size)
