@@ -170,7 +170,7 @@ def test_rotation_multiplies_complex_numbers(kata, size, lead):
     check.equal(two[0], want, "apply_rotary(x, cos, sin)", tolerance=exact, x=x, angles=angles)
 
 
-@claim(step=2, size=sizes("n h T B", **RANGES), examples=3)
+@claim(step=2, size=sizes("n h T B", B=(2, 4), **RANGES), examples=3)
 def test_rotation_takes_what_split_heads_gives(kata, size):
     """However x and the tables lie in memory, such as heads that were split off and every second row of a table."""
     x = size.normal("B T h*2*n").unflatten(-1, (size.h, 2 * size.n)).transpose(1, 2)  # (B, h, T, d)
@@ -395,7 +395,10 @@ def some_angles(size, salt=""):
 
 
 def for_each_its_own(answers, shape, what, alike=False):
-    """Demand that two questions have two answers, unless they are `alike`. Which one was kept depends on earlier calls, so it is no evidence."""
+    """Demand that two questions, unless they are `alike`, have two answers.
+
+    Which of them was kept depends on earlier calls, so it is no evidence.
+    """
     for got in answers:
         check.instance(got, torch.Tensor, what) if shape is None else check.tensor(got, shape, None, what)
     if not alike and torch.equal(*answers) and answers[0].any():

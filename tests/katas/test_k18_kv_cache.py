@@ -12,7 +12,7 @@ CACHE = sizes("B h d C", strided=False, C=(3, 8))
 MODEL = sizes("B h d V", strided=False, B=(1, 3), h=(2, 3), V=(24, 32))  # of so many tokens, the likeliest tells much
 ROWS = sizes("B h d V", strided=False, B=(3, 4), h=(2, 3), V=(8, 12))
 # How a text comes in: so many tokens at once, then so many.
-CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (5, 1), (2, 2, 1, 1)]
+CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (9, 1, 1), (2, 2, 1, 1)]
 rooms = [2, 0]  # how many tokens fewer than the context length
 LENGTHS = [(3, 1, 4), (1, 4, 2), (2, 2, 3)]  # tokens of each prompt
 STATEFUL = {
@@ -197,10 +197,15 @@ def test_a_full_cache_refuses_more(kata, size):
             keys = torch.cat([keys, one], dim=2)
             check.equal(cache.length, size.C, "the length of a full cache")
         more = size.normal(f"B h {tokens} d")
+        for memory in (cache.keys, cache.values):
+            memory[:, :, held:] = 7.0  # so that a new token shows
         what = f"append of {tokens} to a cache of {size.C} that holds {held}"
         check.raises(ValueError, lambda: cache.append(more, more), [held + tokens, size.C], what)
         check.equal(cache.length, held, "the length after that")
         check.exactly(cache.keys[:, :, :held], keys, "the keys after that")
+        for name in ("keys", "values"):
+            free = getattr(cache, name)[:, :, held:]
+            check.exactly(free, torch.full_like(free, 7.0), f"what `{name}` has behind them")
 
 
 @claim(step=1, examples=4, size=CACHE, dtype=dtypes, without=FLOAT32)
@@ -363,6 +368,11 @@ def test_every_block_has_a_cache_that_fits(kata, size, layers):
                 check.tensor(getattr(cache, name), (3, size.h, 7, size.d), None, f"`{name}`")
                 got = str(getattr(cache, name).dtype), getattr(cache, name).device.type
                 check.equal(got, (str(weight.dtype), weight.device.type), f"dtype and device of `{name}`")
+    model = gpt(size, 5, layers=layers)
+    model.blocks[-1].half()
+    got = [str(cache.keys.dtype) for cache in kata.make_caches(model, 3, size.h, 7)]
+    want = [str(block.attention.W_key.weight.dtype) for block in model.blocks]
+    check.equal(got, want, "the dtypes of the caches, where the last block has another,")
 
 
 @claim(step=3, examples=5, size=MODEL, chunks=CHUNKS, room=rooms, bias=[False, True], double=True, without=STATEFUL)
@@ -601,11 +611,11 @@ CHANGES = {
 @claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_longer_text_that_began_otherwise_is_read_anew(kata, size):
     """A longer text goes on from the one before only where all rows begin with all of it; else it is read anew."""
-    check_anew(
-        kata,
-        size,
-        {change: lambda ids, make=make: torch.cat([make(ids), ids], 1) for change, make in BEGINNINGS.items()},
-    )
+    longer = {
+        change: lambda ids, make=make, more=(3, 1)[number % 2]: torch.cat([make(ids), ids[:, :more]], 1)
+        for number, (change, make) in enumerate(BEGINNINGS.items())
+    }
+    check_anew(kata, size, longer)
 
 
 @claim(step=4, examples=1, size=ROWS, double=True)
@@ -634,11 +644,12 @@ def check_anew(kata, size, changes):
             check.equal(got, want, f"the matrix of last logits ({change})", tolerance=CLOSE, ids=ids, then=other)
 
 
-@claim(step=4, examples=6, size=MODEL, prompt=[2, 1, 6], room=[5, 4, 0], double=True)
-def test_texts_are_those_of_the_model(kata, size, prompt, room):
-    """generate_cached at temperature 0 writes what the model finds most likely, past the context length too."""
+@claim(step=4, examples=6, size=MODEL, prompt=[2, 1, 6], room=[5, 4, 0], spare=[0, 3], double=True)
+def test_texts_are_those_of_the_model(kata, size, prompt, room, spare):
+    """generate_cached at temperature 0 writes what the model finds most likely, past the context length too, also
+    where the model could read more."""
     context_length = 2 + room
-    model = gpt(size, context_length, layers=1)
+    model = gpt(size, context_length + spare, layers=1)
     for which in ("first", "second"):
         ids = size.ids(f"B {prompt}", size.V, salt=which)
         got = kata.generate_cached(model, ids, 5, num_heads=size.h, context_length=context_length, temperature=0)
@@ -676,6 +687,9 @@ def test_sampling_takes_the_options_of_generate(kata, size, seed):
     stop, again = hot[0][0, 2].item(), {"temperature": 50.0, "generator": torch.Generator().manual_seed(seed)}
     got = kata.generate_cached(model, ids, 3, **sizes, **again, stop_id=stop)
     check.instance(got, torch.Tensor, "generate_cached(…)")
+    model.lm_head.weight.data.mul_(1e-3)  # all tokens are about equally likely
+    usual = [kata.generate_cached(model, ids, 3, **sizes, generator=torch.Generator().manual_seed(n)) for n in (1, 2)]
+    check.equal(torch.equal(*usual), False, "whether another generator gives the same text, without a temperature,")
     check.exactly(got[0, 2:], torch.full_like(got[0, 2:], stop), f"row 0 from where it stops, with stop_id={stop}")
 
 
