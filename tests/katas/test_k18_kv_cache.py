@@ -481,11 +481,12 @@ def test_no_graph_is_kept(kata, size):
     check.equal(torch.is_grad_enabled(), True, "whether gradients are still on afterwards")
 
 
-@claim(step=3, examples=2, size=MODEL)
-def test_a_text_may_fill_the_context_and_no_more(kata, size):
-    """As many tokens as the context length can be read; one more is a ValueError or an IndexError."""
+@claim(step=3, examples=2, size=MODEL, spare=[0, 2])
+def test_a_text_may_fill_the_context_and_no_more(kata, size, spare):
+    """As many tokens as the context length can be read; one more is a ValueError or an IndexError, also where the
+    caches have room."""
     model, ids = gpt(size, 4), size.ids("B 5", size.V)
-    caches = kata.make_caches(model, size.B, size.h, 4)
+    caches = kata.make_caches(model, size.B, size.h, 4 + spare)
     check.tensor(kata.next_logits(model, ids[:, :3], caches), size.shape("B V"), None, "the logits after 3 tokens")
     check.tensor(kata.next_logits(model, ids[:, 3:4], caches), size.shape("B V"), None, "the logits after 4 tokens")
     call = lambda: kata.next_logits(model, ids[:, 4:], caches)  # noqa: E731
