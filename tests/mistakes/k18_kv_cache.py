@@ -1225,6 +1225,16 @@ MISTAKES = [
         text has come stands in its caches.""",
     ),
     mistake(
+        "positions stop at the last of the table",
+        swap(
+            WHERE,
+            "last = model.embedding.pos_emb.num_embeddings - 1\n    positions = torch.arange(held, held + t, device=ids.device).clamp(max=last)  # (t,)",
+        ),
+        caught_by="test_a_text_may_fill_the_context_and_no_more",
+        explanation="""Tokens beyond the context length all get the last position there is. The model has never
+        seen two tokens at one position, and nobody hears that the text is too long.""",
+    ),
+    mistake(
         "every call is one token further",
         swap(
             HOLDS, "caches[0].calls = getattr(caches[0], 'calls', -1) + 1\n    held, t = caches[0].calls, ids.shape[1]"
