@@ -966,17 +966,6 @@ MISTAKES = [
         them.""",
     ),
     mistake(
-        "all caches have the dtype of the first weight",
-        swap(WEIGHTS_OF, WEIGHTS_OF + "\n    first = next(model.parameters())"),
-        swap(
-            "weight.shape[0] // num_heads, weight.dtype, weight.device)",
-            "weight.shape[0] // num_heads, first.dtype, first.device)",
-        ),
-        caught_by="test_every_block_has_a_cache_that_fits",
-        explanation="""Dtype and device are those of the model's first weight. A large model may have its blocks
-        on several devices, and a cache belongs to its block.""",
-    ),
-    mistake(
         "the caches are on the CPU",
         swap(ONE_CACHE, ONE_CACHE.replace("weight.dtype, weight.device", "weight.dtype")),
         caught_by="test_every_block_has_a_cache_that_fits",
