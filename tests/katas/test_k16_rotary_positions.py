@@ -170,7 +170,7 @@ def test_rotation_multiplies_complex_numbers(kata, size, lead):
     check.equal(two[0], want, "apply_rotary(x, cos, sin)", tolerance=exact, x=x, angles=angles)
 
 
-@claim(step=2, size=sizes("n h T B", B=(2, 4), **RANGES), examples=3)
+@claim(step=2, size=sizes("n h T B", B=(2, 5), **RANGES), examples=3)
 def test_rotation_takes_what_split_heads_gives(kata, size):
     """However x and the tables lie in memory, such as heads that were split off and every second row of a table."""
     x = size.normal("B T h*2*n").unflatten(-1, (size.h, 2 * size.n)).transpose(1, 2)  # (B, h, T, d)
