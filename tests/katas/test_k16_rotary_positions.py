@@ -10,7 +10,7 @@ BANS = [ban(*FUSED_ATTENTION, why="it is the fused form of the attention that yo
 PAIRS, HEADS = "n T", "n h B T d_in"
 RANGES = {"n": (2, 4), "T": (2, 7)}
 ANY_T = {"n": (2, 4), "T": (1, 7)}
-bases = [100.0, 4_321.5]
+bases = [100.0, 2.5]
 leading = ["B h", "B", ""]
 places = [100, 100_000]  # positions are below
 PROJECTIONS = ("W_query", "W_key", "W_value")
