@@ -67,15 +67,19 @@ def test_angle_is_the_position_times_the_frequency_of_the_pair(kata, size, base,
     told otherwise."""
     width, positions = 2 * size.n, size.ids("T", below)
     others = positions + 1 + size.ids("T", below, salt="others")
-    asked = [positions, others, exchanged(others)]
-    answers = [kata.rotary_angles(these, width, base) for these in asked]
-    for got, these, later, then in zip(answers, asked, answers[1:], asked[1:]):
-        for_each_its_own((got, later), (size.T, size.n), "the answer for these positions", torch.equal(these, then))
-    for these, got, more in (*zip(asked, answers, 3 * [(base,)]), (positions, None, ())):
+    two = [kata.rotary_angles(these, width, base) for these in (positions, others)]
+    for_each_its_own(two, (size.T, size.n), "the answer for these positions")
+    for these, got, more in (*zip((positions, others), two, ((base,), (base,))), (positions, None, ())):
         want = angles_one_by_one(these, width, *more)
         got = kata.rotary_angles(these, width) if got is None else got
         what = f"rotary_angles(positions, {', '.join(f'{one:g}' for one in (width, *more))})"
         check.equal(got, want, what, tolerance=5e-6, positions=these)
+    order = exchanged(others)
+    two = [kata.rotary_angles(these, width, base) for these in (others, order)]
+    for_each_its_own(
+        two, (size.T, size.n), "the answer for these positions in another order", torch.equal(others, order)
+    )
+    check.equal(two[1], angles_one_by_one(order, width, base), "the angles in another order", tolerance=5e-6)
 
 
 def exchanged(positions):
@@ -129,14 +133,14 @@ def test_odd_width_is_refused(kata, odd):
 # --- Step 2: the rotation --------------------------------------------------------------------------------------
 
 
-@claim(step=2, size=sizes("n h T B", **RANGES), lead=leading, examples=5)
+@claim(step=2, size=sizes("n h T B", **RANGES), lead=leading, examples=8)
 def test_angle_of_zero_changes_nothing(kata, size, lead):
     """Where the cosine is 1 and the sine is 0, as at position 0, x stays as it is."""
     x, cos = size.normal(f"{lead} T 2*n"), torch.ones(size.T, size.n)
     check.equal(kata.apply_rotary(x, cos, torch.zeros_like(cos)), x, "apply_rotary(x, cos=1, sin=0)", x=x)
 
 
-@claim(step=2, size=sizes(PAIRS, **RANGES), double=True, examples=4)
+@claim(step=2, size=sizes(PAIRS, **RANGES), double=True, examples=8)
 def test_every_vector_keeps_its_length(kata, size):
     """A turned vector is as long as before."""
     x, angles = size.normal("T 2*n"), some_angles(size)
@@ -145,7 +149,7 @@ def test_every_vector_keeps_its_length(kata, size):
     check.equal(got.norm(dim=-1), x.norm(dim=-1), "the length of each token's vector after the rotation", x=x)
 
 
-@claim(step=2, size=sizes(PAIRS, **RANGES), shift=[1, 50], double=True, examples=4)
+@claim(step=2, size=sizes(PAIRS, **RANGES), shift=[1, 50], double=True, examples=8)
 def test_scores_depend_on_the_distance_only(kata, size, shift):
     """The score of a turned query with a turned key stays when both positions move by the same amount."""
     query, key = size.normal("T 2*n"), size.normal("T 2*n", salt="key")
@@ -170,7 +174,7 @@ def test_rotation_multiplies_complex_numbers(kata, size, lead):
     check.equal(two[0], want, "apply_rotary(x, cos, sin)", tolerance=exact, x=x, angles=angles)
 
 
-@claim(step=2, size=sizes("n h T B", B=(2, 5), **RANGES), examples=3)
+@claim(step=2, size=sizes("n h T B", B=(2, 5), **RANGES), examples=8)
 def test_rotation_takes_what_split_heads_gives(kata, size):
     """However x and the tables lie in memory, such as heads that were split off and every second row of a table."""
     x = size.normal("B T h*2*n").unflatten(-1, (size.h, 2 * size.n)).transpose(1, 2)  # (B, h, T, d)
@@ -180,7 +184,7 @@ def test_rotation_takes_what_split_heads_gives(kata, size):
     check.equal(got, want, "apply_rotary(x, cos, sin)", x=x, angles=angles[::2])
 
 
-@claim(step=2, size=sizes(f"{PAIRS} B", **RANGES), dtype=[torch.bfloat16, torch.float64, torch.float16], examples=3)
+@claim(step=2, size=sizes(f"{PAIRS} B", **RANGES), dtype=[torch.bfloat16, torch.float64, torch.float16], examples=8)
 def test_result_has_the_dtype_of_x(kata, size, dtype):
     """The result has the dtype of x, also where the tables have another, and in double no digit is lost."""
     x, angles = size.normal("B T 2*n").to(dtype), some_angles(size)
@@ -194,7 +198,7 @@ def test_result_has_the_dtype_of_x(kata, size, dtype):
     check.equal(got.double(), want, "apply_rotary(x, cos, sin)", tolerance=exact)
 
 
-@claim(step=2, size=sizes("n h T B", **RANGES), double=True, examples=3)
+@claim(step=2, size=sizes("n h T B", **RANGES), double=True, examples=8)
 def test_gradient_is_turned_back(kata, size):
     """The gradient that comes back through the rotation is turned the other way."""
     x, angles, probe = size.normal("B h T 2*n").requires_grad_(), some_angles(size), size.normal("B h T 2*n", salt="p")
@@ -369,7 +373,7 @@ def biases_one_by_one(heads, tokens):
     return want
 
 
-@claim(step=4, heads=[2, 4, 8], tokens=[1, 2, 3, 6], examples=6)
+@claim(step=4, heads=[2, 4, 8], tokens=[1, 2, 3, 6], examples=8)
 def test_bias_falls_with_the_distance(kata, heads, tokens):
     """The bias of query i with key j is −slope · (i − j) in each head, and −∞ where the key comes later."""
     two = [kata.alibi_bias(count, tokens) for count in (heads, 2 * heads)]

@@ -161,13 +161,14 @@ class Sizing(OperationMode):
     step_number=st.integers(1, 5),
     betas=[(0.8, 0.9), (0.5, 0.99)],
     decay=decays,
+    eps=[0.01, 0.5],
     double=True,
 )
-def test_a_step_of_adamw_follows_its_formula(kata, size, shape, step_number, betas, decay):
+def test_a_step_of_adamw_follows_its_formula(kata, size, shape, step_number, betas, decay, eps):
     """adamw_step returns the weight, the mean and the square that AdamW's formula gives, number by number."""
     weight, gradient, mean = (size.normal(shape, salt=salt) for salt in ("weight", "gradient", "mean"))
     square = size.normal(shape, salt="square").abs()
-    options = {"lr": 0.1, "betas": betas, "eps": 0.01, "weight_decay": decay}
+    options = {"lr": 0.1, "betas": betas, "eps": eps, "weight_decay": decay}
     numbers = zip(*(tensor.flatten().tolist() for tensor in (weight, gradient, mean, square)))
     rows = [adamw_by_numbers(*four, step_number, **options) for four in numbers]
     wanted = [torch.tensor(column, dtype=weight.dtype).reshape(weight.shape) for column in zip(*rows)]
@@ -303,7 +304,7 @@ def test_newton_schulz_has_its_usual_settings(kata, size):
     check.equal(kata.newton_schulz(matrix), pressed(matrix), "newton_schulz(matrix)", matrix=matrix)
 
 
-@claim(step=2, examples=5, size=MATRICES, double=True)
+@claim(step=2, examples=8, size=MATRICES, double=True)
 def test_turning_the_matrix_turns_the_result(kata, size):
     """A rotation before the iterations is the same as one after them, on either side: Q NS(M) R = NS(Q M R)."""
     matrix, Q, R = size.normal("m n"), orthogonal(size, "m", "Q"), orthogonal(size, "n", "R")
@@ -312,7 +313,7 @@ def test_turning_the_matrix_turns_the_result(kata, size):
     check.equal(kata.newton_schulz(Q @ matrix @ R), Q @ plain @ R, "newton_schulz(Q M R)", M=matrix, Q=Q, R=R)
 
 
-@claim(step=2, examples=5, size=MATRICES, double=True)
+@claim(step=2, examples=8, size=MATRICES, double=True)
 def test_the_transpose_gives_the_transpose(kata, size):
     """The transpose of a matrix gives the transpose of the result: wide and tall are treated alike."""
     matrix = size.normal("m n")

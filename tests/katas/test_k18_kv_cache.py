@@ -150,7 +150,7 @@ def filled(kata, size, chunks=(1, 2), **options):
     return cache, keys, values
 
 
-@claim(step=1, examples=4, size=CACHE, chunks=[(1, 1, 1), (2, 1), (3,), (1, 2)])
+@claim(step=1, examples=8, size=CACHE, chunks=[(1, 1, 1), (2, 1), (3,), (1, 2)])
 def test_append_gives_all_tokens_so_far(kata, size, chunks):
     """append returns the keys and the values of every token that was put in so far, in order."""
     cache = kata.KVCache(size.B, size.h, size.C, size.d)
@@ -186,7 +186,7 @@ def test_memory_is_reserved_at_once(kata, size):
     check.equal([a == b for a, b in zip(after, places)], [True, True], "whether keys and values stay where they were")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=8, size=CACHE)
 def test_a_full_cache_refuses_more(kata, size):
     """A cache takes as many tokens as its capacity; one more is a ValueError with both numbers, and writes nothing."""
     cache, keys, _ = filled(kata, size, (size.C - 1,))
@@ -232,7 +232,7 @@ def test_a_cache_lives_on_its_device(kata, size):
     check.equal([cache.keys.device.type, cache.values.device.type], ["meta", "meta"], "the devices of keys and values")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=8, size=CACHE)
 def test_every_cache_keeps_its_own(kata, size):
     """What is put into one cache does not show in another, and keys do not show in values."""
     one, keys, values = filled(kata, size)
@@ -243,7 +243,7 @@ def test_every_cache_keeps_its_own(kata, size):
     check.exactly(one.values[:, :, :3], values, "the values of the first")
 
 
-@claim(step=1, examples=4, size=CACHE, layers=[1, 3], dtype=dtypes)
+@claim(step=1, examples=8, size=CACHE, layers=[1, 3], dtype=dtypes)
 def test_cache_bytes_is_what_is_measured(kata, size, layers, dtype):
     """cache_bytes is the number of entries of the keys and values of all layers, times the bytes of an entry."""
     caches = [kata.KVCache(size.B, size.h, size.C, size.d, dtype=dtype) for _ in range(layers)]
@@ -317,7 +317,7 @@ def test_later_tokens_are_hidden_whatever_the_scores(kata, size, chunks):
             want = None
 
 
-@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
+@claim(step=2, examples=8, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
 def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
     """Each token's key and value are in the cache afterwards, once, where the token stands."""
     attention, cache = attention_and_cache(kata, size, sum(chunks))
@@ -491,7 +491,7 @@ def test_a_text_may_fill_the_context_and_no_more(kata, size, spare):
 # --- Step 4: writing -------------------------------------------------------------------------------------------
 
 
-@claim(step=4, examples=5, size=MODEL, lengths=[*LENGTHS, (3,), (2, 2)])
+@claim(step=4, examples=8, size=MODEL, lengths=[*LENGTHS, (3,), (2, 2)])
 def test_pad_left_puts_the_padding_on_the_left(kata, size, lengths):
     """pad_left gives a row for each prompt; the prompts end at the right edge, with −1 before the shorter ones."""
     prompts = prompts_of(size, lengths)

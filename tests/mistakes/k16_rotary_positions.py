@@ -1108,16 +1108,6 @@ MISTAKES = [
         than 1, and what is left depends on the hidden scores.""",
     ),
     mistake(
-        "exponentials of the scores as they are",
-        swap(
-            WEIGHTS,
-            "weights = scores.exp().masked_fill(causal_mask(T).to(x.device), 0.0)\n        weights = weights / weights.sum(-1, keepdim=True)",
-        ),
-        caught_by="test_first_token_sees_itself_alone_whatever_its_score",
-        explanation="""Nothing is taken off the scores before the exponential. Very large ones overflow, very
-        small ones all become 0, and 0 / 0 is NaN.""",
-    ),
-    mistake(
         "masked after the softmax and divided by what is left",
         swap(
             WEIGHTS,

@@ -1438,13 +1438,6 @@ MISTAKES = [
         explanation="""The padding is id 0, which is a token like any other. Nobody could tell one from the other.""",
     ),
     mistake(
-        "padding with -100",
-        swap(FILLED, "ids = torch.full((len(prompts), longest), -100)  # (B, T)"),
-        caught_by="test_pad_left_puts_the_padding_on_the_left",
-        explanation="""The shorter rows are filled with the id that losses ignore. Here padding is PAD, −1, and
-        whoever counts it looks for that.""",
-    ),
-    mistake(
         "prompts are cut to the shortest",
         swap("longest = max(", "longest = min("),
         swap(PLACED, "row[:] = prompt[-longest:]"),

@@ -132,13 +132,6 @@ MISTAKES = [
         share a position and see each other.""",
     ),
     mistake(
-        "keys are counted by the queries",
-        swap(KEY_AT, KEY_AT.replace("key.shape[-2]", "query.shape[-2]")),
-        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
-        explanation="""There are as many key positions as queries. A tile need not be square, and the last one
-        seldom is.""",
-    ),
-    mistake(
         "the place of the queries is ignored",
         swap(QUERY_AT, QUERY_AT.replace("first_query + ", "")),
         caught_by=TILE_IS_PART,
@@ -593,13 +586,6 @@ MISTAKES = [
         caught_by="test_forward_holds_no_more_than_a_tile",
         explanation="""Smaller blocks are raised to 16. How large a tile may be is the caller's to say, and it
         may be a single number.""",
-    ),
-    mistake(
-        "the block is always 4",
-        swap(ROWS, "block = 4\n    " + ROWS),
-        caught_by="test_forward_holds_no_more_than_a_tile",
-        explanation="""The walk goes by 4 queries and keys whatever block was asked for. How large a tile may be
-        is the caller's to say.""",
     ),
     mistake(
         "plain attention forward",
