@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -82,7 +83,8 @@ class Family:
 
 def _filled(text: str, constant: float, form: str) -> str:
     """A text with the constant for {c}: to read ("g"), or as a number of Python's ("r")."""
-    return text.replace("{c}", f"{constant:,.6g}" if form == "g" else repr(constant))
+    number = re.sub(r"e\+?(-?)0*", r"e\1", f"{constant:,.6g}") if form == "g" else repr(constant)
+    return text.replace("{c}", number)
 
 
 def swap(old: str, new: str) -> Swap:
