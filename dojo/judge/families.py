@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from ..spec.mistakes import Family, Mistake
 from .answers import Answer
 
-TRIES = 24  # constants that are tried, at most
-IN_VAIN = 12  # constants after which the distance must have halved
-HALVING = 3  # of so many tries, the last halves the interval: a secant may creep
-BEYOND = 30.0  # how far beyond the constants of the bank is looked, as a factor
+TRIES = 32  # constants that are tried, at most
+IN_VAIN = 15  # constants after which the distance must have halved
+HALVING = 3  # of so many tries, the last halves a gap
+BEYOND = 1000.0  # how far beyond the constants of the bank is looked, as a factor
 DIGITS = 6  # to which a constant is rounded, at most
 AIMS = 4  # answers that are compared while a constant is looked for
 APART = 1.25  # the factor between constants that are told apart
+SHARE = 0.05  # of the width of what is searched, likewise, where constants have both signs
 CLOSE = 0.02  # a distance in tolerances
 FLAT = 1e-3  # a change of distance that shows no direction, as a share
 
@@ -41,7 +42,7 @@ def member_that_gives(family: Family, answers: Answers, ask: Ask) -> Mistake | N
     if constant is None:
         return None
     for digits in range(DIGITS):
-        if fit.gives_all(rounded := float(f"{constant:.{digits}e}")):
+        if fit.gives_all(rounded := fit.rounded(constant, digits)):
             return known(family, rounded, answers, ask)
     return known(family, constant, answers, ask) if fit.gives_all(constant) else None
 
@@ -49,8 +50,7 @@ def member_that_gives(family: Family, answers: Answers, ask: Ask) -> Mistake | N
 def known(family: Family, constant: float, answers: Answers, ask: Ask) -> Mistake:
     """The member of a family that gives these answers; without its constant where another gives them as well."""
     fit = _Fit(family, answers, ask)
-    others = (constant * APART, constant / APART)
-    return family.some if constant and any(map(fit.gives_all, others)) else family.member(constant)
+    return family.some if any(map(fit.gives_all, fit.beside(constant))) else family.member(constant)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Fit:
                 break
             if tries >= IN_VAIN and (otherwise, 2 * distance) > tried[first].distance:
                 return None
-            place = _next(tried, best, self.ends, halve=tries % HALVING == HALVING - 1)
+            place = _next(tried, best, self.ends, tries)
             tried[place] = self._off(place)
             best = min(tried, key=lambda place: tried[place].distance)
         return self._at(best)
@@ -101,6 +101,16 @@ class _Fit:
 
     def _at(self, place: float) -> float:
         return self.sign * math.exp(place) if self.sign else place
+
+    def rounded(self, constant: float, digits: int) -> float:
+        """A constant with so many digits after its first, or after the point where constants have both signs."""
+        return float(f"{constant:.{digits}e}") if self.sign else round(constant, digits)
+
+    def beside(self, constant: float) -> tuple[float, float]:
+        """A constant above and one below that would be called another number."""
+        place = self._place(constant)
+        apart = math.log(APART) if self.sign else SHARE * (self.ends[1] - self.ends[0])
+        return self._at(place - apart), self._at(place + apart)
 
     def _off(self, place: float) -> _Off:
         constants = {self._place(constant): constant for constant in self.family.constants}
@@ -125,18 +135,17 @@ class _Fit:
         return True
 
 
-def _next(tried: Mapping[float, _Off], best: float, ends: tuple[float, float], halve: bool) -> float:
-    """Where to try next: where the secant of the two best points to, or in the middle of the widest gap at a best."""
+def _next(tried: Mapping[float, _Off], best: float, ends: tuple[float, float], tries: int) -> float:
+    """Where to try next: where the secant of the two best points to; by turns in the middle of the widest gap beside
+    the best, since a secant may creep, and of the widest of all, since it may end in a hollow."""
     second = min((place for place in tried if place != best), key=lambda place: tried[place].distance)
     at, step = tried[best].vector, tried[second].vector - tried[best].vector
     places = sorted({*tried, *ends})
-    if not halve and np.linalg.norm(step) > FLAT * np.linalg.norm(at):
+    gaps = list(itertools.pairwise(places))
+    beside = [gap for gap in gaps if best in gap]
+    if tries % HALVING < HALVING - 1 and np.linalg.norm(step) > FLAT * np.linalg.norm(at):
         place = best - (second - best) * float(step @ at) / float(step @ step)
-        here = places.index(best)
-        if places[here - 1] < place < places[here + 1] and place not in tried:
+        if beside[0][0] < place < beside[-1][1] and place not in tried:
             return place
-    otherwise, distance = tried[best].distance
-    as_good = {place for place in tried if tried[place].distance <= (otherwise, (1 + FLAT) * distance)}
-    gaps = [(low, high) for low, high in itertools.pairwise(places) if {low, high} & as_good]
-    low, high = max(gaps, key=lambda gap: gap[1] - gap[0])
+    low, high = max(gaps if tries % 2 else beside, key=lambda gap: gap[1] - gap[0])
     return (low + high) / 2

@@ -1131,7 +1131,10 @@ MISTAKES = [
     ),
     mistake(
         "the maximum comes back with the wrong sign",
-        swap(DIFFERENCE, "return logits - shifted.exp().sum(dim=-1, keepdim=True).log() + logits.amax(dim=-1, keepdim=True)"),
+        swap(
+            DIFFERENCE,
+            "return logits - shifted.exp().sum(dim=-1, keepdim=True).log() + logits.amax(dim=-1, keepdim=True)",
+        ),
         caught_by="test_log_softmax_is_the_logarithm_of_softmax",
         explanation="""The maximum is added where it has to be subtracted. The logarithm of the whole sum is that of the shifted sum plus
         the maximum, and all of it is subtracted.""",
