@@ -1136,7 +1136,7 @@ MISTAKES = [
     family(
         "{c} is added to the sum",
         swap(SHARE, "return exponentials / (exponentials.sum(dim=dim, keepdim=True) + {c})"),
-        constants=(1e-8, 1e-6, 1e-3, 0.1),
+        constants=(1e-6, 1e-4, 0.01, 0.1),
         caught_by="test_weights_are_not_negative_and_sum_to_one",
         explanation="""{c} is added to the sum of the exponentials, to be safe from a division by 0. The sum is never below 1 here, and
         the weights no longer sum to 1.""",
