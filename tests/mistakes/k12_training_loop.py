@@ -1634,7 +1634,7 @@ MISTAKES = [
     family(
         "a cosine of {c} times the progress",
         swap(FALL, "return floor + (peak - floor) / 2 * (1 + math.cos({c} * progress))"),
-        constants=(0.5, 2.0, 3.0, 3.1, 3.14, 3.1416, 4.0),
+        constants=(0.5, 2.0, 3.0, 3.1, 3.14, 4.0),
         caught_by=FALLS,
         explanation="""The cosine is taken of {c} times the progress. Half a cosine ends at π.""",
     ),
