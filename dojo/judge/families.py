@@ -69,12 +69,21 @@ class _Off:
 class _Fit:
     def __init__(self, family: Family, answers: Answers, ask: Ask):
         self.family, self.answers, self.ask = family, answers, ask
-        wrong = [name for name, answer in answers.items() if not answer.passed]
-        self.aims = sorted(wrong, key=lambda name: not answers[name].slack)[:AIMS]  # sooner those with numbers
+        self.aims = self._telling([name for name, answer in answers.items() if not answer.passed])[:AIMS]
         sizes = [abs(constant) for constant in family.constants]
         self.sign = math.copysign(1.0, family.constants[0]) if family.of_one_sign else 0.0
         places, beyond = list(map(self._place, family.constants)), math.log(BEYOND) if self.sign else 2 * max(sizes)
         self.ends = min(places) - beyond, max(places) + beyond
+
+    def _telling(self, names: Sequence[str]) -> list[str]:
+        """Names of checks, sooner those with numbers, and of these the ones that tell more of the known members apart."""
+        given = [self.ask(member, names) for member in self.family.members]
+
+        def key(name: str) -> tuple[bool, int]:
+            pairs = itertools.pairwise([answers[name] for answers in given if name in answers])
+            return not self.answers[name].slack, sum(one.agrees(other) for one, other in pairs)
+
+        return sorted(names, key=key)
 
     def constant(self) -> float | None:
         """The constant that comes nearest in the aims; None where there is nothing to aim at, or no way there."""

@@ -93,7 +93,11 @@ def check_ladder(got, want, what, **given):
     off, largest = ((each.flatten(1).abs().amax(1)) for each in (got - want, want))  # (rungs,)
     rung = int((~(off <= 1e-3 * largest)).int().argmax())  # NaN is no less than anything
     shown = {name: value[rung] if len(value) == len(LADDER) else value for name, value in given.items()}
-    check.equal(got[rung], want[rung], what, tolerance=1e-3, **shown)
+    try:
+        check.equal(got[rung], want[rung], what, tolerance=1e-3, **shown)
+    except check.Mismatch as mismatch:
+        mismatch.alike = rung, got[rung]
+        raise
 
 
 def some_mask(size):

@@ -997,6 +997,15 @@ MISTAKES = [
         and then it still gets weight.""",
     ),
     family(
+        "forward fills with {c} before the scale",
+        swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}) / key.shape[-1] ** 0.5)"),
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -1e6, -1e9),
+        caught_by=FORWARD_LOW,
+        explanation="""Hidden scores become {c}, and are scaled together with the others. Visible scores may be lower than that, and
+        then the hidden ones win.""",
+    ),
+    family(
         "divided by {c}, whatever the width",
         swap(SCORES, "scores = query @ key.transpose(1, 2) / {c}  # (B, T, T)"),
         constants=(0.1, 0.5, 2.0, 8.0, 64.0),
