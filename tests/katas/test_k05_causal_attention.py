@@ -96,7 +96,7 @@ def check_ladder(got, want, what, **given):
     try:
         check.equal(got[rung], want[rung], what, tolerance=1e-3, **shown)
     except check.Mismatch as mismatch:
-        mismatch.alike = rung, got[rung]
+        mismatch.alike = float(rung), got[rung]  # a number, so that rungs can be nearer and farther
         raise
 
 
