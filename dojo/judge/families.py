@@ -76,7 +76,7 @@ class _Fit:
         self.ends = min(places) - beyond, max(places) + beyond
 
     def _telling(self, names: Sequence[str]) -> list[str]:
-        """Names of checks, sooner those with numbers, and of these the ones that tell more of the known members apart."""
+        """Names of checks, sooner those with numbers, and of these those that tell more of the known members apart."""
         given = [self.ask(member, names) for member in self.family.members]
 
         def key(name: str) -> tuple[bool, int]:
