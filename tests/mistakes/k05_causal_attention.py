@@ -124,7 +124,7 @@ MISTAKES = [
     family(
         "a fill of {c} can be overcome",
         swap(FILL, "return softmax(scores.masked_fill(mask, {c}))"),
-        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6, -1e9),
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
         caught_by=LOW,
         explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
         near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
@@ -351,7 +351,7 @@ MISTAKES = [
     family(
         "forward fills with {c}",
         swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}))"),
-        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6, -1e9),
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
         caught_by=FORWARD_LOW,
         explanation="""Hidden scores become {c}. Visible scores may be lower than that, and then the hidden ones win.""",
     ),
@@ -965,7 +965,7 @@ MISTAKES = [
     family(
         "hidden scores are lowered by {c}",
         swap(FILL, "return softmax(scores - {c} * mask.to(scores.dtype))"),
-        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6, 1e9),
+        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6),
         caught_by=LOW,
         explanation="""{c} is taken off each hidden score. What is hidden may have been higher than what is visible by that much, and
         then it still gets weight.""",
@@ -991,7 +991,7 @@ MISTAKES = [
     family(
         "forward lowers hidden scores by {c}",
         swap(WEIGHTS, "weights = softmax(scores - {c} * self.mask[:tokens, :tokens])"),
-        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6, 1e9),
+        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6),
         caught_by=FORWARD_LOW,
         explanation="""{c} is taken off each hidden score. A later token's score may be higher than the visible ones by that much,
         and then it still gets weight.""",
@@ -1000,7 +1000,7 @@ MISTAKES = [
         "forward fills with {c} before the scale",
         swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
         swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}) / key.shape[-1] ** 0.5)"),
-        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6, -1e9),
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
         caught_by=FORWARD_LOW,
         explanation="""Hidden scores become {c}, and are scaled together with the others. Visible scores may be lower than that, and
         then the hidden ones win.""",
