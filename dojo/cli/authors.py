@@ -19,7 +19,10 @@ from ..system.root import find_root
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
 def stubs(check: bool) -> None:
-    """For authors: write stubs and notebooks that are missing or out of date; work in a stub is left alone."""
+    """Write the stubs and notebooks that are missing or out of date.
+
+    Work in a stub is left alone.
+    """
     root = find_root()
     katas = Catalog(root).katas
     stale = [(kata.file, write, kata) for kata in katas if outdated(kata)]
@@ -37,7 +40,10 @@ def stubs(check: bool) -> None:
 @click.command()
 @click.argument("name", metavar="[KATA]", required=False)
 def index(name: str | None) -> None:
-    """Work out the answers of all known mistakes, of a kata or of all whose answers are out of date."""
+    """Work out the answers of all known mistakes.
+
+    Those of a kata, or of all katas whose answers are out of date.
+    """
     from ..judge import index_build
 
     session = Session()
@@ -65,6 +71,9 @@ def index(name: str | None) -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1)
 def check(arguments: tuple[str, ...]) -> None:
-    """Prove what the repository promises, and count it. Extra arguments go to pytest."""
+    """Prove what the repository promises, and count it.
+
+    Extra arguments go to pytest.
+    """
     command = [sys.executable, "-m", "tests.run_all", *arguments]
     raise SystemExit(subprocess.run(command, cwd=find_root()).returncode)
