@@ -121,7 +121,7 @@ def reset(kata: str) -> None:
 @click.command()
 @click.option("--stop", is_flag=True, help="End it now.")
 def judge(stop: bool) -> None:
-    """Show the judge's server, which all commands in this clone share: how long it runs, what it holds."""
+    """Show the judge's server, which all commands share."""
     root = find_root()
     try:
         standing = shared_server.end(root) if stop else shared_server.standing(root)
