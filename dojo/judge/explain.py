@@ -169,7 +169,8 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
             run.verdict.notes.append(str(error))
         nothing = isinstance(outcome.error, Mismatch) and " is None" in outcome.error.problem  # which says the cause
         if not diagnosis.mistakes and not claim.slow and not nothing:
-            run.verdict.observations = observe(claim, outcome, subject, run.reference)
+            solution = run.workspace.variant(run.kata, run.kata.solution.read_text(encoding="utf-8"), "the solution")
+            run.verdict.observations = observe(claim, outcome, subject, solution, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [
         NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes

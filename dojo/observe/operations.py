@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .twins import Twins, plain
+from .replay import Replay, plain
 
 OPERATIONS = 40  # of one call that are looked at, at most
-Changed = Callable[[Twins], Any]  # the reference's answer with a change
+Changed = Callable[[Replay], Any]  # the reference's answer with a change
 Sizes = Mapping[str, int]
 Change = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
 Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
@@ -82,6 +82,7 @@ SIGNS = {
     "**": WORDS["the power"],
 }
 AXES = ("softmax", "log_softmax", "mean", "sum", "cumsum", "amax", "argmax", "logsumexp", "var", "std", "flip", "sort")
+MIRRORED = ("radd", "rmul", "iadd", "isub", "imul", "itruediv")  # as the operation without the letter
 SIDES = ("add", "sub", "mul", "truediv", "div", "matmul", "rmul", "radd", "gt", "lt", "ge", "le", "pow")
 ARITHMETIC = ((torch.add, "plus"), (torch.sub, "minus"), (torch.mul, "times"), (torch.div, "divided by"))
 
@@ -113,6 +114,7 @@ class _Watched(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         name = name.strip("_") if name.startswith("__") else name
+        name = name[1:] if name in MIRRORED else name
         if name not in KNOWN:
             return function(*args, **kwargs)
         number = len(self.steps)
@@ -124,19 +126,19 @@ class _Watched(TorchFunctionMode):
         return result
 
 
-def edits(twins: Twins) -> Iterator[tuple[str, Changed]]:
+def edits(replay: Replay) -> Iterator[tuple[str, Changed]]:
     """Sentences with what gives the answer of a like call so changed; the plainest changes first."""
     with _Watched() as watch:
-        answer = twins.ask(twins.reference)
+        answer = replay.ask(replay.reference)
     steps = watch.steps[:OPERATIONS]
-    named = [_written(step, twins.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
+    named = [_written(step, replay.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
-            for words, change in ways(step, twins.sizes):
-                yield f"It is what comes out {words.format(named[number])}.", _edited({number}, change)
+            for words, change in ways(step, replay.sizes):
+                yield words.format(named[number]), _edited({number}, change)
                 if sum(KNOWN[each.name] == KNOWN[step.name] for each in steps) > 1 and "(the first" in named[number]:
                     every = re.sub("^(a|an|the) ", "every ", KNOWN[step.name])
-                    yield f"It is what comes out {words.format(every)}.", _edited(KNOWN[step.name], change)
+                    yield words.format(every), _edited(KNOWN[step.name], change)
     for number, step in enumerate(steps):
         if isinstance(step.result, Tensor) and isinstance(answer, Tensor) and step.result.shape == answer.shape:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
@@ -170,25 +172,25 @@ def _which(number: int, steps: list[Step]) -> str:
 def _edited(which: set[int] | str, change: Change) -> Changed:
     """With one step, or every operation of a kind, done otherwise."""
 
-    def run(twins: Twins) -> Any:
+    def run(replay: Replay) -> Any:
         numbers, kind = (frozenset(which), "") if isinstance(which, set) else (frozenset[int](), which)
-        with _Watched(twins.sizes, numbers, kind, change):
-            return twins.ask(twins.reference)
+        with _Watched(replay.sizes, numbers, kind, change):
+            return replay.ask(replay.reference)
 
     return run
 
 
 def _after(number: int) -> Changed:
-    def run(twins: Twins) -> Any:
+    def run(replay: Replay) -> Any:
         with _Watched() as watch:
-            twins.ask(twins.reference)
+            replay.ask(replay.reference)
         return plain(watch.steps[number].result)
 
     return run
 
 
 def _plus(number: int) -> Changed:
-    return lambda twins: twins.want + _after(number)(twins)
+    return lambda replay: replay.want + _after(number)(replay)
 
 
 def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:

@@ -1,17 +1,17 @@
-"""How a wrong tensor relates to the expected one: a relation is told where it holds on every example that fails."""
+"""How a wrong tensor relates to the expected one: a relation is stated where it holds on every example that fails."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .twins import close
+from .replay import close
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,12 @@ class Failure:
     want: Tensor
     sizes: Mapping[str, int]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What a factor may be a formula of: the sizes, and the plain numbers among the inputs."""
+        plain = {n: v for n, v in self.inputs.items() if type(v) in (int, float) and math.isfinite(v) and v > 0}
+        return {name: value for name, value in plain.items() if value not in self.sizes.values()} | dict(self.sizes)
 
     @property
     def wrong(self) -> Tensor:
@@ -44,32 +50,25 @@ Relation = Callable[[Failure], str]  # a sentence, or "" where it does not hold
 
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
-    if not failures:
-        return
     finite = all(each.got.isfinite().all() for each in failures)
-    together = (_factor, _offset) if finite else ()
-    for relation in (_boolean, _empty, _not_finite):
+    for relation in (_boolean, _constant, _not_finite):
         if sentence := _common(relation, failures):
             yield sentence
             return
-    for pooled in together:
+    for pooled in (_factor, _offset, _step) if finite and failures else ():
         if sentence := pooled(failures):
             yield sentence
             return
-    for relation in (_of_an_input, _transformed, _order, _part, _rows, _where_zero, _by_sign, _nearly):
+    for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _by_sign, _nearly):
         if sentence := _common(relation, failures):
             yield sentence
             return
 
 
 def _common(relation: Relation, failures: Sequence[Failure]) -> str:
-    """The sentence of a relation that holds on all failures."""
-    sentences = set()
-    for failure in failures:
-        sentences.add(relation(failure))
-        if len(sentences) > 1 or "" in sentences:
-            return ""
-    return sentences.pop()
+    """The sentence of a relation that holds on all failures; of two numbers or fewer it may say nothing."""
+    sentences = {sentence for each in failures if (sentence := relation(each)) or each.got.numel() > 2}
+    return sentences.pop() if len(sentences) == 1 else ""
 
 
 def _boolean(failure: Failure) -> str:
@@ -84,7 +83,7 @@ def _boolean(failure: Failure) -> str:
     return "It is True everywhere." if failure.got.all() and not failure.want.all() else ""
 
 
-def _empty(failure: Failure) -> str:
+def _constant(failure: Failure) -> str:
     got, want = failure.got, failure.want
     if got.numel() < 2 or got.dtype == torch.bool:
         return ""
@@ -133,8 +132,8 @@ def _factor(failures: Sequence[Failure]) -> str:
         return ""
     if all(abs(ratio + 1) < 1e-3 for ratio in known):
         return "It is right but for its sign."
-    for formula in formulas([each.sizes for each in failures]):
-        if all(math.isclose(ratio, formula(each.sizes), rel_tol=1e-3) for ratio, each in zip(known, failures)):
+    for formula in formulas([each.numbers for each in failures]):
+        if all(math.isclose(ratio, formula(each.numbers), rel_tol=1e-3) for ratio, each in zip(known, failures)):
             return f"It is the expected answer times {formula}."
     if max(known) - min(known) < 1e-3 * abs(known[0]):
         return f"It is {_number(known[0])} times the expected answer, whatever the sizes."
@@ -154,20 +153,20 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Formula:
-    """A factor as a power of sizes: those above the bar times each other, over those below it."""
+    """A factor as a power of numbers: those above the bar times each other, over those below it."""
 
     above: tuple[str, ...]
     below: tuple[str, ...]
-    power: float
-    less: int = 0  # is subtracted from each size
+    power: float = 1.0
+    term: str = "{}"  # what stands for each number: itself, less 1, or what it lacks of 1
 
-    def __call__(self, sizes: Mapping[str, int]) -> float:
-        above, below = (math.prod(sizes[name] - self.less for name in names) for names in (self.above, self.below))
+    def __call__(self, numbers: Mapping[str, float]) -> float:
+        value = TERMS[self.term]
+        above, below = (math.prod(value(numbers[name]) for name in names) for names in (self.above, self.below))
         return float((above / below) ** self.power) if below > 0 and above > 0 else math.nan
 
     def __str__(self) -> str:
-        written = [[f"({name}−{self.less})" if self.less else name for name in n] for n in (self.above, self.below)]
-        above, below = ("·".join(names) for names in written)
+        above, below = ("·".join(map(self.term.format, names)) for names in (self.above, self.below))
         below = f"({below})" if len(self.below) > 1 else below
         root = "√" if self.power == 0.5 else ""
         square = "²" if self.power == 2 else ""
@@ -177,10 +176,13 @@ class Formula:
         return f"1/{parts[-1]}" if not above else "/".join(parts)
 
 
-def formulas(sizes: Sequence[Mapping[str, int]]) -> Iterator[Formula]:
-    """Formulas of the sizes, the simplest first; only of those that vary, else a constant would do as well."""
-    names = [name for name in sizes[0] if all(name in each for each in sizes)]
-    names = [name for name in names if len({each[name] for each in sizes}) > 1]
+TERMS: dict[str, Callable[[float], float]] = {"{}": float, "({}−1)": lambda n: n - 1, "(1−{})": lambda n: 1 - n}
+
+
+def formulas(numbers: Sequence[Mapping[str, float]]) -> Iterator[Formula]:
+    """Formulas of the numbers, the simplest first; only of those that vary, else a constant would do as well."""
+    names = [name for name in numbers[0] if all(name in each for each in numbers)]
+    names = [name for name in names if len({each[name] for each in numbers}) > 1]
     for power in (1.0, 0.5, 2.0):
         yield from (Formula((name,), (), power) for name in names)
         yield from (Formula((), (name,), power) for name in names)
@@ -188,8 +190,9 @@ def formulas(sizes: Sequence[Mapping[str, int]]) -> Iterator[Formula]:
         yield from (Formula((left,), (right,), power) for left, right in itertools.permutations(names, 2))
         yield from (Formula(pair, (), power) for pair in itertools.combinations(names, 2))
         yield from (Formula((), pair, power) for pair in itertools.combinations(names, 2))
-    yield from (Formula((name,), (), 1.0, 1) for name in names)
-    yield from (Formula((), (name,), 1.0, 1) for name in names)
+    for term in ("({}−1)", "(1−{})"):
+        yield from (Formula((name,), (), term=term) for name in names)
+        yield from (Formula((), (name,), term=term) for name in names)
 
 
 def _offset(failures: Sequence[Failure]) -> str:
@@ -205,6 +208,19 @@ def _offset(failures: Sequence[Failure]) -> str:
         way = "more" if first[0] > 0 else "less"
         return f"It is {abs(first[0]):.3g} {way} than expected everywhere."
     return "It is off by the same number everywhere." if all(each.got.numel() > 2 for each in failures) else ""
+
+
+def _step(failures: Sequence[Failure]) -> str:
+    """The way from an input to the answer is the expected way times a factor, as where an optimizer steps."""
+    for name, value in failures[0].inputs.items():
+        if not isinstance(value, Tensor) or value.dtype == torch.bool or not value.any():
+            continue
+        starts = [v if isinstance(v := each.inputs.get(name), Tensor) else torch.empty(0) for each in failures]
+        if all(start.shape == each.want.shape for start, each in zip(starts, failures)):
+            ways = [replace(e, got=e.got - start, want=e.want - start) for e, start in zip(failures, starts)]
+            if (sentence := _factor(ways)).startswith("It is"):
+                return f"It is `{name}` and a step, which {sentence[3:].replace('answer', 'step')}"
+    return ""
 
 
 # What it is instead.
@@ -229,9 +245,25 @@ def _of_an_input(failure: Failure) -> str:
             ):
                 if close(got.double(), result):
                     return words
+            for what, function in ACTIVATIONS.items():
+                if close(got.double(), function(value)):
+                    return f"It is {what} of `{name}`."
         elif value.numel() == got.numel() and close(got.double().flatten(), value.flatten()):
             return f"It holds the numbers of `{name}`, only in another shape."
     return ""
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "the ReLU": torch.relu,
+    "the square of the ReLU": lambda x: x.relu().square(),
+    "the SiLU, x · sigmoid(x),": nn.functional.silu,
+    "the hard form of the SiLU": nn.functional.hardswish,
+    "the tanh": torch.tanh,
+    "the sigmoid": torch.sigmoid,
+    "the softmax, along the last dimension,": lambda x: x.softmax(-1),
+    "the logarithm of the softmax": lambda x: x.log_softmax(-1),
+    "the softmax over all entries at once": lambda x: x.flatten().softmax(0).reshape(x.shape),
+}
 
 
 def _transformed(failure: Failure) -> str:
@@ -280,13 +312,10 @@ def _order(failure: Failure) -> str:
             name = failure.axis(axis)
             if close(got, want.flip(axis)):
                 return f"The numbers are right, but in reverse order along {name}."
-            for places in (1, -1):
-                if size > 2 and close(got, want.roll(places, axis)):
-                    way = "late" if places > 0 else "early"
-                    return f"The numbers are right, but one place too {way} along {name}."
     for left, right in itertools.combinations(range(want.ndim), 2):
         turned = want.transpose(left, right)
-        names = f"{failure.axis(left)} and {failure.axis(right)}"
+        both = failure.axis(left), failure.axis(right)
+        names = "rows and columns" if both[0] == both[1] else " and ".join(both)
         if turned.shape == got.shape and close(got, turned):
             return f"The numbers are right, but {names} are exchanged."
         if close(got, turned.reshape(want.shape)):
@@ -294,6 +323,21 @@ def _order(failure: Failure) -> str:
         if close(got, want.reshape(turned.shape).transpose(left, right)):
             return f"The numbers are right, but {names} are exchanged too often: a view in place of a transpose?"
     return "The numbers are those expected, but they stand in other places."
+
+
+def _shifted(failure: Failure) -> str:
+    """The numbers stand some places too late or too early along a dimension; what was shifted in may be anything."""
+    got, want = failure.got.double(), failure.want.double()
+    for axis, size in enumerate(want.shape):
+        for by in (1, 2):
+            if size <= by + 1:
+                continue
+            for way, (mine, theirs) in (("late", (got, want)), ("early", (want, got))):
+                rest = mine.narrow(axis, by, size - by), theirs.narrow(axis, 0, size - by)
+                if close(*rest) and (rest[0] != rest[0].flatten()[0]).any():
+                    many = "one place" if by == 1 else "two places"
+                    return f"The numbers are right, but {many} too {way} along {failure.axis(axis)}."
+    return ""
 
 
 def _rows(failure: Failure) -> str:
@@ -389,6 +433,8 @@ def _nearly(failure: Failure) -> str:
     if got.numel() < 2 or not got.isfinite().all() or not want.isfinite().all() or not want.any():
         return ""
     off = float((got - want).abs().max() / want.abs().max())
-    if off > 2e-2:
+    if off > 2e-3:
         return ""
-    return f"It is nearly right: no entry is off by more than {'2 %' if off > 2e-3 else '0.2 %'} of the largest."
+    if off < 1e-5:
+        return "It is right to about 6 digits, and wrong behind them, as numbers are that were float32 on their way."
+    return "It is nearly right: no entry is off by more than 0.2 % of the largest."

@@ -6,34 +6,59 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
+
+from .relations import Failure, how
+
 Pair = tuple[Any, Any]  # got and want
 
 
 def how_plain(pairs: Sequence[Pair]) -> Iterator[str]:
     """The first relation that holds on every pair."""
-    for relation in (_scalars, _all_of, _dictionaries):
+    for relation in (_scalars, _all_of, _numbers, _parts, _dictionaries):
         if pairs and (sentence := relation(pairs)):
             yield sentence
             return
 
 
 def _scalars(pairs: Sequence[Pair]) -> str:
-    if not all(isinstance(value, (int, float, bool)) for pair in pairs for value in pair):
+    if len(pairs) < 2 or not all(type(value) in (int, float) for pair in pairs for value in pair):
         return ""
-    if all(isinstance(value, bool) for pair in pairs for value in pair):
-        return ""
-    differences = {got - want for got, want in pairs}
-    if len(differences) == 1:
-        off = differences.pop()
-        many = f"{abs(off):g}"
-        return f"It is {many} too {'large' if off > 0 else 'small'}" + (
-            ", on every example." if len(pairs) > 2 else "."
-        )
-    if len(pairs) > 2 and len({got for got, _ in pairs}) == 1:
+    if len(pairs) > 2 and len({got for got, _ in pairs}) == 1 < len({want for _, want in pairs}):
         return f"It is {pairs[0][0]:g} on every example that fails, whatever is expected."
-    if all(got > want for got, want in pairs) and len(pairs) > 2:
-        return "It is too large on every example that fails."
-    return "It is too small on every example that fails." if len(pairs) > 2 and all(g < w for g, w in pairs) else ""
+    differences = {got - want for got, want in pairs}
+    if len(differences) == 1 and all(isinstance(got, int) for got, _ in pairs):
+        off = differences.pop()
+        return f"It is {abs(off)} too {'large' if off > 0 else 'small'}, on every example."
+    return next(how([Failure(_tensor([got]), _tensor([want]), {}) for got, want in pairs]), "")
+
+
+def _numbers(pairs: Sequence[Pair]) -> str:
+    """A relation of lists of numbers, or of the numbers of dictionaries, of one length."""
+    lists = [tuple(list(v.values()) if isinstance(v, dict) else v for v in pair) for pair in pairs]
+    same = all(not isinstance(got, dict) or list(got) == list(want) for got, want in pairs)
+    if not same or not all(_are_numbers(got) and _are_numbers(want) and len(got) == len(want) for got, want in lists):
+        return ""
+    return next(how([Failure(_tensor(got), _tensor(want), {}) for got, want in lists]), "")
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(type(part) in (int, float) for part in value)
+
+
+def _tensor(values: Any) -> torch.Tensor:
+    return torch.tensor([float(value) for value in values], dtype=torch.float64)
+
+
+def _parts(pairs: Sequence[Pair]) -> str:
+    """A relation that holds of every wrong entry of lists of lists, or of texts."""
+    if not all(isinstance(v, (list, tuple)) for pair in pairs for v in pair) or any(len(g) != len(w) for g, w in pairs):
+        return ""
+    wrong = [each for pair in pairs for each in zip(*pair) if not _equal(*each)]
+    if not wrong or not all(isinstance(value, (list, tuple, str, bytes)) for pair in wrong for value in pair):
+        return ""
+    sentence = _all_of(wrong)
+    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if sentence else ""
 
 
 def _all_of(pairs: Sequence[Pair]) -> str:

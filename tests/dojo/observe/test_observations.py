@@ -129,12 +129,30 @@ def test_what_does_not_hold_on_every_failure_is_not_said():
         (["ab", "c"], ["a", "bc"], "Nothing is lost, but it is cut in other places."),
         (["a", "b", "c"], ["a", "bc"], "Nothing is lost, but it is cut into too many pieces."),
         ({"a": 1}, {"a": 1, "b": 2}, "Some keys are missing, such as 'b'."),
-        (4, 5, "It is 1 too small."),
+        ([[1, 2], [7]], [[2, 1], [7]], "Of each of its wrong entries: it is in reverse order."),
+        ([0.5, 1.0, 2.0], [1.0, 2.0, 4.0], "It is 1/2 times the expected answer, whatever the sizes."),
+        (4, 5, ""),  # as anybody sees
         ([], [], ""),
     ],
 )
 def test_a_relation_of_plain_values_is_said(got, want, sentence):
     assert next(how_plain([(got, want)]), "") == sentence
+
+
+def test_a_difference_that_is_always_the_same_is_said():
+    assert next(how_plain([(4, 5), (6, 7)])) == "It is 1 too small, on every example."
+
+
+def test_a_factor_may_be_a_formula_of_a_rate():
+    failures = [Failure(WANT * (1 - rate), WANT, {}, {"dropout": rate}) for rate in (0.1, 0.5, 0.3)]
+    assert next(how(failures)) == "It is the expected answer times (1−dropout)."
+
+
+def test_a_step_from_an_input_is_compared_with_the_expected_step():
+    start = torch.linspace(1, 9, 9).reshape(3, 3)
+    assert relation(lambda want: start + 2 * (want - start), weight=start) == (
+        "It is `weight` and a step, which is 2 times the expected step, whatever the sizes."
+    )
 
 
 # Where, on laws made by hand.
@@ -145,7 +163,7 @@ def places(law, **values):
     made = claim(step=1, **values)(law).claim
     outcomes = [made.once(SimpleNamespace(), None, example) for example in made.drawn]
     failing = next(outcome for outcome in outcomes if outcome.kind != "passed")
-    return list(where(made, failing, outcomes, lambda example: made.once(SimpleNamespace(), None, example)))
+    return list(where(made, failing, outcomes, lambda example: made.once(SimpleNamespace(), None, example), values))
 
 
 def test_sizes_part_right_from_wrong():
@@ -224,7 +242,8 @@ def observed(tmp_path: Path, code: str, old: str, new: str) -> list[str]:
     assert run.load()
     for each in run.suite.claims:
         if not each.slow and (outcome := run.check(each)).kind not in ("passed", "not_started"):
-            return observe(each, outcome, run.subject, run.reference)
+            solution = run.workspace.variant(kata, text, "the solution")
+            return observe(each, outcome, run.subject, solution, run.reference)
     raise AssertionError("nothing fails")
 
 

@@ -1,0 +1,230 @@
+"""The calls of an example in order, beside those that the solution gets in it: the first that parts from it, and how.
+
+A law is run on the code under test and on the solution, and each call's result is kept as it was then, with what the
+call may have changed: weights, and files. So code with a state (an optimizer, a cache, a checkpoint) is compared too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..sandbox.calls import Call
+from ..sandbox.subject import Subject
+from ..spec.claims import Claim, Example, Mode, Outcome
+from .relations import Failure, how
+from .replay import alike, name_of, plain
+from .sequences import how_plain
+
+CALLS = 40  # of one example
+VALUES = (Tensor, int, float, str, bytes, type(None))  # that can be compared
+
+
+@dataclass
+class Moment:
+    """A call, what it gave, and what it may have changed, as that was then."""
+
+    call: Call
+    result: Any
+    state: dict[str, Any]
+
+
+class Recording(list[Call]):
+    """A log of calls that keeps what each gave and left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[Moment] = []
+
+    def append(self, call: Call) -> None:
+        super().append(call)
+        if len(self.moments) < CALLS:
+            with suppress(Exception):  # of objects of the learner's own
+                self.moments.append(Moment(call, _kept(call.result), _state(call)))
+
+
+def _kept(value: Any) -> Any:
+    """A result of which all parts can be compared; of other objects only that they are there."""
+    if isinstance(value, (list, tuple)):
+        return plain(type(value)(map(_kept, value))) if type(value) in (list, tuple) else "an object"
+    if isinstance(value, dict):
+        return {key: _kept(part) for key, part in value.items()}
+    return plain(value) if isinstance(value, VALUES) else "an object"
+
+
+def _state(call: Call) -> dict[str, Any]:
+    """The numbers that a call may have changed, by name."""
+    state: dict[str, Any] = {}
+    for value in (*call.positional, *call.named.values()):
+        if isinstance(value, nn.Module):
+            state |= {f"`{name}`": plain(parameter) for name, parameter in value.named_parameters()}
+        elif isinstance(value, torch.optim.Optimizer):
+            for group, settings in enumerate(value.param_groups):
+                of_group = f" of group {group}" if len(value.param_groups) > 1 else ""
+                state |= {f"parameter {n}{of_group}": plain(p) for n, p in enumerate(settings["params"])}
+                gradients = {n: p.grad for n, p in enumerate(settings["params"]) if p.grad is not None}
+                state |= {f"the gradient of parameter {n}{of_group}": plain(g) for n, g in gradients.items()}
+                state |= {f"the rate{of_group}": float(settings["lr"])} if "lr" in settings else {}
+        elif isinstance(value, (str, Path)) and len(str(value)) < 200 and os.path.isfile(value):
+            with suppress(Exception):
+                _flatten("the file", torch.load(value, weights_only=True), state)
+    return state
+
+
+def _flatten(path: str, value: Any, into: dict[str, Any]) -> None:
+    """The entries of nested dicts and lists by their path."""
+    if isinstance(value, (dict, list, tuple)):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            _flatten(f"{path}[{key!r}]", part, into)
+    else:
+        into[path] = plain(value)
+
+
+@contextmanager
+def _other_seeds() -> Iterator[None]:
+    """Have torch's own random numbers be others meanwhile."""
+    seed = torch.manual_seed
+    torch.manual_seed = lambda number: seed(int(number) + 1)  # type: ignore
+    torch.manual_seed(0)
+    try:
+        yield
+    finally:
+        torch.manual_seed = seed
+
+
+def recorded(
+    claim: Claim, subject: Subject, reference: Any, example: Example, modes: Sequence[Mode] = ()
+) -> tuple[Outcome, list[Moment]]:
+    """The calls of an example."""
+    before, log = subject.calls.log, Recording()
+    subject.calls.log = log
+    try:
+        return claim.once(subject, reference, example, modes), log.moments
+    finally:
+        subject.calls.log = before
+
+
+@dataclass
+class Parting:
+    """The first call that parts from the solution's: what it gave or left, beside what it should have."""
+
+    call: Call
+    what: str  # changed by the call; "" where its result differs
+    failure: Failure | tuple[Any, Any]
+    earlier: int  # calls of this name that were right before
+    alone: bool  # the others of the same kind that the call may change are as they should be
+    later: list[bool]  # whether later calls of this name are right
+
+
+def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example) -> Parting | None:
+    """Where the code under test parts from the solution on an example; None where no call shows it."""
+    _, own = recorded(claim, subject, reference, example)
+    _, want = recorded(claim, solution, reference, example)
+    _, again = recorded(claim, solution, reference, example, [_other_seeds])
+    pairs = []
+    for mine, theirs, other in zip(own, want, again):
+        if not mine.call.name == theirs.call.name == other.call.name:
+            break
+        pairs.append((mine, theirs, _differences(mine, theirs, other)))
+    for at, (mine, theirs, wrong) in enumerate(pairs):
+        if wrong:
+            of_name = [not each[2] for each in pairs if each[0].call.name == mine.call.name]
+            earlier = sum(each[0].call.name == mine.call.name for each in pairs[:at])
+            what = next(iter(wrong))
+            alone = len(wrong) == 1 < len(theirs.state)
+            failure = _compared(what, pairs[: at + 1])
+            return Parting(mine.call, what, failure, earlier, alone, of_name[earlier + 1 :])
+    return None
+
+
+def _differences(mine: Moment, theirs: Moment, other: Moment) -> list[str]:
+    """What differs from the solution's, "" for the result; not what differs in it under other random numbers."""
+    wrong = [""] if alike(theirs.result, other.result) and not alike(mine.result, theirs.result) else []
+    for name, value in theirs.state.items():
+        if name in mine.state:
+            differs = alike(value, other.state.get(name)) and not alike(mine.state[name], value)
+        else:
+            differs = name.startswith("the file")
+        wrong += [name] if differs else []
+    return wrong
+
+
+def _compared(what: str, pairs: Sequence[tuple[Moment, Moment, list[str]]]) -> Failure | tuple[Any, Any]:
+    """The two values; of weights, how each code has changed them, where that is known."""
+    mine, theirs, _ = pairs[-1]
+    got, want = (mine.result, theirs.result) if not what else (mine.state.get(what), theirs.state[what])
+    before = next((pair for pair in reversed(pairs[:-1]) if what in pair[0].state and what in pair[1].state), None)
+    if what and before and isinstance(got, Tensor) and isinstance(want, Tensor):
+        got, want = got - before[0].state[what], want - before[1].state[what]
+    if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
+        got, want = next(pair for pair in zip(got, want) if not alike(*pair))
+    if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
+        return Failure(got, want, {}, _inputs(mine.call))
+    return got, want
+
+
+def _inputs(call: Call) -> Mapping[str, Any]:
+    """The arguments of a call by name."""
+    names = [call.parameter(at) for at in range(len(call.positional))]
+    return dict(zip(names, map(_kept, call.positional))) | {name: _kept(value) for name, value in call.named.items()}
+
+
+def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]]) -> Iterator[str]:
+    """Sentences about the calls that part from the solution's, one a failing example; those that hold on all."""
+    first = partings[0]
+    if any((each.call.name, bool(each.what)) != (first.call.name, bool(first.what)) for each in partings):
+        return
+    name = name_of(first.call)
+    yield from _in_turn(name, partings)
+    if first.what:
+        yield from _changes(name, partings)
+        return
+    failures = [each.failure for each in partings]
+    tensors = [
+        Failure(f.got, f.want, size, f.inputs) for f, size in zip(failures, sizes) if isinstance(f, Failure)
+    ]
+    if len(tensors) == len(failures):
+        yield from how(tensors)
+    elif not tensors:
+        yield from how_plain([failure for failure in failures if isinstance(failure, tuple)])
+
+
+def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
+    """Which calls of a function are wrong, where some are right."""
+    times = {min(each.earlier, 2) for each in partings}
+    later = [right for each in partings for right in each.later]
+    if times == {0} and later and all(later):
+        yield f"Only the first call of `{name}` goes wrong; later ones do what they should."
+    elif times == {1}:
+        yield f"The first call of `{name}` does what it should, the second does not: look at what is kept between them."
+    elif 0 not in times:
+        yield f"`{name}` does what it should at first, and goes wrong in a later call."
+
+
+def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
+    what = {each.what for each in partings}
+    shown = what.pop() if len(what) == 1 else "the weights"
+    if shown.startswith("the file"):
+        got, want = partings[0].failure if isinstance(partings[0].failure, tuple) else ("", "")
+        yield f"`{name}`: {shown} {'is missing' if got is None is not want else 'is not what it should be'}."
+        return
+    tensors = [each.failure for each in partings if isinstance(each.failure, Failure)]
+    only = ", and nothing else that it may change is wrong" if all(each.alone for each in partings) else ""
+    if len(tensors) < len(partings):
+        yield f"After `{name}`, {shown} is wrong{only}."
+    elif all(not failure.got.any() for failure in tensors):
+        yield f"`{name}` does not change {shown}{only}."
+    elif all(not failure.want.any() for failure in tensors):
+        yield f"`{name}` changes {shown}, and it should not{only}."
+    else:
+        told = list(how(tensors))
+        yield from (sentence.replace("It ", f"The change that `{name}` makes to {shown} ", 1) for sentence in told)
+        if only and not told:
+            yield f"Of what `{name}` changes only {shown} is wrong."
