@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..curriculum.stubs import begun
 from ..observe.observations import observe
+from ..observe.where import known_names
 from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
@@ -21,7 +23,9 @@ from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
+from ..spec.strategies import Sizes
 from .diagnosis import Diagnosis, Lookup
+from .example import calls_of, pasted
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
@@ -70,7 +74,7 @@ def claim_failed(run: KataRun, claim: Claim, outcome: Outcome) -> None:
         stop(run, "error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
     else:
         stop(run, "failed", _what_is_wrong(subject, error), claim=claim, error=error)
-        _show_example(run, error, outcome)
+        _show_example(run, claim, error, outcome)
         if run.diagnoses:
             _diagnose(run, subject, claim, outcome)
 
@@ -147,14 +151,24 @@ def _singular(match: re.Match[str]) -> str:
     return f"1 {'entry' if word == 'entrie' else word}"
 
 
-def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
+def _show_example(run: KataRun, claim: Claim, error: BaseException, outcome: Outcome) -> None:
+    verdict, subject = run.verdict, run.subject
     shown = dict(outcome.example)
+    got = None
     if isinstance(error, Mismatch) and not isinstance(error.__cause__, SLIPS):
-        run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
+        verdict.expected, verdict.got = error.texts() if error.want is not None else ("", show(error.got))
         shown |= error.given
-    run.verdict.example = {name: show(value) for name, value in shown.items()}
+        got = error.got
+    if subject is not None and not claim.slow:
+        dtype = torch.float64 if outcome.example.conditions.double(claim.double) else torch.float32
+        calls = calls_of(claim, subject, run.reference, outcome.example)
+        verdict.calls = pasted(calls, got, run.reference, dtype)
+    if verdict.calls:  # then values that only the claim has a name for say nothing
+        known = known_names(run.reference) | (shown.keys() - outcome.example.keys())
+        shown = {name: value for name, value in shown.items() if name in known or isinstance(value, Sizes)}
+    verdict.example = {name: show(value) for name, value in shown.items()}
     if conditions := str(outcome.example.conditions):
-        run.verdict.example["conditions"] = conditions
+        verdict.example["conditions"] = conditions
 
 
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:

@@ -6,12 +6,16 @@ call may have changed: weights, and files. So code with a state (an optimizer, a
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +38,7 @@ class Moment:
     call: Call
     result: Any
     state: dict[str, Any]
+    objects: set[int]  # that the call was of, or was given
 
 
 class Recording(list[Call]):
@@ -47,7 +52,8 @@ class Recording(list[Call]):
         super().append(call)
         if len(self.moments) < CALLS:
             with suppress(Exception):  # of objects of the learner's own
-                self.moments.append(Moment(call, _kept(call.result), _state(call)))
+                given = (*call.positional, *call.named.values())
+                self.moments.append(Moment(call, _kept(call.result), _state(call), set(map(id, given))))
 
 
 def _kept(value: Any) -> Any:
@@ -119,8 +125,9 @@ class Parting:
     what: str  # changed by the call; "" where its result differs
     failure: Failure | tuple[Any, Any]
     earlier: int  # calls of this name that were right before
-    alone: bool  # the others of the same kind that the call may change are as they should be
+    right: list[str]  # what else the call may change, and is as it should be
     later: list[bool]  # whether later calls of this name are right
+    lacks_file: bool = False  # that the solution has written
 
 
 def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example) -> Parting | None:
@@ -138,9 +145,10 @@ def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, e
             of_name = [not each[2] for each in pairs if each[0].call.name == mine.call.name]
             earlier = sum(each[0].call.name == mine.call.name for each in pairs[:at])
             what = next(iter(wrong))
-            alone = len(wrong) == 1 < len(theirs.state)
+            right = [name for name in theirs.state if name in mine.state and name not in wrong]
             failure = _compared(what, pairs[: at + 1])
-            return Parting(mine.call, what, failure, earlier, alone, of_name[earlier + 1 :])
+            files = [any(name.startswith("the file") for name in moment.state) for moment in (mine, theirs)]
+            return Parting(mine.call, what, failure, earlier, right, of_name[earlier + 1 :], files == [False, True])
     return None
 
 
@@ -160,7 +168,9 @@ def _compared(what: str, pairs: Sequence[tuple[Moment, Moment, list[str]]]) -> F
     """The two values; of weights, how each code has changed them, where that is known."""
     mine, theirs, _ = pairs[-1]
     got, want = (mine.result, theirs.result) if not what else (mine.state.get(what), theirs.state[what])
-    before = next((pair for pair in reversed(pairs[:-1]) if what in pair[0].state and what in pair[1].state), None)
+    earlier = [pair for pair in pairs[:-1] if what in pair[0].state and what in pair[1].state]
+    earlier = [pair for pair in earlier if _of_same(pair[0], mine) and _of_same(pair[1], theirs)]
+    before = earlier[-1] if earlier else None
     if what and before and isinstance(got, Tensor) and isinstance(want, Tensor):
         got, want = got - before[0].state[what], want - before[1].state[what]
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
@@ -168,6 +178,13 @@ def _compared(what: str, pairs: Sequence[tuple[Moment, Moment, list[str]]]) -> F
     if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
         return Failure(got, want, {}, _inputs(mine.call))
     return got, want
+
+
+def _of_same(moment: Moment, other: Moment) -> bool:
+    """Whether two calls may have changed the same object."""
+    kinds = (nn.Module, torch.optim.Optimizer)
+    values = (*moment.call.positional, *moment.call.named.values())
+    return any(isinstance(value, kinds) and id(value) in other.objects for value in values)
 
 
 def _inputs(call: Call) -> Mapping[str, Any]:
@@ -187,9 +204,7 @@ def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]]) ->
         yield from _changes(name, partings)
         return
     failures = [each.failure for each in partings]
-    tensors = [
-        Failure(f.got, f.want, size, f.inputs) for f, size in zip(failures, sizes) if isinstance(f, Failure)
-    ]
+    tensors = [Failure(f.got, f.want, size, f.inputs) for f, size in zip(failures, sizes) if isinstance(f, Failure)]
     if len(tensors) == len(failures):
         yield from how(tensors)
     elif not tensors:
@@ -197,7 +212,9 @@ def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]]) ->
 
 
 def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
-    """Which calls of a function are wrong, where some are right."""
+    """Which calls of a method are wrong, where some are right; an object that is no module keeps something."""
+    if any("." not in each.call.name or isinstance(each.call.positional[0], nn.Module) for each in partings):
+        return
     times = {min(each.earlier, 2) for each in partings}
     later = [right for each in partings for right in each.later]
     if times == {0} and later and all(later):
@@ -209,6 +226,9 @@ def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
 
 
 def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
+    if all(each.lacks_file for each in partings):
+        yield f"After `{name}` there is no file, where it should have written one, that `torch.load` reads."
+        return
     what = {each.what for each in partings}
     shown = what.pop() if len(what) == 1 else "the weights"
     if shown.startswith("the file"):
@@ -216,15 +236,74 @@ def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
         yield f"`{name}`: {shown} {'is missing' if got is None is not want else 'is not what it should be'}."
         return
     tensors = [each.failure for each in partings if isinstance(each.failure, Failure)]
-    only = ", and nothing else that it may change is wrong" if all(each.alone for each in partings) else ""
+    right = [other for other in partings[0].right if all(other in each.right for each in partings)]
+    right = [other for other in right if other.split()[0] == shown.split()[0] or shown[0] == other[0] == "`"]
+    but = f"; it is right for {right[0]}" if right else ""
     if len(tensors) < len(partings):
-        yield f"After `{name}`, {shown} is wrong{only}."
+        yield f"After `{name}`, {shown} is wrong{but}."
     elif all(not failure.got.any() for failure in tensors):
-        yield f"`{name}` does not change {shown}{only}."
+        yield f"`{name}` does not change {shown}{but}."
     elif all(not failure.want.any() for failure in tensors):
-        yield f"`{name}` changes {shown}, and it should not{only}."
-    else:
-        told = list(how(tensors))
-        yield from (sentence.replace("It ", f"The change that `{name}` makes to {shown} ", 1) for sentence in told)
-        if only and not told:
-            yield f"Of what `{name}` changes only {shown} is wrong."
+        yield f"`{name}` changes {shown}, and it should not{but}."
+    elif relation := next(how(tensors), ""):
+        yield re.sub("^It ", f"The change that `{name}` makes to {shown} ", relation)
+    elif but:
+        yield f"The change that `{name}` makes to {shown} is wrong{but}."
+
+
+# Options without effect.
+
+ALIKE = 3  # failing examples on which a change has to give what the code under test gives
+OPTIONS = 40  # changes that are tried
+
+
+def as_if(claim: Claim, subject: Subject, solution: Subject, reference: Any, examples: Sequence[Example]) -> str:
+    """The argument that the solution would have to be given in every call to do as the code under test does."""
+    own = [recorded(claim, subject, reference, example)[1] for example in examples[:ALIKE]]
+    want = [recorded(claim, solution, reference, example)[1] for example in examples[:ALIKE]]
+    for name, argument, value in itertools.islice(_settings(own[0], solution), OPTIONS):
+        with _given(solution, name, argument, value):
+            changed = (recorded(claim, solution, reference, example)[1] for example in examples[:ALIKE])
+            same = all(_same(mine, theirs, right) for mine, theirs, right in zip(own, changed, want))
+        if same:
+            return f"`{name.split('.')[0]}` does as if it were given {argument} = {value!r}, whatever it is given."
+    return ""
+
+
+def _settings(moments: Sequence[Moment], solution: Subject) -> Iterator[tuple[str, str, Any]]:
+    """Plain arguments of the functions that are called, with other values for them; the default comes first."""
+    for name in dict.fromkeys(moment.call.name for moment in moments):
+        function: Any = solution.module
+        for part in name.split("."):
+            function = getattr(function, part, None)
+        for argument, parameter in inspect.signature(function).parameters.items() if function else ():
+            default = parameter.default
+            if isinstance(default, (int, float, type(None))):
+                yield from ((name, argument, value) for value in dict.fromkeys([default, 0, 1, None]))
+
+
+@contextmanager
+def _given(solution: Subject, name: str, argument: str, value: Any) -> Iterator[None]:
+    """Have every call of a function get another value for an argument meanwhile."""
+    call = solution.calls._call
+
+    def changed(function: Any, called: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if called == name:
+            bound = inspect.signature(function).bind(*positional, **named)
+            bound.arguments[argument] = value
+            positional, named = bound.args, bound.kwargs
+        return call(function, called, positional, named)
+
+    with patch.object(solution.calls, "_call", changed):
+        yield
+
+
+def _same(mine: Sequence[Moment], theirs: Sequence[Moment], right: Sequence[Moment]) -> bool:
+    """Whether the calls gave and left the same as far as the code under test went, and something wrong."""
+    pairs = list(zip(mine, theirs))
+    return len(theirs) >= len(mine) and all(_agree(*pair) for pair in pairs) and not all(map(_agree, mine, right))
+
+
+def _agree(mine: Moment, theirs: Moment) -> bool:
+    left = all(alike(mine.state.get(name), value) for name, value in theirs.state.items())
+    return left and alike(mine.result, theirs.result)

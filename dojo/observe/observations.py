@@ -27,12 +27,12 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
-from .lockstep import parting, partings, recorded
+from .lockstep import as_if, parting, partings, recorded
 from .relations import Failure, how
 from .replay import Replay, alike, name_of, replays_of
 from .sequences import how_plain
 from .submodules import submodules
-from .where import sizes_of, under_conditions, where
+from .where import known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
 FAILURES = 6  # examples that fail of which the calls are looked at
@@ -84,7 +84,7 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, solution: Subject,
         lambda: _defaults(seen),
         lambda: _in_order(seen),
         lambda: _evidence(seen.failing),
-        lambda: where(claim, outcome, seen.others, seen.run, _names(reference)),
+        lambda: where(claim, outcome, seen.others, seen.run, known_names(reference)),
     )
     for source in sources:
         try:
@@ -205,6 +205,8 @@ def _in_order(seen: Observed) -> Iterator[str]:
         failing = seen.failing[: 2 if seen.claim.costly else FAILURES]
         examples = [outcome.example for outcome in failing]
         found = [parting(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples]
+        if failing[0].kind == "mismatch" and not seen.claim.costly:
+            yield from filter(None, [as_if(seen.claim, seen.subject, seen.solution, seen.reference, examples)])
     if found and all(found):
         first = found[0]
         assert first is not None
@@ -228,17 +230,6 @@ def _defaults(seen: Observed) -> Iterator[str]:
                 if own is inspect.Parameter.empty or own != parameter.default:
                     said = "it has none" if own is inspect.Parameter.empty else f"it is {own!r}"
                     yield f"The default of `{name}` in `{name_of(call)}` should be {parameter.default!r}, and {said}."
-
-
-def _names(reference: Any) -> set[str]:
-    """The names of parameters in the contract, which are all that a learner knows."""
-    names: set[str] = set()
-    for value in vars(reference).values():
-        if getattr(value, "__module__", None) == vars(reference)["__name__"]:
-            functions = [value, *vars(value).values()] if inspect.isclass(value) else [value]
-            for function in filter(inspect.isfunction, functions):
-                names |= set(inspect.signature(function).parameters)
-    return names
 
 
 def _repeats(sentence: str, before: Iterable[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,9 +36,18 @@ def sizes_of(example: Example) -> dict[str, int]:
     return {name: size for value in example.values() if isinstance(value, Sizes) for name, size in value.dims.items()}
 
 
-def where(
-    claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run, names: Collection[str]
-) -> Iterator[str]:
+def known_names(reference: Any) -> set[str]:
+    """The names of parameters in the contract: of the values of an example those that a learner knows."""
+    names: set[str] = set()
+    for value in vars(reference).values():
+        if getattr(value, "__module__", None) == vars(reference)["__name__"]:
+            functions = [value, *vars(value).values()] if inspect.isclass(value) else [value]
+            for function in filter(inspect.isfunction, functions):
+                names |= set(inspect.signature(function).parameters)
+    return names
+
+
+def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run, names: Collection[str]) -> Iterator[str]:
     """Sentences about what makes the difference, the simplest first; `known` are outcomes on other examples.
 
     Of the values of an example those are spoken of that a learner knows: texts, sizes, and what is in `names`.
