@@ -6,7 +6,6 @@ then answers is compared with the wrong answer by the caller.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,8 @@ Changed = Callable[[Replay], Any]  # the reference's answer with a change
 Sizes = Mapping[str, int]
 Change = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
 Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
+PLAIN = """softmax log_softmax mean sum square tanh clamp triu tril abs argmax gather logsumexp roll sort topk norm relu
+    sigmoid sin cos flip where dropout cross_entropy nll_loss gelu diagonal cumprod round floor"""
 WORDS = {
     "a division": ("truediv", "div", "div_", "itruediv", "rtruediv", "divide"),
     "a multiplication": ("mul", "mul_", "rmul", "imul", "multiply"),
@@ -46,27 +47,7 @@ WORDS = {
     "the layer norm": ("layer_norm",),
     "the comparison": ("gt", "lt", "ge", "le", "eq", "ne"),
     "the joining": ("cat", "stack"),
-} | {
-    f"the {name}": (name,)
-    for name in (
-        *(
-            "softmax",
-            "log_softmax",
-            "mean",
-            "sum",
-            "square",
-            "tanh",
-            "clamp",
-            "triu",
-            "tril",
-            "abs",
-            "argmax",
-            "gather",
-        ),
-        *("logsumexp", "roll", "sort", "topk", "norm", "relu", "sigmoid", "sin", "cos", "flip", "where", "dropout"),
-        *("cross_entropy", "nll_loss", "gelu", "diagonal", "cumprod", "round", "floor"),
-    )
-}
+} | {f"the {name}": (name,) for name in PLAIN.split()}
 KNOWN = {name: words for words, names in WORDS.items() for name in names}
 INSTEAD: dict[str, Callable[..., Any]] = {
     **{"sin": torch.cos, "cos": torch.sin, "sum": torch.mean, "mean": torch.sum, "triu": torch.tril, "max": torch.min},
@@ -102,8 +83,7 @@ class _Watched(TorchFunctionMode):
     """Writes down the operations that are called, and has one of them done otherwise."""
 
     sizes: Sizes = field(default_factory=dict)
-    at: frozenset[int] = frozenset()
-    kind: str = ""
+    at: int = -1
     change: Change | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -119,7 +99,7 @@ class _Watched(TorchFunctionMode):
             return function(*args, **kwargs)
         number = len(self.steps)
         self.steps.append(Step(name, args, kwargs, None))
-        if self.change is not None and (number in self.at or KNOWN[name] == self.kind):
+        if self.change is not None and number == self.at:
             return self.change(function, args, kwargs, self.sizes)
         result = function(*args, **kwargs)
         self.steps[number].result = result.detach().clone() if isinstance(result, Tensor) else result
@@ -135,14 +115,10 @@ def edits(replay: Replay) -> Iterator[tuple[str, Changed]]:
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
             for words, change in ways(step, replay.sizes):
-                yield words.format(named[number]), _edited({number}, change)
-                if sum(KNOWN[each.name] == KNOWN[step.name] for each in steps) > 1 and "(the first" in named[number]:
-                    every = re.sub("^(a|an|the) ", "every ", KNOWN[step.name])
-                    yield words.format(every), _edited(KNOWN[step.name], change)
+                yield words.format(named[number]), _edited(number, change)
     for number, step in enumerate(steps):
         if isinstance(step.result, Tensor) and isinstance(answer, Tensor) and step.result.shape == answer.shape:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
-            yield f"It is the expected answer plus the result of {named[number]}.", _plus(number)
 
 
 def _written(step: Step, sizes: Sizes) -> str:
@@ -169,12 +145,11 @@ def _which(number: int, steps: list[Step]) -> str:
     return f" ({ordinals.get(alike.index(number), f'number {alike.index(number) + 1}')} of {len(alike)})"
 
 
-def _edited(which: set[int] | str, change: Change) -> Changed:
-    """With one step, or every operation of a kind, done otherwise."""
+def _edited(number: int, change: Change) -> Changed:
+    """With one step done otherwise."""
 
     def run(replay: Replay) -> Any:
-        numbers, kind = (frozenset(which), "") if isinstance(which, set) else (frozenset[int](), which)
-        with _Watched(replay.sizes, numbers, kind, change):
+        with _Watched(replay.sizes, number, change):
             return replay.ask(replay.reference)
 
     return run
@@ -187,10 +162,6 @@ def _after(number: int) -> Changed:
         return plain(watch.steps[number].result)
 
     return run
-
-
-def _plus(number: int) -> Changed:
-    return lambda replay: replay.want + _after(number)(replay)
 
 
 def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:

@@ -51,7 +51,7 @@ Relation = Callable[[Failure], str]  # a sentence, or "" where it does not hold
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
     finite = all(each.got.isfinite().all() for each in failures)
-    for relation in (_boolean, _constant, _not_finite):
+    for relation in (_constant, _not_finite):
         if sentence := _common(relation, failures):
             yield sentence
             return
@@ -59,7 +59,7 @@ def how(failures: Sequence[Failure]) -> Iterator[str]:
         if sentence := pooled(failures):
             yield sentence
             return
-    for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _by_sign, _nearly):
+    for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _nearly):
         if sentence := _common(relation, failures):
             yield sentence
             return
@@ -71,27 +71,22 @@ def _common(relation: Relation, failures: Sequence[Failure]) -> str:
     return sentences.pop() if len(sentences) == 1 else ""
 
 
-def _boolean(failure: Failure) -> str:
-    if failure.got.dtype != torch.bool or failure.want.dtype != torch.bool:
-        return ""
-    if torch.equal(failure.got, ~failure.want):
-        return "It is True exactly where it should be False, and the other way round."
-    if failure.got.numel() < 2:
-        return ""
-    if failure.want.any() and not failure.got.any():
-        return "It is False everywhere."
-    return "It is True everywhere." if failure.got.all() and not failure.want.all() else ""
-
-
 def _constant(failure: Failure) -> str:
+    """It is one number everywhere, or each truth value is the other one."""
     got, want = failure.got, failure.want
-    if got.numel() < 2 or got.dtype == torch.bool:
+    mask = got.dtype == torch.bool
+    if mask and torch.equal(got, ~want):
+        return "It is True exactly where it should be False, and the other way round."
+    if (
+        got.numel() < 2
+        or (got != got.flatten()[0]).any()
+        or (want == want.flatten()[0]).all()
+        and want.any() == got.any()
+    ):
         return ""
-    if not got.any() and want.any():
-        return "It is nothing but zeros."
-    if (got == got.flatten()[0]).all() and not (want == want.flatten()[0]).all():
-        return "All its entries are the same number, and they should not be."
-    return ""
+    if mask:
+        return f"It is {bool(got.any())} everywhere."
+    return "All its entries are the same number, and they should not be." if got.any() else "It is nothing but zeros."
 
 
 def _not_finite(failure: Failure) -> str:
@@ -204,10 +199,9 @@ def _offset(failures: Sequence[Failure]) -> str:
         return ""
     if any((offset - offset[0]).abs().max() > 1e-4 * offset.abs().max() for offset in offsets):
         return ""
-    if all(math.isclose(value, first[0], rel_tol=1e-4) for value in first):
-        way = "more" if first[0] > 0 else "less"
-        return f"It is {abs(first[0]):.3g} {way} than expected everywhere."
-    return "It is off by the same number everywhere." if all(each.got.numel() > 2 for each in failures) else ""
+    if not all(math.isclose(value, first[0], rel_tol=1e-4) for value in first):
+        return ""
+    return f"It is {abs(first[0]):.3g} {'more' if first[0] > 0 else 'less'} than expected everywhere."
 
 
 def _step(failures: Sequence[Failure]) -> str:
@@ -291,16 +285,14 @@ def _functions_of(value: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "the expected answer rounded to whole numbers", value.round()
     yield "the expected answer cut at 0", value.clamp(min=0)
     yield "the expected answer cut at 1", value.clamp(max=1)
-    for axis in {-1, -2} if value.ndim > 1 else {-1}:
-        along = "the last dimension" if axis == -1 else "the last but one dimension"
-        yield f"the expected answer after a softmax along {along}", value.softmax(axis)
-        yield f"the expected answer divided by its sum along {along}", value / value.sum(axis, keepdim=True)
-        yield f"the expected answer summed up step by step along {along}", value.cumsum(axis)
-        yield f"the expected answer less its mean along {along}", value - value.mean(axis, keepdim=True)
-        yield (
-            f"the mean of the expected answer along {along}, everywhere",
-            value.mean(axis, keepdim=True).expand_as(value),
-        )
+    for axis in (-1, -2)[: value.ndim]:
+        along = f"along the last {'' if axis == -1 else 'but one '}dimension"
+        mean = value.mean(axis, keepdim=True)
+        yield f"the expected answer after a softmax {along}", value.softmax(axis)
+        yield f"the expected answer divided by its sum {along}", value / value.sum(axis, keepdim=True)
+        yield f"the expected answer summed up step by step {along}", value.cumsum(axis)
+        yield f"the expected answer less its mean {along}", value - mean
+        yield f"the mean of the expected answer {along}, everywhere", mean.expand_as(value)
 
 
 def _order(failure: Failure) -> str:
@@ -411,20 +403,6 @@ def _where_zero(failure: Failure) -> str:
     if not got[wrong].any():
         return "Some entries are 0 that should not be; the others are right."
     return "Some entries should be 0 and are not; the others are right." if not want[wrong].any() else ""
-
-
-def _by_sign(failure: Failure) -> str:
-    """An answer to one input entry by entry: wrong on one side of 0 only."""
-    wrong = failure.wrong
-    values = [(n, v) for n, v in failure.inputs.items() if isinstance(v, Tensor) and v.shape == wrong.shape]
-    if len(values) != 1 or wrong.all():
-        return ""
-    name, value = values[0]
-    if (value[wrong] < 0).all() and wrong[value < 0].double().mean() > 0.7:
-        return f"It is wrong where `{name}` is negative, and right elsewhere."
-    if (value[wrong] > 0).all() and wrong[value > 0].double().mean() > 0.7:
-        return f"It is wrong where `{name}` is positive, and right elsewhere."
-    return ""
 
 
 def _nearly(failure: Failure) -> str:

@@ -162,35 +162,18 @@ def _texts(got: Any, want: Any, unit: str) -> str:
     return "Some characters became � (they are no whole UTF-8)." if "\ufffd" in got and "\ufffd" not in want else ""
 
 
-def _few_places(got: Any, want: Any, unit: str) -> str:
-    if len(got) != len(want) or len(want) < 3:
-        return ""
-    wrong = [at for at, (g, w) in enumerate(zip(got, want)) if g != w]
-    if wrong == [0]:
-        return f"Only the first {unit} is wrong."
-    if wrong == [len(want) - 1]:
-        return f"Only the last {unit} is wrong."
-    return ""
-
-
 def _kept_together(got: Any, want: Any, unit: str) -> str:
-    if isinstance(got, (str, bytes)) or not all(isinstance(part, (str, bytes)) for part in (*got, *want)) or not want:
+    kind = type(want[0]) if want else None
+    if isinstance(got, (str, bytes)) or kind not in (str, bytes) or any(type(p) is not kind for p in (*got, *want)):
         return ""
-    joined = (
-        [type(want[0])().join(parts) for parts in (got, want)] if all(type(p) is type(want[0]) for p in got) else []
-    )
-    if not joined or joined[0] != joined[1]:
+    if kind().join(got) != kind().join(want):
         return ""
-    way = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else "other places"
-    return (
-        f"Nothing is lost, but it is cut into {way}."
-        if "pieces" in way
-        else f"Nothing is lost, but it is cut in {way}."
-    )
+    pieces = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else ""
+    return f"Nothing is lost, but it is cut {f'into {pieces}' if pieces else 'in other places'}."
 
 
 RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (
-    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _few_places, _cut_at_an_end, _repeated),
+    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _cut_at_an_end, _repeated),
 )
 
 
