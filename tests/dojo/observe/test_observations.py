@@ -15,6 +15,7 @@ from dojo.observe.sequences import how_plain
 from dojo.observe.where import where
 from dojo.sandbox.loader import Workspace
 from dojo.spec import check, claim, sizes
+from dojo.spec.suite import load_suite
 
 from ..trees import ROOT
 
@@ -251,3 +252,29 @@ def observed(tmp_path: Path, code: str, old: str, new: str) -> list[str]:
 def test_a_wrong_file_is_observed(tmp_path, code, old, new, part):
     sentences = observed(tmp_path, code, old, new)
     assert len(sentences) <= 3 and any(part in sentence.lower() for sentence in sentences), sentences
+
+
+# Code with a state, which single calls made again say nothing of; the mistakes are those of the bank.
+
+STATES = [
+    ("k14", "all groups get the first group's rate", "the rate of group 1 is wrong"),
+    ("k14", "the extension is cut off", "there is no file"),
+    ("k17", "the optimizer forgets the iterations", "as if it were given steps = 5"),
+    ("k17", "no decay in AdamW unless told", "the default of `weight_decay` in `adamw_step` should be 0.01"),
+    ("k18", "values are not kept", "the first call of `append` does what it should, the second does not"),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "part"), STATES, ids=[each[1] for each in STATES])
+def test_code_with_a_state_is_observed(tmp_path, code, name, part):
+    catalog = Catalog(ROOT)
+    kata = next(kata for kata in catalog.katas if kata.code == code)
+    text = kata.solution.read_text(encoding="utf-8")
+    run = KataRun(kata, Workspace(catalog), tmp_path / f"{kata.name}.py")
+    mistake = next(mistake for mistake in load_suite(kata).mistakes if mistake.name == name)
+    run.path.write_text(mistake.apply(text), encoding="utf-8")
+    assert run.load()
+    claim = run.suite.claim(mistake.caught_by)
+    solution = run.workspace.variant(kata, text, "the solution")
+    sentences = observe(claim, run.check(claim), run.subject, solution, run.reference)
+    assert any(part in sentence.lower() for sentence in sentences), sentences
