@@ -100,15 +100,15 @@ class _Lines:
             getattr(getattr(self.contract, owner), method, None) if owner else getattr(self.contract, method, None)
         )
         by_name = contract is not None and names == _parameters(contract, owner)  # then position and name are the same
-        values = []
-        for name, value in [*zip([*names, *["values"] * len(given)], given), *call.named.items()]:
-            text = self._value(name, value)
-            plain = by_name and name in names and not isinstance(value, Tensor)
-            values.append(
-                f"{name}={text}"
-                if name in call.named or (plain and (name != names[0] or method == "__init__" and len(given) > 1))
-                else text
-            )
+        pairs = list(zip([*names, *["values"] * len(given)], given))
+        texts = [self._value(name, value) for name, value in pairs]
+        last = max((at for at, (_, value) in enumerate(pairs) if not _is_plain(value)), default=-1)
+        first_named = max(last + 1, 0 if method == "__init__" and len(given) > 1 else 1) if by_name else len(pairs)
+        values = [
+            f"{name}={text}" if at >= first_named and name in names else text
+            for at, ((name, _), text) in enumerate(zip(pairs, texts))
+        ]
+        values += [f"{name}={self._value(name, value)}" for name, value in call.named.items()]
         arguments = f"({', '.join(values)})"
         if method == "__init__":
             weights = isinstance(first, nn.Module) and any(True for _ in first.parameters())
@@ -130,13 +130,20 @@ class _Lines:
         if id(value) in self.names:
             return self.names[id(value)]
         text = literal(value, self.dtype)
-        if text is None:  # an object: a model, an optimizer
-            return name
+        if text is None:  # a model, an optimizer
+            own = self._name(name, value)
+            self.written.append(f"# {own}: an object that the test makes")
+            return own
         if not isinstance(value, Tensor) and len(text) <= SHORT:
             return text
         own = self._name(name, value)
         self.written.append(f"{own} = {text}")
         return own
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value stands within the call, and is clearer with its name."""
+    return not isinstance(value, Tensor) and literal(value) is not None
 
 
 def _parameters(function: Any, owner: str) -> list[str]:

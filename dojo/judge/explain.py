@@ -166,6 +166,7 @@ def _show_example(run: KataRun, claim: Claim, error: BaseException, outcome: Out
     if verdict.calls:  # then values that only the claim has a name for say nothing
         known = known_names(run.reference) | (shown.keys() - outcome.example.keys())
         shown = {name: value for name, value in shown.items() if name in known or isinstance(value, Sizes)}
+        shown = {n: replace(v, seed=0) if isinstance(v, Sizes) else v for n, v in shown.items()}
     verdict.example = {name: show(value) for name, value in shown.items()}
     if conditions := str(outcome.example.conditions):
         verdict.example["conditions"] = conditions

@@ -237,7 +237,7 @@ def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
         return
     tensors = [each.failure for each in partings if isinstance(each.failure, Failure)]
     right = [other for other in partings[0].right if all(other in each.right for each in partings)]
-    right = [other for other in right if other.split()[0] == shown.split()[0] or shown[0] == other[0] == "`"]
+    right = [other for other in right if other.split()[:-1] == shown.split()[:-1] or shown[0] == other[0] == "`"]
     but = f"; it is right for {right[0]}" if right else ""
     if len(tensors) < len(partings):
         yield f"After `{name}`, {shown} is wrong{but}."
@@ -279,7 +279,8 @@ def _settings(moments: Sequence[Moment], solution: Subject) -> Iterator[tuple[st
         for argument, parameter in inspect.signature(function).parameters.items() if function else ():
             default = parameter.default
             if isinstance(default, (int, float, type(None))):
-                yield from ((name, argument, value) for value in dict.fromkeys([default, 0, 1, None]))
+                others = [default, not default] if isinstance(default, bool) else [default, 0, 1, None]
+                yield from ((name, argument, value) for value in dict.fromkeys(others))
 
 
 @contextmanager

@@ -263,7 +263,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def _transformed(failure: Failure) -> str:
     """It is a well-known function of the expected answer."""
     got, want = failure.got.double(), failure.want.double()
-    if got.numel() < 2 or failure.got.dtype == torch.bool:
+    if got.numel() < 2 or failure.got.dtype == torch.bool or (want == want.flatten()[0]).all():
         return ""
     for words, result in _functions_of(want):
         if result.shape == got.shape and not close(result, want) and close(got, result):

@@ -72,6 +72,8 @@ def _all_of(pairs: Sequence[Pair]) -> str:
         sentences = {relation(got, want, unit) for got, want in pairs}
         if len(sentences) == 1 and (sentence := sentences.pop()):
             return sentence
+    if isinstance(pairs[0][0], str):
+        return ""
     if all(len(got) > len(want) for got, want in pairs):
         return "It is too long."
     return "It is too short." if all(len(got) < len(want) for got, want in pairs) else ""
