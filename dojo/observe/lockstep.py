@@ -193,13 +193,16 @@ def _inputs(call: Call) -> Mapping[str, Any]:
     return dict(zip(names, map(_kept, call.positional))) | {name: _kept(value) for name, value in call.named.items()}
 
 
-def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]]) -> Iterator[str]:
-    """Sentences about the calls that part from the solution's, one a failing example; those that hold on all."""
+def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
+    """Sentences about the calls that part from the solution's, one a failing example; those that hold on all.
+
+    With `in_turn` also which calls go wrong: where a call goes wrong by itself, those before it are not the reason.
+    """
     first = partings[0]
     if any((each.call.name, bool(each.what)) != (first.call.name, bool(first.what)) for each in partings):
         return
     name = name_of(first.call)
-    yield from _in_turn(name, partings)
+    yield from _in_turn(name, partings) if in_turn else ()
     if first.what:
         yield from _changes(name, partings)
         return
@@ -208,7 +211,7 @@ def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]]) ->
     if len(tensors) == len(failures):
         yield from how(tensors)
     elif not tensors:
-        yield from how_plain([failure for failure in failures if isinstance(failure, tuple)])
+        yield from how_plain([failure for failure in failures if isinstance(failure, tuple)], sizes)
 
 
 def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
@@ -244,7 +247,7 @@ def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
     elif all(not failure.got.any() for failure in tensors):
         yield f"`{name}` does not change {shown}{but}."
     elif all(not failure.want.any() for failure in tensors):
-        yield f"`{name}` changes {shown}, and it should not{but}."
+        yield f"`{name}` changes {shown}, and it should not."
     elif relation := next(how(tensors), ""):
         yield re.sub("^It ", f"The change that `{name}` makes to {shown} ", relation)
     elif but:

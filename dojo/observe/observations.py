@@ -38,7 +38,7 @@ SENTENCES = 3
 FAILURES = 6  # examples that fail of which the calls are looked at
 CALLS = 40  # of one example
 ENDLESS = 60.0  # seconds of processor time after which calls made again are given up: one of them does not end
-WEAK = ("All its entries", "All entries are", "It is nearly", "Along")  # relations that say less than a reason does
+WEAK = ("all its entries", "all entries are", "is nearly", "along")  # relations that say less than a reason does
 
 
 @dataclass
@@ -89,7 +89,7 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, solution: Subject,
     for source in sources:
         try:
             for sentence in source():
-                if not _repeats(sentence, sentences.values()):
+                if not _repeats(sentence, sentences.values()) and not (sentences and _core(sentence).startswith(WEAK)):
                     sentences.setdefault(_core(sentence), sentence)
         except (Exception, SystemExit, Stop):  # code that is wrong may do anything when it is called otherwise
             continue
@@ -111,7 +111,8 @@ def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     if len(tensors) == len(errors):
         yield from how(tensors)
     elif not tensors and all(type(each.got) is type(each.want) and each.alike is each.got for each in errors):
-        yield from how_plain([(error.got, error.want) for error in errors])
+        sizes = [sizes_of(Example(error.example)) for error in errors]
+        yield from how_plain([(error.got, error.want) for error in errors], sizes)
 
 
 def _shape_of(problem: str) -> str:
@@ -170,10 +171,11 @@ def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
     relations = list(_how_calls(wrong))
     finite = [replay for replay in wrong if not replay.lost()]  # nothing follows from NaN
     explained = list(interventions(finite)) if len(finite) == len(wrong) else []
-    if not explained or not relations or not relations[0].startswith(WEAK):
+    if not explained or not relations or not _core(relations[0]).startswith(WEAK):
         yield from (_named(sentence, wrong[0]) for sentence in relations)
     yield from (_named(sentence, wrong[0]) for sentence in explained)
-    for source in (dependences, submodules, right_when) if finite else ():
+    sources = (dependences, submodules) if explained else (dependences, submodules, right_when)
+    for source in sources if finite else ():
         yield from (_named(sentence, wrong[0]) for sentence in source(finite))
 
 
@@ -189,7 +191,7 @@ def _how_calls(wrong: Sequence[Replay]) -> Iterator[str]:
     if len(failures) == len(wrong):
         yield from how(failures)
     elif len(pairs) == len(wrong):
-        yield from how_plain(pairs)
+        yield from how_plain(pairs, [replay.sizes for replay in wrong])
 
 
 def _differing(got: Any, want: Any) -> int | None:
@@ -210,7 +212,8 @@ def _in_order(seen: Observed) -> Iterator[str]:
     if found and all(found):
         first = found[0]
         assert first is not None
-        for sentence in partings([each for each in found if each is not None], list(map(sizes_of, examples))):
+        alone = not any(case.wrong for case in seen.cases)
+        for sentence in partings([each for each in found if each is not None], list(map(sizes_of, examples)), alone):
             yield _of(sentence, name_of(first.call))
 
 

@@ -59,10 +59,17 @@ def how(failures: Sequence[Failure]) -> Iterator[str]:
         if sentence := pooled(failures):
             yield sentence
             return
+    if len(failures) > 2 and all(each.got.numel() == 1 for each in failures):  # together they are as telling as a row
+        got, want = (torch.cat([value.double().flatten() for value in values]) for values in _columns(failures))
+        failures = [Failure(got, want, {})]
     for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _nearly):
         if sentence := _common(relation, failures):
             yield sentence
             return
+
+
+def _columns(failures: Sequence[Failure]) -> tuple[list[Tensor], list[Tensor]]:
+    return [each.got for each in failures], [each.want for each in failures]
 
 
 def _common(relation: Relation, failures: Sequence[Failure]) -> str:
@@ -137,7 +144,13 @@ def _factor(failures: Sequence[Failure]) -> str:
     return ""
 
 
+BASES = {math.log(2): "ln 2", 1 / math.log(2): "1/ln 2", math.log(10): "ln 10", 1 / math.log(10): "1/ln 10"}
+
+
 def _number(value: float) -> str:
+    for factor, words in BASES.items():
+        if math.isclose(value, factor, rel_tol=1e-4):
+            return f"{words} (a logarithm in another base?)"
     for whole in range(2, 33):
         if math.isclose(value, 1 / whole, rel_tol=1e-3):
             return f"1/{whole}"
@@ -281,6 +294,7 @@ def _functions_of(value: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "the square root of the expected answer", value.sqrt()
     yield "the logarithm of the expected answer", value.log()
     yield "the exponential of the expected answer", value.exp()
+    yield "the expected answer to the base 2 in place of e", value.abs().pow(math.log(2))
     yield "the expected answer without its sign", value.abs()
     yield "the expected answer rounded to whole numbers", value.round()
     yield "the expected answer cut at 0", value.clamp(min=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,15 +13,16 @@ from .relations import Failure, how
 Pair = tuple[Any, Any]  # got and want
 
 
-def how_plain(pairs: Sequence[Pair]) -> Iterator[str]:
-    """The first relation that holds on every pair."""
-    for relation in (_scalars, _all_of, _numbers, _parts, _dictionaries):
+def how_plain(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]] = ()) -> Iterator[str]:
+    """The first relation that holds on every pair; `sizes` are those of their examples."""
+    every = sizes or [{}] * len(pairs)
+    for relation in (lambda p: _scalars(p, every), _all_of, lambda p: _numbers(p, every), _parts, _dictionaries):
         if pairs and (sentence := relation(pairs)):
             yield sentence
             return
 
 
-def _scalars(pairs: Sequence[Pair]) -> str:
+def _scalars(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
     if len(pairs) < 2 or not all(type(value) in (int, float) for pair in pairs for value in pair):
         return ""
     if len(pairs) > 2 and len({got for got, _ in pairs}) == 1 < len({want for _, want in pairs}):
@@ -30,16 +31,24 @@ def _scalars(pairs: Sequence[Pair]) -> str:
     if len(differences) == 1 and all(isinstance(got, int) for got, _ in pairs):
         off = differences.pop()
         return f"It is {abs(off)} too {'large' if off > 0 else 'small'}, on every example."
-    return next(how([Failure(_tensor([got]), _tensor([want]), {}) for got, want in pairs]), "")
+    return _of_numbers([((got,), (want,)) for got, want in pairs], sizes)
 
 
-def _numbers(pairs: Sequence[Pair]) -> str:
+def _of_numbers(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
+    return next(how([Failure(_tensor(got), _tensor(want), size) for (got, want), size in zip(pairs, sizes)]), "")
+
+
+def _numbers(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
     """A relation of lists of numbers, or of the numbers of dictionaries, of one length."""
-    lists = [tuple(list(v.values()) if isinstance(v, dict) else v for v in pair) for pair in pairs]
+    lists = [(_values(got), _values(want)) for got, want in pairs]
     same = all(not isinstance(got, dict) or list(got) == list(want) for got, want in pairs)
     if not same or not all(_are_numbers(got) and _are_numbers(want) and len(got) == len(want) for got, want in lists):
         return ""
-    return next(how([Failure(_tensor(got), _tensor(want), {}) for got, want in lists]), "")
+    return _of_numbers(lists, sizes)
+
+
+def _values(value: Any) -> Any:
+    return list(value.values()) if isinstance(value, dict) else value
 
 
 def _are_numbers(value: Any) -> bool:
@@ -58,7 +67,8 @@ def _parts(pairs: Sequence[Pair]) -> str:
     if not wrong or not all(isinstance(value, (list, tuple, str, bytes)) for pair in wrong for value in pair):
         return ""
     sentence = _all_of(wrong)
-    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if sentence else ""
+    told = sentence and not sentence.startswith("It is too")
+    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if told else ""
 
 
 def _all_of(pairs: Sequence[Pair]) -> str:
