@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from ..sandbox.calls import Call
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Example, Mode, Outcome
-from .relations import Failure, how
-from .replay import alike, name_of, plain
+from .relations import how
+from .replay import Failure, alike, name_of, plain
 from .sequences import how_plain
 
 CALLS = 40  # of one example

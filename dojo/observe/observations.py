@@ -28,8 +28,8 @@ from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
 from .lockstep import as_if, parting, partings, recorded
-from .relations import Failure, how
-from .replay import Replay, alike, name_of, replays_of
+from .relations import how
+from .replay import Failure, Replay, alike, name_of, replays_of
 from .sequences import how_plain
 from .submodules import submodules
 from .where import known_names, sizes_of, under_conditions, where

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -133,6 +134,37 @@ def name_of(call: Call) -> str:
     """What is called, as a learner reads it."""
     owner, _, method = call.name.rpartition(".")
     return owner if method in ("forward", "__init__") else method
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A wrong answer beside the expected one, of one shape, with what it was made from and the sizes of its example."""
+
+    got: Tensor
+    want: Tensor
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What a factor may be a formula of: the sizes, and the plain numbers among the inputs."""
+        plain = {n: v for n, v in self.inputs.items() if type(v) in (int, float) and math.isfinite(v) and v > 0}
+        return {name: value for name, value in plain.items() if value not in self.sizes.values()} | dict(self.sizes)
+
+    @property
+    def wrong(self) -> Tensor:
+        """Which entries differ."""
+        finite = self.want[self.want.isfinite()].double().abs()
+        bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
+        got, want = self.got.double(), self.want.double()
+        return ~((got == want) | ((got - want).abs() <= max(bound, 1e-9)) | (got.isnan() & want.isnan()))
+
+    def axis(self, axis: int) -> str:
+        """A dimension by the name of the size that it has, where only one size has it."""
+        names = [name for name, size in self.sizes.items() if size == self.want.shape[axis]]
+        if len(names) == 1:
+            return names[0]
+        return "the last dimension" if axis == self.want.ndim - 1 else f"dimension {axis}"
 
 
 @contextmanager

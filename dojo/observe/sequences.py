@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from .relations import Failure, how
+from .relations import how
+from .replay import Failure
 
 Pair = tuple[Any, Any]  # got and want
 

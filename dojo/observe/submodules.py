@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .relations import Failure, how
-from .replay import Replay, Side, alike, plain
+from .relations import how
+from .replay import Failure, Replay, Side, alike, plain
 
 
 @dataclass

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from dojo.curriculum.catalog import Catalog
 from dojo.judge.run import KataRun
 from dojo.observe.observations import observe
-from dojo.observe.relations import Failure, how
+from dojo.observe.relations import how
+from dojo.observe.replay import Failure
 from dojo.observe.sequences import how_plain
 from dojo.observe.where import where
 from dojo.sandbox.loader import Workspace
