@@ -124,6 +124,7 @@ class Parting:
     call: Call
     what: str  # changed by the call; "" where its result differs
     failure: Failure | tuple[Any, Any]
+    change: bool  # the two are how the call has changed it, not what it then is
     earlier: int  # calls of this name that were right before
     right: list[str]  # what else the call may change, and is as it should be
     later: list[bool]  # whether later calls of this name are right
@@ -146,9 +147,11 @@ def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, e
             earlier = sum(each[0].call.name == mine.call.name for each in pairs[:at])
             what = next(iter(wrong))
             right = [name for name in theirs.state if name in mine.state and name not in wrong]
-            failure = _compared(what, pairs[: at + 1])
+            failure, change = _compared(what, pairs[: at + 1])
             files = [any(name.startswith("the file") for name in moment.state) for moment in (mine, theirs)]
-            return Parting(mine.call, what, failure, earlier, right, of_name[earlier + 1 :], files == [False, True])
+            return Parting(
+                mine.call, what, failure, change, earlier, right, of_name[earlier + 1 :], files == [False, True]
+            )
     return None
 
 
@@ -164,20 +167,24 @@ def _differences(mine: Moment, theirs: Moment, other: Moment) -> list[str]:
     return wrong
 
 
-def _compared(what: str, pairs: Sequence[tuple[Moment, Moment, list[str]]]) -> Failure | tuple[Any, Any]:
-    """The two values; of weights, how each code has changed them, where that is known."""
+Pairs = Sequence[tuple[Moment, Moment, list[str]]]  # of both codes, with what differs
+
+
+def _compared(what: str, pairs: Pairs) -> tuple[Failure | tuple[Any, Any], bool]:
+    """The two values; of weights, how each code has changed them, where that is known, and whether it is."""
     mine, theirs, _ = pairs[-1]
     got, want = (mine.result, theirs.result) if not what else (mine.state.get(what), theirs.state[what])
     earlier = [pair for pair in pairs[:-1] if what in pair[0].state and what in pair[1].state]
     earlier = [pair for pair in earlier if _of_same(pair[0], mine) and _of_same(pair[1], theirs)]
     before = earlier[-1] if earlier else None
-    if what and before and isinstance(got, Tensor) and isinstance(want, Tensor):
+    change = bool(what and before and isinstance(got, Tensor) and isinstance(want, Tensor))
+    if before and change:
         got, want = got - before[0].state[what], want - before[1].state[what]
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
         got, want = next(pair for pair in zip(got, want) if not alike(*pair))
     if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
-        return Failure(got, want, {}, _inputs(mine.call))
-    return got, want
+        return Failure(got, want, {}, _inputs(mine.call)), change
+    return (got, want), change
 
 
 def _of_same(moment: Moment, other: Moment) -> bool:
@@ -193,7 +200,7 @@ def _inputs(call: Call) -> Mapping[str, Any]:
     return dict(zip(names, map(_kept, call.positional))) | {name: _kept(value) for name, value in call.named.items()}
 
 
-def partings(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
+def described(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
     """Sentences about the calls that part from the solution's, one a failing example; those that hold on all.
 
     With `in_turn` also which calls go wrong: where a call goes wrong by itself, those before it are not the reason.
@@ -242,16 +249,17 @@ def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
     right = [other for other in partings[0].right if all(other in each.right for each in partings)]
     right = [other for other in right if other.split()[:-1] == shown.split()[:-1] or shown[0] == other[0] == "`"]
     but = f"; it is right for {right[0]}" if right else ""
-    if len(tensors) < len(partings):
-        yield f"After `{name}`, {shown} is wrong{but}."
+    relation = next(how(tensors), "") if len(tensors) == len(partings) else ""
+    if not all(each.change for each in partings):
+        if relation.startswith("It ") or but:
+            yield f"After `{name}`, {shown} {relation.removeprefix('It ').removesuffix('.') or 'is wrong'}{but}."
     elif all(not failure.got.any() for failure in tensors):
         yield f"`{name}` does not change {shown}{but}."
     elif all(not failure.want.any() for failure in tensors):
         yield f"`{name}` changes {shown}, and it should not."
-    elif relation := next(how(tensors), ""):
-        yield re.sub("^It ", f"The change that `{name}` makes to {shown} ", relation)
-    elif but:
-        yield f"The change that `{name}` makes to {shown} is wrong{but}."
+    elif relation or but:
+        subject = f"The change that `{name}` makes to {shown} "
+        yield re.sub("^It ", subject, relation) if relation else f"{subject}is wrong{but}."
 
 
 # Options without effect.

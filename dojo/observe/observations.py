@@ -27,7 +27,7 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
-from .lockstep import as_if, parting, partings, recorded
+from .lockstep import as_if, described, parting, recorded
 from .relations import how
 from .replay import Failure, Replay, alike, name_of, replays_of
 from .sequences import how_plain
@@ -206,14 +206,14 @@ def _in_order(seen: Observed) -> Iterator[str]:
     with limit(ENDLESS):
         failing = seen.failing[: 2 if seen.claim.costly else FAILURES]
         examples = [outcome.example for outcome in failing]
-        found = [parting(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples]
+        parted = [parting(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples]
         if failing[0].kind == "mismatch" and not seen.claim.costly:
             yield from filter(None, [as_if(seen.claim, seen.subject, seen.solution, seen.reference, examples)])
-    if found and all(found):
-        first = found[0]
+    if parted and all(parted):
+        first = parted[0]
         assert first is not None
         alone = not any(case.wrong for case in seen.cases)
-        for sentence in partings([each for each in found if each is not None], list(map(sizes_of, examples)), alone):
+        for sentence in described([each for each in parted if each is not None], list(map(sizes_of, examples)), alone):
             yield _of(sentence, name_of(first.call))
 
 
@@ -231,8 +231,8 @@ def _defaults(seen: Observed) -> Iterator[str]:
             if name in parameters and name not in given and parameter.default is not inspect.Parameter.empty:
                 own = parameters[name].default
                 if own is inspect.Parameter.empty or own != parameter.default:
-                    said = "it has none" if own is inspect.Parameter.empty else f"it is {own!r}"
-                    yield f"The default of `{name}` in `{name_of(call)}` should be {parameter.default!r}, and {said}."
+                    actual = "it has none" if own is inspect.Parameter.empty else f"it is {own!r}"
+                    yield f"The default of `{name}` in `{name_of(call)}` should be {parameter.default!r}, and {actual}."
 
 
 def _repeats(sentence: str, before: Iterable[str]) -> bool:

@@ -68,8 +68,8 @@ def _parts(pairs: Sequence[Pair]) -> str:
     if not wrong or not all(isinstance(value, (list, tuple, str, bytes)) for pair in wrong for value in pair):
         return ""
     sentence = _all_of(wrong)
-    told = sentence and not sentence.startswith("It is too")
-    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if told else ""
+    telling = sentence and not sentence.startswith("It is too")
+    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if telling else ""
 
 
 def _all_of(pairs: Sequence[Pair]) -> str:
