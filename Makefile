@@ -5,6 +5,7 @@
 .PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
+-include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
 ifdef PY
 PYTHON := $(PY)
 READY :=
@@ -21,13 +22,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(BOOTSTRAP) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make BOOTSTRAP=python3.12" if sys.version_info < (3, 10) else 0)'
 	@echo "Setting up $(VENV): once, and it takes some minutes."
 	@$(BOOTSTRAP) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		--config-settings editable_mode=compat -e .
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		--config-settings editable_mode=compat -e '.[dev]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 board: $(READY)

@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.text import Text
 
 from .curriculum import stubs
-from .curriculum.catalog import Kata, UnknownKata, find_root
+from .curriculum.catalog import Kata, UnknownKata
 from .judge.client import Judge, JudgeError
 from .judge.verdict import Verdict
 from .learner.advice import after_verdict
 from .learner.session import Session
 from .learner.verdict_text import render
 from .system.files import write_whole
+from .system.root import find_root
 
 try:
     from IPython.core.error import UsageError

@@ -15,9 +15,10 @@ from unittest import mock
 
 import pytest
 
-from .curriculum.catalog import Catalog, Kata, find_root
+from .curriculum.catalog import Catalog, Kata
 from .learner.progress import Progress
 from .learner.verdict_text import render
+from .system.root import find_root
 
 if TYPE_CHECKING:
     from .sandbox.loader import Workspace

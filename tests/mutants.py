@@ -19,8 +19,9 @@ from cosmic_ray import mutating, plugins
 from rich.progress import track
 
 from dojo.curriculum import stubs
-from dojo.curriculum.catalog import Catalog, Kata, find_root
+from dojo.curriculum.catalog import Catalog, Kata
 from dojo.judge.client import Judge
+from dojo.system.root import find_root
 
 SKIPPED = re.compile(
     r"core/(VariableReplacer|VariableInserter|RemoveDecorator|ReplaceBinaryOperator_\w+_(RShift|LShift|BitXor|Mod))"

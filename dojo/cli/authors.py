@@ -8,10 +8,11 @@ import time
 
 import click
 
-from ..curriculum.catalog import Catalog, find_root
+from ..curriculum.catalog import Catalog
 from ..curriculum.stubs import outdated, write
 from ..learner.session import Session
 from ..system.console import console, count, warn
+from ..system.root import find_root
 
 
 @click.command()

@@ -17,7 +17,7 @@ VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset"),
     "authors": ("stubs", "index", "check"),
     "gpt": ("data", "train", "sample"),
-    "upkeep": ("progress", "update", "doctor"),
+    "upkeep": ("progress", "init", "update", "doctor"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
 }

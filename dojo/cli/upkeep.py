@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..learner.update import Work
 
 FILE = click.Path(path_type=Path)
+PLAIN = "make" if shutil.which("make") else "dojo"
 NOT_IN_IT = "Your code is not in it: that is in katas/, and a kata counts as solved where the file that passed stands."
 
 
@@ -45,12 +47,29 @@ def progress(target: Path | None, source: Path | None) -> None:
 
 
 @click.command()
+@click.argument("folder", type=FILE)
+def init(folder: Path) -> None:
+    """Write the katas into an empty folder, which is then as good as a clone."""
+    from ..learner.init import InitError
+    from ..learner.init import init as write
+
+    try:
+        write(folder.expanduser().absolute())
+    except InitError as error:
+        warn(str(error))
+        raise SystemExit(1) from None
+    console.print(f"The katas are in {folder}. Go on there:\n\n    cd {folder}\n    {PLAIN} start")
+
+
+@click.command()
 def update() -> None:
     """Bring the newest version of the katas into this clone; what you wrote stays as it is."""
     from ..learner import update as updates
+    from ..learner.init import commit_installed
 
     session = Session()
     try:
+        commit_installed(session.root)
         brought = updates.update(session.root)
     except UpdateError as error:
         warn(str(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -157,14 +156,3 @@ def section(text: str, heading: str) -> str:
     pattern = rf"^{re.escape(heading)}(?: ·[^\n]*)?[ \t]*\n(.*?)(?=^#{{1,{level}}} |\Z)"
     part = re.search(pattern, text, re.DOTALL | re.MULTILINE)
     return part.group(1).strip() if part else ""
-
-
-def find_root() -> Path:
-    """The repository: DOJO_ROOT, else the nearest folder upwards that holds katas and solutions, else the package's."""
-    if chosen := os.environ.get("DOJO_ROOT"):
-        return Path(chosen).resolve()
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "katas").is_dir() and (folder / "solutions").is_dir():
-            return folder
-    return Path(__file__).resolve().parents[2]

@@ -34,6 +34,7 @@ from .index import (
     IndexUnusable,
     OtherLibraries,
     checks_of,
+    examples_of,
     index_file,
     outcome_on,
     own_index_file,
@@ -74,7 +75,7 @@ def build(kata: Kata) -> tuple[Index, Path]:
     except IndexUnusable:
         pass
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, index.to_bytes(stamp_of(kata)))
+    write_whole(path, index.to_bytes(stamp_of(kata), examples_of(load_suite(kata))))
     return index, path
 
 
@@ -137,7 +138,7 @@ class Job:
         suite = load_suite(self.kata)
         mistakes = self._part_of(suite)[:: 1 if self.time == 1 else -1]
         first = Job(self.kata, self.folder, 1, self.part, self.parts).result() if self.time == 2 else None
-        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes, first).to_bytes(""))
+        self.stem.with_suffix(".npz").write_bytes(answers_of(self.kata, suite, mistakes, first).to_bytes("", ""))
 
     def _part_of(self, suite: Suite) -> Sequence[Mistake]:
         """Its mistakes: neighbours in the bank, so that one that another leaves traces for comes after it once."""

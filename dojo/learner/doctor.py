@@ -14,14 +14,15 @@ import shutil
 import subprocess
 import sys
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from ..curriculum.catalog import find_root
 from ..system.git import Git
+from ..system.root import find_root
 
+DISTRIBUTION: Final = "gpt-katas"
 Level = Literal["ok", "warn", "FAIL"]
 OK: Final = "ok"
 WARN: Final = "warn"
@@ -85,9 +86,7 @@ def check_python(root: Path) -> Finding:
 
 def check_packages(root: Path) -> Finding:
     """What pyproject.toml asks for, in the versions of constraints.txt."""
-    project = (root / "pyproject.toml").read_text("utf-8")
-    asked = "".join(re.findall(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)[:1])
-    names = [name for name, marker in re.findall(r'"([\w.-]+)[^";]*;?([^"]*)"', asked) if _applies(marker)]
+    names = [re.split(r"[^\w.-]", line)[0] for line in _asked(root) if _applies(line)]
     pins = re.findall(r"^([\w.-]+)==([\w.]+) *;?(.*)$", (root / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     pinned = {name.lower(): wanted for name, wanted, marker in pins if _applies(marker)}
     missing, others = [], []
@@ -98,7 +97,8 @@ def check_packages(root: Path) -> Finding:
             missing.append(name)
         else:
             others += [f"{name} {here} instead of {wanted}"] if wanted not in (None, here) else []
-    install = f"{sys.executable} -m pip install -c constraints.txt -e ."
+    what = "-e ." if (root / "pyproject.toml").is_file() else DISTRIBUTION
+    install = f"{sys.executable} -m pip install -c constraints.txt {what}"
     if sys.prefix == sys.base_prefix:  # not in an environment of its own
         install = "make start; without make: python3 -m venv .venv, and in it pip install -c constraints.txt -e ."
     if missing:
@@ -224,6 +224,14 @@ CHECKS = {
 }
 NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
 LACKING = fail("not installed, see packages")
+
+
+def _asked(root: Path) -> list[str]:
+    """What is asked for, such as "regex" or "tomli; python_version < '3.11'", by the clone or the installed package."""
+    if not (project := root / "pyproject.toml").is_file():
+        return [line.replace('"', "'") for line in requires(DISTRIBUTION) or () if "extra ==" not in line]
+    asked = re.findall(r"^dependencies = \[(.*?)^\]", project.read_text("utf-8"), re.DOTALL | re.MULTILINE)[:1]
+    return re.findall(r'"([^"]+)"', "".join(asked))
 
 
 def _applies(marker: str) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..curriculum import stubs
-from ..curriculum.catalog import Catalog, Hint, Kata, UnknownKata, find_root
+from ..curriculum.catalog import Catalog, Hint, Kata, UnknownKata
 from ..judge.verdict import Verdict
 from ..system.console import count, warn
+from ..system.root import find_root
 from .progress import Progress
 
 STATUS = {  # of a kata: its mark on the board, the words for it, its colour

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, configuration, given, sett
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 
-from ..curriculum.catalog import find_root
+from ..system.root import find_root
 from .check import Mismatch, plain_name
 from .conditions import Conditions, covering
 from .errors import Missing, Refused, Stop, unwritten_step

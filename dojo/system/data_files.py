@@ -16,7 +16,9 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+from .root import find_root
+
+DATA = find_root() / "data"
 DOWNLOADS = DATA / "downloads"
 MIRROR = "DOJO_MIRROR"
 ADVICE = (

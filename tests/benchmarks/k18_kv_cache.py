@@ -99,8 +99,9 @@ def _step(k18: ModuleType, text: Text) -> tuple[Callable[[], Any], Callable[[], 
 
 def main() -> None:
     """Write 64 tokens after 512 with GPT-2 small's size, in turn without and with the cache."""
-    from dojo.curriculum.catalog import Catalog, find_root
+    from dojo.curriculum.catalog import Catalog
     from dojo.sandbox.loader import Workspace
+    from dojo.system.root import find_root
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--pairs", type=int, default=3)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dojo.curriculum.catalog import Catalog, Kata, UnknownKata, find_root, section
+from dojo.curriculum.catalog import Catalog, Kata, UnknownKata, section
+from dojo.system.root import find_root
 
 from ..trees import ROOT
 

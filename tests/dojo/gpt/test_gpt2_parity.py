@@ -9,8 +9,9 @@ import importlib.util
 import pytest
 import torch
 
-from dojo.curriculum.catalog import Catalog, find_root
+from dojo.curriculum.catalog import Catalog
 from dojo.sandbox.loader import Workspace
+from dojo.system.root import find_root
 
 # It is imported where it is used: every process that runs tests imports this file.
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")

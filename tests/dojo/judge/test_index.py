@@ -117,7 +117,7 @@ def change(path, **arrays):
 
 
 def other_libraries(path):
-    change(path, made_with=np.array("torch 1.0 and Hypothesis 6.0"))
+    change(path, made_with=np.array("torch 1.0 and Hypothesis 6.0"), examples=np.array("others"))
 
 
 SPOILED = {
@@ -164,6 +164,11 @@ def test_with_other_libraries_only_the_clones_own_index_is_made(kata):
     _, path = build(kata)
     assert path == own_index_file(kata) == fitting_file(kata)
     assert index_file(kata).read_bytes() == committed and load(kata).mistakes
+
+
+def test_libraries_that_draw_the_same_examples_will_do(kata):
+    change(index_file(kata), made_with=np.array("torch 1.0 and Hypothesis 6.0"))
+    assert verdict_of(kata, "return x.mean(dim=-1)").diagnosis and fitting_file(kata) == index_file(kata)
 
 
 def test_a_mistake_is_never_named_by_examples_drawn_at_random(kata, monkeypatch):
