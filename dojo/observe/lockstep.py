@@ -222,8 +222,8 @@ def described(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], i
 
 
 def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
-    """Which calls of a method are wrong, where some are right; an object that is no module keeps something."""
-    if any("." not in each.call.name or isinstance(each.call.positional[0], nn.Module) for each in partings):
+    """Which calls of a function are wrong, where some are right, and something is kept between them."""
+    if not all(map(_keeps, (each.call for each in partings))):
         return
     times = {min(each.earlier, 2) for each in partings}
     later = [right for each in partings for right in each.later]
@@ -233,6 +233,14 @@ def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
         yield f"The first call of `{name}` does what it should, the second does not: look at what is kept between them."
     elif 0 not in times:
         yield f"`{name}` does what it should at first, and goes wrong in a later call."
+
+
+def _keeps(call: Call) -> bool:
+    """Whether a call is of, or is given, an object that may keep something: a cache, an optimizer."""
+    given = [*call.positional, *call.named.values()]
+    given += [part for value in given if isinstance(value, (list, tuple)) for part in value]
+    passive = (*VALUES, list, tuple, dict, nn.Module, torch.dtype, torch.device, torch.Generator)
+    return any(not isinstance(value, passive) for value in given)
 
 
 def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
