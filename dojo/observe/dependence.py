@@ -197,7 +197,8 @@ def right_when(failures: Sequence[Replay]) -> Iterator[str]:
     """What makes the answer right on every failure: a single row, a simple value of an argument or a parameter."""
     first = failures[0]
     batches = [n for n, v in first.arguments.items() if isinstance(v, Tensor) and v.ndim > 1 and v.shape[0] > 1]
-    if batches and all(_is_right(replay, {n: lambda v: v[:1] for n in batches}) for replay in failures):
+    alone = {name: lambda value: value[:1] for name in batches}
+    if batches and all(_rows_are_apart(replay, batches) and _is_right(replay, alone) for replay in failures):
         yield "It is right for the first row of the batch alone: rows have to do with each other, and should not."
         return
     parameters = first.reference.parameters()
@@ -206,6 +207,14 @@ def right_when(failures: Sequence[Replay]) -> Iterator[str]:
             if all(_is_right(replay, {name: change}) for replay in failures):
                 yield f"It is right when `{name}` {words}, and wrong otherwise: look at where `{name}` is used."
                 return
+
+
+def _rows_are_apart(replay: Replay, names: Sequence[str]) -> bool:
+    """Whether what the reference gives for the first row is the same without the others."""
+    with contextlib.suppress(Exception):
+        want = replay.ask(replay.reference, {name: replay.arguments[name][:1] for name in names})
+        return alike(want, replay.want[:1])
+    return False
 
 
 def _is_right(replay: Replay, changes: Mapping[str, Callable[[Any], Any]]) -> bool:
