@@ -260,7 +260,9 @@ def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
     relation = next(how(tensors), "") if len(tensors) == len(partings) else ""
     if not all(each.change for each in partings):
         if relation.startswith("It ") or but:
-            yield f"After `{name}`, {shown} {relation.removeprefix('It ').removesuffix('.') or 'is wrong'}{but}."
+            made = partings[0].call.name.endswith("__init__")
+            when = f"In a new `{name}`" if made else f"After `{name}`"
+            yield f"{when}, {shown} {relation.removeprefix('It ').removesuffix('.') or 'is wrong'}{but}."
     elif all(not failure.got.any() for failure in tensors):
         yield f"`{name}` does not change {shown}{but}."
     elif all(not failure.want.any() for failure in tensors):
