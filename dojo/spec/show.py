@@ -11,7 +11,7 @@ import torch
 
 EDGE = 6  # rows and columns shown of a large matrix
 TEXT = 160  # characters shown of a long text
-WRITTEN = 64  # entries of a tensor that is written out to be pasted, at most
+WRITTEN = 32  # entries of a tensor that is written out to be pasted, at most
 LINE = 80  # characters, beyond which its rows stand below each other
 NEXT = "\n    "
 
@@ -67,8 +67,13 @@ def _tensor_literal(value: torch.Tensor, dtype: torch.dtype) -> str:
         return f"torch.ones({shape}{kind})  # of this shape; too large to be written out"
     if not value.numel():
         return f"torch.empty({shape}{kind})"
+    single = value.to(torch.float32)
+    if value.dtype == torch.float64 and torch.equal(single.double(), value) and not torch.equal(value, value.round()):
+        value, kind, after = single, ", dtype=torch.float32", ".double()"  # drawn in float32: shorter, and exact
+    else:
+        after = ""
     text = _nested(value)
-    return f"torch.tensor({text if len(text) <= LINE else text.replace('], [', '],' + NEXT + '[')}{kind})"
+    return f"torch.tensor({text if len(text) <= LINE else text.replace('], [', '],' + NEXT + '[')}{kind}){after}"
 
 
 def _nested(value: torch.Tensor) -> str:
