@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -31,6 +31,9 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 
 board: $(READY)
 	@$(DOJO)
+
+help: $(READY)
+	@$(DOJO) --help
 
 start: $(READY)
 	@$(DOJO) start

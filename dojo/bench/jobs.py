@@ -23,7 +23,7 @@ from rich.progress import BarColumn, TimeElapsedColumn
 
 from ..system.console import progress_bar
 from ..system.processes import PATIENCE, end, environment, how_it_ended, lines_of, start
-from .results import Facts, Refusal, Results, Row
+from .results import Facts, Refusal, Results, Row, load
 from .rounds import noisy
 
 SILENCE = 120.0  # seconds without an event while it is nobody's turn: torch is imported, limits are measured
@@ -31,6 +31,9 @@ RESTARTS = 8
 WORKER = ("-m", "dojo.bench.worker")
 YOURS = "yours"  # the racer that is the learner's
 ATTENTION = "k06"  # the kata whose implementations race in the sweep
+
+
+SIZES = ("batch", "heads", "width", "lengths")  # of a job: what a slow machine has less of
 
 
 @dataclass
@@ -64,10 +67,10 @@ class Event(TypedDict, total=False):
     note: str  # what is raced
     devices: list[str]  # of this machine
     facts: Facts
+    sizes: dict[str, Any]  # of the job, by SIZES, as they fit this machine
     rows: list[Row]
     refused: Refusal
     left_out: str
-    load_after: float | None
     trouble: str  # why the job cannot be run
     exit: int  # the status to end with then
     end: bool
@@ -105,7 +108,7 @@ def run(job: Job, results: Results, console: Console) -> list[str]:
             bar.update(task, completed=done, description=words or None)
 
         follow(job, take)
-    results["noisy"] = noisy(results["rows"])
+    results["noisy"], results["machine"]["load_after"] = noisy(results["rows"]), load()
     return devices
 
 
@@ -113,15 +116,12 @@ def add(results: Results, event: Event) -> None:
     """Add what an event brings to the results."""
     if "facts" in event:
         results.update(cast(Results, event["facts"]))
-        results["machine"].setdefault("load_after", None)
     results["rows"] += event.get("rows", [])
     # A worker that goes on where another was ended sends some things again.
     if "refused" in event and event["refused"] not in results["refused"]:
         results["refused"].append(event["refused"])
     if "left_out" in event and event["left_out"] not in results["left_out"]:
         results["left_out"].append(event["left_out"])
-    if "load_after" in event:
-        results["machine"]["load_after"] = event["load_after"]
 
 
 def follow(job: Job, on_event: Send) -> None:
@@ -163,6 +163,7 @@ def _follow_worker(job: Job, on_event: Send) -> tuple[str, str]:
             turn, limit = event.get("turn", ""), event.get("limit", SILENCE)
             job.rows += event.get("rows", [])
             job.facts = event.get("facts", job.facts)
+            vars(job).update(event.get("sizes", {}))
             on_event(event)
 
 

@@ -89,7 +89,7 @@ def _commit(root: Path) -> Facts:
         return {"commit": "", "changed": False}
 
 
-def product_rate(device: str, dtype: torch.dtype, seconds: float = SECONDS) -> float:
+def product_rate(device: str, dtype: torch.dtype) -> float:
     """FLOP/s of a large square matrix product: what this device does at best. Raises what torch does.
 
     A product of two n × n matrices takes 2n³ operations, a multiplication and an addition for each.
@@ -103,22 +103,22 @@ def product_rate(device: str, dtype: torch.dtype, seconds: float = SECONDS) -> f
         multiply()
         once = min(clock.seconds(multiply) for _ in range(2))
         best = max(best, 2 * side**3 / once)
-        if side == largest or 8 * once > seconds:
-            return max(best, 2 * side**3 / _best(multiply, clock, seconds))
+        if side == largest or 8 * once > SECONDS:
+            return max(best, 2 * side**3 / _best(multiply, clock))
         side *= 2
 
 
-def copy_rate(device: str, seconds: float = SECONDS) -> float:
+def copy_rate(device: str) -> float:
     """Bytes a second that a large copy moves, each counted twice: once when it is read, once when it is written."""
     size = COPIED[device.split(":")[0]]
     source, target = (torch.zeros(size // 4, device=device) for _ in range(2))
-    return 2 * size / _best(lambda: target.copy_(source), Clock(device), seconds)
+    return 2 * size / _best(lambda: target.copy_(source), Clock(device))
 
 
-def _best(call: Callable[[], Any], clock: Clock, seconds: float) -> float:
-    """Seconds of a call that nothing disturbed: the quartile of the fastest of as many as fit in `seconds`."""
+def _best(call: Callable[[], Any], clock: Clock) -> float:
+    """Seconds of a call that nothing disturbed: the quartile of the fastest of as many as fit in `SECONDS`."""
     clock.seconds(call)
     taken = [clock.seconds(call)]
-    while sum(taken) < seconds or len(taken) < 5:
+    while sum(taken) < SECONDS or len(taken) < 5:
         taken.append(clock.seconds(call))
     return quartiles(taken)[0]

@@ -22,10 +22,16 @@ from .results import load
 from .rounds import quartiles
 
 LIMIT = 3600.0  # seconds that a program may take
+NAMED = 40  # characters of a command that name it
 
 
 class PairError(Exception):
     """A program that could not be run to a good end; the message names it and says how it ended."""
+
+
+def called(command: str) -> str:
+    """A name for a line for the shell: the line, with folders left out, which are nobody else's business."""
+    return " ".join(word.rpartition("/")[2] or word for word in command.split())[:NAMED]
 
 
 @dataclass

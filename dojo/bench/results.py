@@ -91,10 +91,6 @@ class Results(Facts, total=False):
     pairs: dict[str, Any] | None  # of a training: what came of runs in turn with another program
 
 
-class NewerResults(ValueError):
-    """A results file of a newer form than this program knows."""
-
-
 def load() -> float | None:
     """How many processes wanted a core over the last minute, on average; None where the system does not tell."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
@@ -130,21 +126,20 @@ def recorded_path(root: Path, name: str, results: Results) -> Path:
 
 
 def read(path: Path) -> Results:
-    """The results in a file. Raises OSError, NewerResults, and ValueError for one that is damaged."""
+    """The results in a file. Raises OSError, and ValueError for one that is damaged or of a newer form."""
+    problem = "is damaged, or no results file"
     try:
         results = json.loads(path.read_bytes())
         form = results["format"]
         if isinstance(form, int) and form > FORMAT:
-            raise NewerResults(f"{path.name} is of format {form}, and this program knows formats up to {FORMAT}")
+            problem = f"is of format {form}, and this program knows formats up to {FORMAT} (a newer one: make update)"
         sound = [isinstance(results[name], dict) for name in ("machine", "versions", "limits", "sizes")]
         sound += [isinstance(results[name], str) for name in ("kind", "date", "commit")]
         sound += [isinstance(row["name"], str) and ("seconds" in row or "failure" in row) for row in results["rows"]]
         if form != FORMAT or not all(sound):
             raise ValueError
-    except NewerResults:
-        raise
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError(f"{path.name} is damaged, or no results file") from None
+        raise ValueError(f"{path.name} {problem}") from None
     return cast(Results, results)
 
 
@@ -154,8 +149,6 @@ def read_all(folder: Path, say: Callable[[str], Any]) -> list[Results]:
     for path in sorted(folder.glob("*.json")):
         try:
             readable.append(read(path))
-        except NewerResults as error:
-            say(f"{error}: it is left out. A newer version reads it: make update")
         except (OSError, ValueError) as error:
             say(f"{error}: it is left out.")
     return sorted(readable, key=lambda results: results["date"])

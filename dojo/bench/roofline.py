@@ -33,26 +33,15 @@ def flop_rate(row: Row) -> float | None:
     return row["flop"] / row["seconds"] if row.get("flop") else None
 
 
-def limit(results: Results, row: Row) -> float | None:
-    """FLOP/s of a large matrix product on that machine in the row's dtype; None where it was not measured."""
-    return results["limits"].get(row.get("dtype", ""))
-
-
 def share(results: Results, row: Row) -> float | None:
-    """The FLOP/s of a row as a part of its limit."""
-    reached, most = flop_rate(row), limit(results, row)
+    """The FLOP/s of a row as a part of those of a large matrix product there; None where one was not measured."""
+    reached, most = flop_rate(row), results["limits"].get(row.get("dtype", ""))
     return reached / most if reached and most else None
 
 
 def intensity(row: Row) -> float | None:
     """Operations for each byte that a call moves at least; None where memory was not measured."""
     return row["flop"] / row["moved_bytes"] if row.get("flop") and row.get("moved_bytes") else None
-
-
-def roof(results: Results, row: Row) -> float | None:
-    """The FLOP/s that a row could reach at its intensity."""
-    most, each, copy = limit(results, row), intensity(row), results["limits"].get("copy")
-    return min(most, each * copy) if most and each and copy else None
 
 
 def exponent(rows: Iterable[Row]) -> float | None:

@@ -12,7 +12,7 @@ import torch
 
 from . import katas, machine
 from .comparison import Comparison, Configuration, Implementation, Sizes
-from .jobs import ATTENTION, Job, Send, refusal
+from .jobs import ATTENTION, SIZES, Job, Send, refusal
 from .results import Facts, Row
 from .roofline import WAYS
 from .timing import explain
@@ -24,6 +24,8 @@ SHARE = 0.1  # of the time left, for one race that could go on and on
 COMPILING = 60.0  # seconds that must be left, or nothing is compiled any more
 TOO_LATE = "compiling may take a minute, which is not left"
 TURN, TURNS = 3.0, 20.0  # seconds that a call may take, or so many times what its matrix products would
+EMULATED = 8.0  # times slower than float32: there is no hardware for it
+SMALLEST = 16  # tokens
 SLACK = 15.0  # seconds beyond two such calls after which a turn is taken to hang: a busy machine may stall so long
 
 
@@ -37,19 +39,21 @@ class Sweep:
         self.failed: set[tuple[str, str, str]] = set()  # dtype, passes and name of what failed: it will at more tokens
         self.closed: dict[tuple[str, str], str] = {}  # dtype and passes that no longer fit; why
         self.proven: dict[str, list[Implementation]] = {}  # by dtype
-        self.late: set[str] = set()  # what is not compiled any more
         self._note(job.rows)
 
     def run(self) -> None:
         """Measure the machine, let every implementation prove itself, race what fits, and say what does not."""
-        job, finished = self.job, set(self.seconds)
-        self.facts = job.facts or self._measure_machine()
-        self.send({"facts": self.facts})
         self._load()
+        if self.job.facts:
+            self.facts = self.job.facts
+        else:
+            self.send({"note": "measuring the machine"})
+            self.facts = self._measure_machine()
+            self._shrink()
+        job, finished = self.job, set(self.seconds)
         dtypes = [dtype for dtype in job.dtypes if dtype in self.facts["limits"]]
         for tokens, dtype, passes in itertools.product(job.lengths, dtypes, job.passes):
-            sizes = Sizes(job.batch, job.heads, job.width, job.width, tokens)
-            configuration = Configuration(dtype, passes, sizes)
+            configuration = Configuration(dtype, passes, _sizes(job, tokens))
             if (dtype, passes, tokens) not in finished and self._fits(configuration):
                 self._race(configuration)
         for (dtype, passes), why in self.closed.items():
@@ -68,8 +72,26 @@ class Sweep:
                 limits[dtype] = machine.product_rate(job.device, getattr(torch, dtype))
             except (RuntimeError, TypeError) as error:
                 self.send({"left_out": f"{dtype}: this device has no matrix product in it ({explain(error)[0]})"})
-        sizes: dict[str, float] = {"batch": job.batch, "heads": job.heads, "width": job.width}
-        return {**machine.describe(job.device, Path(job.root)), "limits": limits, "sizes": sizes}
+        full = limits.get("float32", 0.0)
+        for dtype in [each for each in job.dtypes if EMULATED * limits.get(each, full) < full]:
+            rates = f"at {limits.pop(dtype) / 1e9:.3g} GFLOP/s beside {full / 1e9:.3g} in float32"
+            self.send({"left_out": f"{dtype}: this device only emulates it, {rates}"})
+        return {**machine.describe(job.device, Path(job.root)), "limits": limits}
+
+    def _shrink(self) -> None:
+        """Make batch, lengths and width smaller, in this order, until the first races fit the time; tell the sizes."""
+        wanted = job = self.job
+        dtype = next((dtype for dtype in job.dtypes if dtype in self.facts["limits"]), "")
+        while dtype and (smaller := _smaller(job)):
+            first = [Configuration(dtype, passes, _sizes(job, job.lengths[0])) for passes in job.passes]
+            if sum(map(self._cost, first)) <= self.left:
+                break
+            job = smaller
+        self.job = job
+        self.facts["sizes"] = {"batch": job.batch, "heads": job.heads, "width": job.width}
+        self.send({"facts": self.facts, "sizes": {name: getattr(job, name) for name in SIZES}})
+        if job is not wanted:
+            self.send({"left_out": f"{_in_words(wanted)}: too much for this machine in the time, so {_in_words(job)}"})
 
     def _load(self) -> None:
         file, learners, reference = katas.load(replace(self.job, slug=ATTENTION), self.send)
@@ -90,22 +112,22 @@ class Sweep:
 
     def _fits(self, configuration: Configuration) -> bool:
         """Whether the time for a race is left; where not, its series ends there."""
+        if not any(self.seconds.values()):
+            return True  # something is timed, whatever it takes
         series = configuration.dtype, configuration.passes
-        cost, basis = self._cost(configuration)
+        cost = self._cost(configuration)
         if series not in self.closed and cost > self.left:
             rest = [tokens for tokens in self.job.lengths if tokens >= configuration.sizes.tokens]
             which = f"T = {rest[0]}" + (f" to {rest[-1]}" if len(rest) > 1 else "")
-            self.closed[series] = f"{which}; T = {rest[0]} alone would take about {_duration(cost)}{basis}"
+            self.closed[series] = f"{which}; T = {rest[0]} alone would take about {_duration(cost)}"
         return series not in self.closed
 
-    def _cost(self, configuration: Configuration) -> tuple[float, str]:
-        """Seconds that a race takes at most, and on what that is based if not on a race before."""
+    def _cost(self, configuration: Configuration) -> float:
+        """Seconds that a race takes at most, by a race before it or else by its matrix products."""
         dtype, passes, tokens = configuration.dtype, configuration.passes, configuration.sizes.tokens
-        last, basis = self.seconds.get((dtype, passes, tokens // 2)) or self.seconds.get((dtype, "forward", tokens)), ""
-        if not last:
-            last = len(self.implementations) * self._products(configuration)
-            basis = f", going by a matrix product ({self.facts['limits'][dtype] / 1e9:.3g} GFLOP/s)"
-        return GROWTH * last * (ROUNDS[0] + UNTIMED), basis
+        last = self.seconds.get((dtype, passes, tokens // 2)) or self.seconds.get((dtype, "forward", tokens))
+        last = last or len(self.implementations) * self._products(configuration)
+        return GROWTH * last * (ROUNDS[0] + UNTIMED)
 
     def _products(self, configuration: Configuration) -> float:
         """Seconds that the matrix products of a call take at least."""
@@ -133,14 +155,13 @@ class Sweep:
         """What takes part in a race: not what failed at fewer tokens, lacks something here, or has no time left."""
         dtype, passes = configuration.dtype, configuration.passes
         chosen = []
-        for implementation in self.proven[dtype]:
+        for implementation in list(self.proven[dtype]):
             name = implementation.name
             if why := implementation.missing(self.job.device, passes):
                 self.send({"left_out": f"{name}, {WAYS[passes]}: {why}"})
             elif implementation.compiled and self.left < COMPILING:
-                if name not in self.late:  # what is not left in one race is not left in those that follow
-                    self.send({"left_out": f"{name}, from {configuration.title} on: {TOO_LATE}"})
-                self.late.add(name)
+                self.send({"left_out": f"{name}, from {configuration.title} on: {TOO_LATE}"})
+                self.proven[dtype].remove(implementation)
             elif (dtype, passes, name) not in self.failed:
                 chosen.append(implementation)
         return chosen
@@ -163,10 +184,27 @@ class Sweep:
             longest = self._compiling if name in compiled else 2 * limit + SLACK
             self.send({"turn": name, "limit": longest, "note": configuration.title})
 
-        seconds = max(SHARE * self.left, self._cost(configuration)[0])
+        seconds = max(SHARE * self.left, self._cost(configuration))
         rows = attention.run(self.job.device, seconds=seconds, rounds=ROUNDS, limit=limit, notify=notify)
         self._note(rows)
         self.send({"rows": rows})
+
+
+def _sizes(job: Job, tokens: int) -> Sizes:
+    return Sizes(job.batch, job.heads, job.width, job.width, tokens)
+
+
+def _smaller(job: Job) -> Job | None:
+    """A job of about half the work in each race; None where it is as small as can be."""
+    if job.batch > 1:
+        return replace(job, batch=job.batch // 2)
+    if job.lengths[0] > SMALLEST:
+        return replace(job, lengths=[tokens // 2 for tokens in job.lengths])
+    return None if job.heads % 2 else replace(job, heads=job.heads // 2, width=job.width // 2)
+
+
+def _in_words(job: Job) -> str:
+    return f"batch {job.batch}, T from {job.lengths[0]} and width {job.width}"
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..system.console import count
 from . import roofline
 from .results import Results, Row
 from .roofline import WAYS
@@ -17,9 +18,7 @@ from .rounds import NOISY, noisy, spread
 WIDTH = 118  # columns, where there is no terminal that says how wide it is
 LEGEND = (
     "ratio: to the reference, median over rounds. GFLOP/s: of the arithmetic that the task needs, hidden scores not "
-    "counted. of limit: of a matrix product here. FLOP/byte: for each byte moved at least, by what torch's allocator "
-    "hands out. of roof: of the limit, or of FLOP/byte times copying, whichever is lower. peak MB: held in a call, "
-    "beyond weights and input."
+    "counted. of limit: of a matrix product here. peak MB: held in a call, beyond weights and input."
 )
 
 
@@ -50,7 +49,7 @@ def _heading(results: Results, console: Console) -> None:
     machine, limits = results["machine"], results["limits"]
     load = "" if machine["load"] is None else f", load {machine['load']} before"
     load += "" if machine.get("load_after") is None else f" and {machine['load_after']} after"
-    threads = f"{machine['threads']} threads on {machine['cores']} cores"
+    threads = f"{count(machine['threads'], 'thread')} on {machine['cores']} cores"
     console.print(
         f"\n{machine['device_name']} ({machine['device']}), {threads}{load}, torch {results['versions']['torch']}",
         style="bold",
@@ -59,12 +58,18 @@ def _heading(results: Results, console: Console) -> None:
     if products:
         copying = f"{limits['copy'] / 1e9:,.3g} GB/s"
         console.print(f"Its limits, measured: a matrix product {' and '.join(products)}; copying {copying}")
+    if sizes := in_words(results):
+        console.print(f"Sizes: {sizes}")
+
+
+def in_words(results: Results) -> str:
+    """The sizes that all rows share: batch 8, heads 12, width 768."""
+    return ", ".join(f"{name} {value:g}" for name, value in results["sizes"].items())
 
 
 def _attention(results: Results, dtype: str, way: str, console: Console) -> None:
     rows = [row for row in results["rows"] if (row.get("dtype"), row.get("pass")) == (dtype, way)]
     lengths = sorted({row["T"] for row in rows})
-    sizes = ", ".join(f"{name} {value}" for name, value in results["sizes"].items())
     if len(lengths) > 1:
         table = _table(*(f"T = {tokens}" for tokens in lengths), "grows as", no_wrap=False)
         for name in roofline.names(rows):
@@ -72,7 +77,7 @@ def _attention(results: Results, dtype: str, way: str, console: Console) -> None
             power = roofline.exponent(mine.values())
             cells = [_milliseconds(mine[tokens]) if tokens in mine else "" for tokens in lengths]
             table.add_row(name, *cells, "" if power is None else f"T^{power:.2f}")
-        console.print(f"\n{dtype}, {WAYS[way]} ({sizes}): milliseconds", style="bold")
+        console.print(f"\n{dtype}, {WAYS[way]}: milliseconds", style="bold")
         console.print(table)
     _race(results, next(row["race"] for row in rows if row["T"] == lengths[-1]), console)
 
@@ -91,9 +96,7 @@ COLUMNS: dict[str, Callable[[Results, Row], str]] = {
     "ratio": lambda results, row: _ratio(row),
     "rate": lambda results, row: _number(roofline.rate(row)),
     "GFLOP/s": lambda results, row: _number(roofline.flop_rate(row), 1e9),
-    "of limit": lambda results, row: _percent(roofline.share(results, row)),
-    "FLOP/byte": lambda results, row: _number(roofline.intensity(row)),
-    "of roof": lambda results, row: _of_roof(results, row),
+    "of limit": lambda results, row: _share(roofline.share(results, row)),
     "peak MB": lambda results, row: _number(row.get("peak_bytes"), 1e6),
 }
 
@@ -121,7 +124,7 @@ def _fused(results: Results, console: Console) -> None:
         rows = roofline.timed(results, dtype=dtype, **{"pass": way})
         longest = {row["name"]: row for row in rows if row["T"] == max(row["T"] for row in rows)}
         fused, plain = longest.get("sdpa, is_causal"), longest.get("reference")
-        if fused and plain and fused.get("moved_bytes") and plain.get("moved_bytes"):
+        if fused and plain and 0 < fused.get("moved_bytes", 0) < plain.get("moved_bytes", 0):
             moved = plain["moved_bytes"] / fused["moved_bytes"]
             memory = plain["peak_bytes"] / max(1, fused["peak_bytes"])
             console.print(
@@ -166,10 +169,5 @@ def _number(value: float | None, unit: float = 1.0) -> str:
     return "" if value is None else f"{value / unit:,.3g}" if value / unit < 1000 else f"{value / unit:,.0f}"
 
 
-def _percent(value: float | None) -> str:
+def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.0%}"
-
-
-def _of_roof(results: Results, row: Row) -> str:
-    top, reached = roofline.roof(results, row), roofline.flop_rate(row)
-    return _percent(reached / top) if top and reached else ""

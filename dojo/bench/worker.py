@@ -11,7 +11,6 @@ import sys
 import traceback
 
 from .jobs import Event, Job, Send
-from .results import load
 
 
 def main() -> None:
@@ -48,7 +47,6 @@ def run(job: Job, send: Send) -> None:
         torch.cuda.set_device(torch.device(job.device).index or 0)  # events are of the current device
     send({"devices": machine.devices()})
     katas.run(job, send) if job.slug else sweep.Sweep(job, send).run()
-    send({"load_after": load()})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from ..curriculum import notebooks
 from ..curriculum.catalog import Catalog
 from ..curriculum.stubs import outdated, write
 from ..learner.session import Session
@@ -18,23 +19,31 @@ from ..system.root import find_root
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a stub is out of date.")
 def stubs(check: bool) -> None:
-    """For authors: write the stubs that are missing or out of date; files with work in them are left alone."""
+    """Write the stubs and notebooks that are missing or out of date.
+
+    Work in a stub is left alone.
+    """
     root = find_root()
-    stale = [kata for kata in Catalog(root).katas if outdated(kata)]
-    for kata in stale:
+    katas = Catalog(root).katas
+    stale = [(kata.file, write, kata) for kata in katas if outdated(kata)]
+    stale += [(notebooks.notebook_file(kata), notebooks.write, kata) for kata in notebooks.outdated(katas)]
+    for file, write_it, kata in stale:
         if not check:
-            write(kata)
+            write_it(kata)
         state = "is out of date: make stubs" if check else "written"
-        console.print(f"{kata.file.relative_to(root).as_posix()} {state}")
+        console.print(f"{file.relative_to(root).as_posix()} {state}")
     if not stale:
-        console.print("Every stub is as its solution makes it.")
+        console.print("Every stub is as its solution makes it, and every notebook as its lesson.")
     raise SystemExit(1 if check and stale else 0)
 
 
 @click.command()
 @click.argument("name", metavar="[KATA]", required=False)
 def index(name: str | None) -> None:
-    """Work out the answers of all known mistakes, of a kata or of all whose answers are out of date."""
+    """Work out the answers of all known mistakes.
+
+    Those of a kata, or of all katas whose answers are out of date.
+    """
     from ..judge import index_build
 
     session = Session()
@@ -62,6 +71,9 @@ def index(name: str | None) -> None:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1)
 def check(arguments: tuple[str, ...]) -> None:
-    """Prove what the repository promises, and count it. Extra arguments go to pytest."""
+    """Prove what the repository promises, and count it.
+
+    Extra arguments go to pytest.
+    """
     command = [sys.executable, "-m", "tests.run_all", *arguments]
     raise SystemExit(subprocess.run(command, cwd=find_root()).returncode)

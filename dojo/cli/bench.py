@@ -35,7 +35,10 @@ RECORD = Path("solutions") / "speedrun" / "record.py"
 @click.option("--quick", is_flag=True, help=f"T up to {QUICK_LENGTHS[-1]} only, in {QUICK_BUDGET:.0f} seconds.")
 @click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too, to be shown beside others.")
 def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick: bool, record: bool) -> None:
-    """Race implementations of attention, yours among them; or what there is to race of one kata."""
+    """Race implementations of attention, or of one kata.
+
+    Yours is among them once its kata passes.
+    """
     from ..bench.learners_code import judge_learners_code
 
     session = Session()
@@ -107,7 +110,7 @@ def _draw(session: Session) -> None:
 @click.option("--steps", default=0, help="At most; else those of the preset.")
 @click.option("--impl", default="yours", type=click.Choice(["yours", "solutions"]), help="Whose parts.")
 def bench_train(against: str, pairs: int, preset: str, target: float, steps: int, impl: str) -> None:
-    """Time the training: seconds to a validation loss, tokens/s, and the share of what the machine could do."""
+    """Time the training: seconds to a validation loss, and tokens/s."""
     session = Session()
     solved = session.progress.solved(session.catalog) if impl == "yours" else frozenset()
     training = load_module(session.root / "tests" / "benchmarks" / "training.py")
@@ -125,7 +128,7 @@ def bench_train(against: str, pairs: int, preset: str, target: float, steps: int
 @click.option("--record", is_flag=True, help="Keep the results in data/benchmarks too.")
 @click.option("--rules", "show", is_flag=True, help="Only list the rules.")
 def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
-    """Judge a submission to the speedrun, else the record: train to a validation loss as fast as two threads can."""
+    """Race to a validation loss: the record, or your submission."""
     if show:
         for name, rule in rules.RULES.items():
             console.print(f"{name}: {rule}", soft_wrap=True)
@@ -145,7 +148,7 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 @click.option("--seeds", default=rules.SEEDS, type=click.IntRange(min=1), help="How often each is trained.")
 @click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
 def ablate(target: float, seeds: int, only: str) -> None:
-    """Take the record's tricks away, one at a time, and measure how much longer it then takes to the target."""
+    """Measure what each trick of the record is worth."""
     session = Session()
     ablation = load_module(session.root / RECORD.parent / "ablate.py")
     raise SystemExit(ablation.run(session.root, session.root / RECORD, console, target, seeds, only))

@@ -17,7 +17,7 @@ ENDINGS = (".png", ".svg")
 @click.option("--text", default="", help="The text to look at.")
 @click.option("--preset", default="", help="Of which run; else the latest, or the reference where there is none.")
 def attention(text: str, preset: str) -> None:
-    """Draw what every layer and head of the trained GPT looks at in a text."""
+    """Draw what each layer and head looks at in a text."""
     from ..figures.attention import draw
 
     session = Session()
@@ -27,7 +27,7 @@ def attention(text: str, preset: str) -> None:
 @click.command()
 @click.option("--lessons", is_flag=True, help="For authors: draw them anew beside the lessons, as SVG.")
 def pictures(lessons: bool) -> None:
-    """Draw the pictures of the lessons and the loss curves of your runs, as PNG and SVG."""
+    """Draw the lessons' pictures and the loss curves of your runs."""
     from ..figures.lesson_pictures import pictures_of
     from ..figures.plots import save
     from ..figures.run import loss_curve
@@ -56,7 +56,7 @@ def pictures(lessons: bool) -> None:
 @click.command()
 @click.option("--text", default="", help="The text whose attention is shown.")
 def report(text: str) -> None:
-    """Write one page to open in a browser: progress, loss curves, samples, attention maps, benchmarks."""
+    """Write one page to open in a browser, with all you have done."""
     from ..figures.page import write
 
     session = Session()

@@ -27,7 +27,10 @@ EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
 @click.command()
 def data() -> None:
-    """Fetch the real texts and GPT-2's vocabulary; from the folder DOJO_MIRROR where that is set."""
+    """Fetch Shakespeare and GPT-2's vocabulary.
+
+    They come from the folder DOJO_MIRROR where that is set, else from the network.
+    """
     failed = 0
     for source in data_files.sources().values():
         try:
@@ -45,7 +48,10 @@ def data() -> None:
 @click.option("--impl", default="yours", help="`solutions`: the reference's parts alone.")
 @click.option("--resume", is_flag=True, help="Go on where the last run stopped.")
 def train(preset: str, impl: str, resume: bool) -> None:
-    """Train a GPT made of your own parts, and of the reference's where a kata is not solved yet."""
+    """Train a GPT made of your own parts.
+
+    Where a kata is not solved yet the reference's part takes its place.
+    """
     session = Session()
     if preset not in PRESETS or impl not in ("yours", "solutions"):
         warn(f"PRESET is one of {', '.join(PRESETS)}; IMPL is yours or solutions.")

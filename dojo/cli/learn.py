@@ -8,16 +8,22 @@ import sys
 import click
 
 from ..curriculum import stubs
-from ..curriculum.catalog import Kata
+from ..curriculum.catalog import Catalog, Kata
 from ..judge.client import Judge, JudgeError
 from ..learner.advice import ALL_SOLVED, hint_text
 from ..learner.session import Session
 from ..system.console import console, warn
+from ..system.root import find_root
+
+
+def names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """The names of katas that begin with what was typed, for tab completion."""
+    return [kata.name for kata in Catalog(find_root()).katas if kata.name.startswith(typed)]
 
 
 @click.command()
 def start() -> None:
-    """Show the board, judge the first kata that is not solved, and say what to do next; in a terminal, watch it."""
+    """Judge the next kata, say what to do; in a terminal, watch it."""
     from ..learner.board import board
 
     session = Session()
@@ -36,19 +42,22 @@ def start() -> None:
 
 
 @click.command()
-@click.argument("kata", default="")
+@click.argument("kata", default="", shell_complete=names)
 def watch(kata: str) -> None:
-    """Judge on every save; hints, the board and all else are a key away."""
+    """Judge on every save; hints and all else are a key away."""
     session = Session()
     raise SystemExit(_watch(session, session.find(kata) if kata else None))
 
 
 @click.command()
-@click.argument("kata", default="")
+@click.argument("kata", default="", shell_complete=names)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 @click.option("--traceback", is_flag=True, help="Show the whole traceback.")
 def test(kata: str, as_json: bool, traceback: bool) -> None:
-    """Judge a kata; without a name, all but optional ones in order, to the first that is not solved."""
+    """Judge a kata; without a name, all up to the first unsolved.
+
+    Optional katas are judged by name only.
+    """
     session = Session()
     katas = [session.find(kata)] if kata else session.catalog.required
     passed = _judge_all(session, katas, as_json, traceback)
@@ -58,10 +67,10 @@ def test(kata: str, as_json: bool, traceback: bool) -> None:
 
 
 @click.command()
-@click.argument("kata", default="")
+@click.argument("kata", default="", shell_complete=names)
 @click.option("--step", default=0, help="Of which step; else where you stand.")
 def hint(kata: str, step: int) -> None:
-    """Show the next hint for the step you are at; each call shows one more."""
+    """Show one more hint for the step you are at."""
     session = Session()
     wanted = session.find(kata) if kata else session.suggested
     if wanted is None:
@@ -80,7 +89,7 @@ def hint(kata: str, step: int) -> None:
 
 
 @click.command()
-@click.argument("kata")
+@click.argument("kata", shell_complete=names)
 def solution(kata: str) -> None:
     """Print the reference solution."""
     session = Session()
@@ -91,9 +100,9 @@ def solution(kata: str) -> None:
 
 
 @click.command()
-@click.argument("kata")
+@click.argument("kata", shell_complete=names)
 def reset(kata: str) -> None:
-    """Write the stub anew; the file that stood there is kept as a backup."""
+    """Write the stub anew; your file is kept as a backup."""
     session = Session()
     wanted = session.find(kata)
     missing = not wanted.file.exists()

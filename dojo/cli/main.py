@@ -12,14 +12,22 @@ from typing import Any
 
 import click
 
-# The verbs of each file. A file is imported when one of its verbs is called, and else only read, for its docstrings.
+# The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset"),
-    "authors": ("stubs", "index", "check"),
     "gpt": ("data", "train", "sample"),
-    "upkeep": ("progress", "init", "update", "doctor"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
+    "upkeep": ("progress", "init", "update", "doctor"),
+    "authors": ("stubs", "index", "check"),
+}
+TITLES = {
+    "learn": "Learn",
+    "gpt": "Your GPT",
+    "bench": "Measure",
+    "figures": "Look",
+    "upkeep": "Keep up to date",
+    "authors": "For authors",
 }
 FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
@@ -28,8 +36,18 @@ class Verbs(click.Group):
     """Verbs of which no more than the help is there until they are called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """The names of all verbs."""
-        return sorted(FILES)
+        """The names of all verbs, group by group."""
+        return list(FILES)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs in their groups, each with the first sentence of its help, whole."""
+        width = max(map(len, FILES))
+        for file, verbs in VERBS.items():
+            commands = [(name, self.get_command(context, name)) for name in verbs]
+            with formatter.section(TITLES[file]):
+                formatter.write_dl(
+                    [(f"{name:<{width}}", verb.get_short_help_str(999)) for name, verb in commands if verb]
+                )
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """A verb's help, from the docstring of its function, which is called as the verb is."""
@@ -52,12 +70,16 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     invoke_without_command=True,
-    help=__doc__,
+    options_metavar="",
+    subcommand_metavar="[VERB …]",
     context_settings={"max_content_width": 100},
 )
 @click.pass_context
 def app(context: click.Context) -> None:
-    """Run a verb; without one, show the board."""
+    """Learn how a GPT works by writing one.
+
+    `make VERB` and `dojo VERB` do the same; without a verb, the board. `dojo VERB --help` lists a verb's options.
+    """
     if context.invoked_subcommand is None:
         from ..learner.board import board
         from ..learner.session import Session

@@ -27,7 +27,10 @@ NOT_IN_IT = "Your code is not in it: that is in katas/, and a kata counts as sol
 @click.option("--export", "target", type=FILE, help="Write the record to a file.")
 @click.option("--import", "source", type=FILE, help="Merge the record in a file into this one.")
 def progress(target: Path | None, source: Path | None) -> None:
-    """Show the record in words, or carry it to another machine. It does not hold your code."""
+    """Show what you have done; export and import the record.
+
+    The record does not hold your code.
+    """
     session = Session()
     if (target or source) and session.progress.newer:
         raise SystemExit(1)
@@ -49,7 +52,7 @@ def progress(target: Path | None, source: Path | None) -> None:
 @click.command()
 @click.argument("folder", type=FILE)
 def init(folder: Path) -> None:
-    """Write the katas into an empty folder, which is then as good as a clone."""
+    """Write the katas into an empty folder: as good as a clone."""
     from ..learner.init import InitError
     from ..learner.init import init as write
 
@@ -63,7 +66,7 @@ def init(folder: Path) -> None:
 
 @click.command()
 def update() -> None:
-    """Bring the newest version of the katas into this clone; what you wrote stays as it is."""
+    """Bring the newest katas into this clone; what you wrote stays."""
     from ..learner import update as updates
     from ..learner.init import commit_installed
 

@@ -141,10 +141,15 @@ class Catalog:
         if digits.isdecimal():
             last = self.katas[-1].number if self.katas else 0
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
-        names = {word: kata for kata in self.katas for word in kata.name.split("_")} | names
-        meant = [names[name] for name in difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)]
-        advice = f"Did you mean {meant[0].name} (KATA={meant[0].number})?" if meant else "`make` lists them."
+        meant = [kata for kata in self.katas if f"_{wanted}_" in f"_{kata.name}_"] or self._like(wanted, names)
+        offers = ", ".join(f"{kata.name} (KATA={kata.number})" for kata in meant)
+        advice = f"Did you mean {' or '.join(offers.rsplit(', ', 1))}?" if meant else "`make` lists them."
         raise UnknownKata(f'There is no kata "{text}". {advice}')
+
+    def _like(self, wanted: str, names: dict[str, Kata]) -> list[Kata]:
+        """The kata whose name, or a word of whose name, is most like what was wanted; none where nothing is."""
+        words = {word: kata for kata in self.katas for word in kata.name.split("_")} | names
+        return [words[word] for word in difflib.get_close_matches(wanted, words, n=1, cutoff=0.5)]
 
     def by_slug(self, slug: str) -> Kata:
         return next(kata for kata in self.katas if kata.slug == slug)

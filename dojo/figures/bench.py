@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import LogLocator
 
 from ..bench import roofline
 from ..bench.results import Results, Row
@@ -34,6 +34,7 @@ LOOKS = {
     "FlexAttention": Look("#cc79a7", ">", "--"),
     "torch.compile": Look("#cc79a7", "h", "-"),
 }
+IN_FULL = "{x:,.12g}"  # 760,000 and not 7.6e+05
 OTHERS = list(LOOKS.values())[2:]  # for names that have no look of their own
 NO_GPU = "No GPU has been measured yet.\n\nOn a machine with one:\nmake bench RECORD=1\nand its results stand here."
 
@@ -178,7 +179,7 @@ def _roof(axes: Axes, panel: Panel, right: float) -> None:
     end = max(knee * 16, 2 * right)
     axes.plot([knee / 16, knee, end], [most / 16 / 1e9, most / 1e9, most / 1e9], color="black", linewidth=1)
     small: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7}
-    product, moved = (_number(float(f"{rate / 1e9:.3g}")) for rate in (most, copy))
+    product, moved = (f"{float(f'{rate / 1e9:.3g}'):,g}" for rate in (most, copy))
     axes.annotate(f"a large matrix product: {product} GFLOP/s", (end, most / 1e9), xytext=(0, 4), ha="right", **small)
     axes.annotate(f"a large copy:\n{moved} GB/s", (knee / 8, most / 8 / 1e9), xytext=(6, -14), **small)
 
@@ -200,11 +201,6 @@ def _write(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=8)
 
 
-def _number(value: float, _: object = None) -> str:
-    """A number in full: 760,000 and not 7.6e+05."""
-    return f"{value:,.12g}"
-
-
 def _scale(panels: Iterable[Axes], rows: Iterable[Row] = ()) -> None:
     """Logarithmic scales with numbers in full, 5,000 and not 5 × 10³; each T of the rows has a tick."""
     lengths = sorted({row["T"] for row in rows})
@@ -212,9 +208,9 @@ def _scale(panels: Iterable[Axes], rows: Iterable[Row] = ()) -> None:
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         panel.yaxis.set_minor_locator(LogLocator(subs=[2, 5]))
-        for scale in (panel.yaxis, panel.xaxis):
-            scale.set_major_formatter(FuncFormatter(_number))
-        panel.yaxis.set_minor_formatter(FuncFormatter(_number))
+        panel.xaxis.set_major_formatter(IN_FULL)
+        panel.yaxis.set_major_formatter(IN_FULL)
+        panel.yaxis.set_minor_formatter(IN_FULL)
         panel.grid(alpha=0.25, which="both")
         if lengths:
             panel.set_xticks(lengths, [str(length) for length in lengths])

@@ -75,14 +75,17 @@ def write(session: Session, text: str, console: Console) -> int:
 def build(session: Session, text: str) -> tuple[str, list[str]]:
     """The page as HTML, and lines on what is damaged and left out, which stand on the page too."""
     notes: list[str] = []
+    seen: set[Any] = set()
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    own, others = (results.read_all(session.root / folder, notes.append) for folder in results.FOLDERS)
     page = render(
         "page.html",
         model=show(session, text, notes.append),
         session=session,
         attempts=count(sum(map(session.progress.attempts, session.catalog.katas)), "attempt"),
         curves=sections.curves(read_runs(session.root, notes.append)),
-        benchmarks=sections.benchmarks(_measured(session.root, notes.append)),
+        own=sections.benchmarks(own, seen),
+        others=sections.benchmarks(others, seen),
         pictures=sections.pictures(session.root / results.FOLDERS[0]),
         notes=notes,
         sections=SECTIONS,
@@ -149,9 +152,3 @@ def _model(session: Session, note: Callable[[str], None]) -> GPT:
         if finished(session.root):
             note(str(error))
     return kept_reference(session.catalog)
-
-
-def _measured(root: Path, note: Callable[[str], None]) -> list[results.Results]:
-    """The results of benchmarks, the newest first: this machine's own, and those recorded on others."""
-    measured = [result for folder in results.FOLDERS for result in results.read_all(root / folder, note)]
-    return sorted(measured, key=lambda result: result["date"], reverse=True)

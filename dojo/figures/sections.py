@@ -5,20 +5,23 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..bench import roofline
 from ..bench.results import Results, Row
+from ..bench.rounds import NOISY, spread
+from ..bench.table import in_words
 from ..gpt.runs import History
+from ..system.console import count
 from .bench import growth
 from .plots import Chart, chart
 from .run import loss_curve
 
 PICTURES = {
-    "memory": "The peak memory of each way to compute attention against the length of the sequence.",
-    "roofline": "The rate that each way to compute attention reaches, under the limits of the machine.",
+    "memory": "The peak memory of each way to compute attention against T, here and on other machines.",
+    "roofline": "The rate that each way to compute attention reaches, under the limits of each machine.",
 }  # what `make bench` drew, and what one sees
-PASSES = {"forward": "forward", "both": "forward and backward"}
+BUSY = f"The machine was busy: of ratios that varied by more than {NOISY:.0%}, the middle half is given."
 LARGEST = 1_000_000  # bytes of a picture that is taken in
 
 
@@ -38,7 +41,7 @@ class Benchmark(NamedTuple):
     title: str
     facts: str = ""
     races: Sequence[Race] = ()
-    refused: Sequence[str] = ()
+    notes: Sequence[str] = ()
     left_out: Sequence[str] = ()
     problem: str = ""
 
@@ -54,10 +57,10 @@ def curves(runs: Iterable[History]) -> list[Chart]:
     return charts
 
 
-def benchmarks(measured: Sequence[Results]) -> list[Benchmark]:
-    """Results, the newest first; of what was measured twice on a machine, the newest alone."""
-    shown, seen = [], set()
-    for results in measured:
+def benchmarks(measured: Iterable[Results], seen: set[Any]) -> list[Benchmark]:
+    """Results, the newest first; of what was measured twice on a machine, the newest alone. `seen`: what was shown."""
+    shown = []
+    for results in sorted(measured, key=lambda results: results["date"], reverse=True):
         races = tuple(sorted({str(row.get("race")) for row in results["rows"]}))
         key = (results["kind"], races, _device(results))
         if key in seen:
@@ -80,42 +83,68 @@ def _benchmark(results: Results) -> Benchmark:
     machine, versions, device = results["machine"], results["versions"], _device(results)
     facts = [f"measured on {results['date'][:10]}", f"commit {results['commit'][:9]}"]
     facts += [f"{name} {versions[name]}" for name in ("torch", "python") if versions.get(name)]
-    facts += [f"{machine['threads']} threads"] if machine.get("threads") else []
-    facts += ["noisy: the ratios are not to be trusted"] if results.get("noisy") else []
+    facts += [count(machine["threads"], "thread")] if machine.get("threads") else []
+    facts += [sizes] if (sizes := in_words(results)) else []
+    refused = [f"Refused: {each.get('name')}. {each.get('reason', '')}" for each in results.get("refused", [])]
     races: dict[str, list[Row]] = {}
     for row in results["rows"]:  # those of attention by number type and pass, all lengths in one: what is compared
         passes = row.get("pass", "")
-        labels = ["" if row.get("T") else row.get("race"), row.get("dtype"), PASSES.get(passes, passes)]
+        labels = ["" if row.get("T") else row.get("race"), row.get("dtype"), roofline.WAYS.get(passes, passes)]
         races.setdefault(", ".join(str(label) for label in labels if label), []).append(row)
     return Benchmark(
         f"{results['kind']}, on {device}",
         ", ".join(facts),
         [_race(title, rows, device) for title, rows in races.items()],
-        [f"{refusal.get('name')}. {refusal.get('reason', '')}" for refusal in results.get("refused", [])],
+        [*refused, *([BUSY] if not all(map(_steady, results["rows"])) else [])],
         list(map(str, results.get("left_out", []))),
     )
 
 
 def _race(title: str, rows: list[Row], device: str) -> Race:
     unit = next((row["unit"] for row in rows if row.get("unit")), "work")
-    lengths = any(row.get("T") for row in rows)
-    heads = ["name", *(["T"] if lengths else []), "ms", "middle half", f"{unit} a second", "times the base"]
-    cells, failures = [], []
-    for row in rows:
-        if "failure" in row:
-            where = f", T = {row['T']}" if row.get("T") else ""
-            failures.append(f"Not timed: {row['name']}{where}: {row['failure']}")
-        else:
-            cells.append([row["name"], *([str(int(row["T"]))] if lengths else []), *_measured(row)])
-    return Race(title, heads, cells, failures, _growth(title, rows, device))
+    base = next((row["name"] for row in rows if row.get("ratio_low") == row.get("ratio_high") == 1), "the first")
+    timed = [row for row in rows if "failure" not in row]
+    columns = {
+        "name": [row["name"] for row in timed],
+        "T": [str(row["T"]) if row.get("T") else "" for row in timed],
+        "time": [duration(row["seconds"]) for row in timed],
+        "middle half": [_middle_half(row) for row in timed],
+        f"{unit} a second": [short(rate) if row["seconds"] and (rate := roofline.rate(row)) else "" for row in timed],
+        f"times {base}": list(map(_ratio, timed)),
+    }
+    columns = {head: cells for head, cells in columns.items() if any(cells)}
+    failures = [
+        f"Not timed: {row['name']}{', T = ' + str(row['T']) if row.get('T') else ''}: {row['failure']}"
+        for row in rows
+        if "failure" in row
+    ]
+    return Race(title, list(columns), list(map(list, zip(*columns.values()))), failures, _growth(title, rows, device))
 
 
-def _measured(row: Row) -> list[str]:
-    """Milliseconds, their middle half, work a second, and the ratio to the base."""
-    spread = f"{1e3 * row['low']:.3g} to {1e3 * row['high']:.3g}" if row.get("low") and row.get("high") else ""
-    rate = roofline.rate(row) if row["seconds"] else None
-    ratio = f"{row['ratio']:.2f}" if row.get("ratio") else ""
-    return [f"{1e3 * row['seconds']:.4g}", spread, short(rate) if rate else "", ratio]
+def _steady(row: Row) -> bool:
+    """Whether a row's ratio can be trusted."""
+    return not (row.get("ratio") and row.get("ratio_low") and row.get("ratio_high")) or spread(row) <= NOISY
+
+
+def _ratio(row: Row) -> str:
+    """The ratio to the base; where rounds differ too much for a single number, the middle half of them."""
+    if not row.get("ratio"):
+        return ""
+    return f"{row['ratio']:.2f}" if _steady(row) else f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}"
+
+
+def _middle_half(row: Row) -> str:
+    if not (row.get("low") and row.get("high")):
+        return ""
+    return f"{duration(row['low'])} to {duration(row['high'])}"
+
+
+def duration(seconds: float) -> str:
+    """A time in three digits and the unit that suits it: 14.0 s, 4.70 ms, 530 µs, 12.5 min."""
+    for size, unit in ((60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= (120 if unit == "min" else size):
+            break
+    return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
 
 
 def _growth(title: str, rows: list[Row], device: str) -> Chart | None:
@@ -132,7 +161,7 @@ def short(number: float) -> str:
     for power, unit in ((9, "G"), (6, "M"), (3, "k")):
         if abs(number) >= 10 ** (power + (1 if power == 3 else 0)):
             return f"{number / 10**power:.3g}{unit}"
-    return f"{number:,.0f}" if number == round(number) else f"{number:.3g}"
+    return f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:.3g}"
 
 
 def pictures(folder: Path) -> dict[str, str]:

@@ -68,6 +68,8 @@ def claim_failed(run: KataRun, claim: Claim, outcome: Outcome) -> None:
         stop(run, "error", str(error), claim=claim)
     elif outcome.kind == "refused":
         stop(run, "refused", str(error), claim=claim, error=error)
+    elif isinstance(error, TimeUp):
+        stop(run, "error", f"Your code {error}", claim=claim, error=error)
     elif out_of_memory(error):
         stop(run, "error", "Your code asks for more memory than it may have.", claim=claim, error=error)
     elif isinstance(error, SystemExit):

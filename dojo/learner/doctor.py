@@ -10,6 +10,7 @@ import locale
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,17 +18,14 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
 from ..system.git import Git
 from ..system.root import find_root
 
-DISTRIBUTION: Final = "gpt-katas"
-Level = Literal["ok", "warn", "FAIL"]
-OK: Final = "ok"
-WARN: Final = "warn"
-FAIL: Final = "FAIL"
-COLOURS: dict[Level, int] = {OK: 32, WARN: 33, FAIL: 31}
+DISTRIBUTION = "gpt-katas"
+OK, WARN, FAIL = "ok", "warn", "FAIL"
+COLOURS = {OK: 32, WARN: 33, FAIL: 31}
 PROBE_SECONDS = 120  # a first import of torch from a slow disk takes long
 # File systems on which saves made elsewhere are not announced.
 SILENT = ("9p", "cifs", "drvfs", "fuse.", "nfs", "osxfs", "prl_fs", "smb", "vboxsf", "virtiofs")
@@ -47,7 +45,7 @@ MATPLOTLIB = "import matplotlib, matplotlib.backends.backend_agg; print(matplotl
 class Finding(NamedTuple):
     """What a check has to say."""
 
-    level: Level
+    level: str  # OK, WARN or FAIL
     text: str
     advice: str = ""  # what to do about it
 
@@ -210,6 +208,17 @@ def check_git(root: Path) -> Finding:
     return ok(f"{release}; make update follows {git(*upstream)}")
 
 
+def check_completion(root: Path) -> Finding:
+    """How the Tab key completes verbs and katas in the shell that is used."""
+    shell, command = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
+    if shell not in ("bash", "zsh", "fish") or not command.is_file():
+        return ok("for the command dojo, in bash, zsh and fish")
+    script = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(command))}"
+    return ok(
+        f"in {shell}, once you have typed this:", f"{script} | source" if shell == "fish" else f'eval "$({script})"'
+    )
+
+
 CHECKS = {
     "Python": check_python,
     "packages": check_packages,
@@ -221,6 +230,7 @@ CHECKS = {
     "data": check_data,
     "DOJO_MIRROR": check_mirror,
     "git": check_git,
+    "completion": check_completion,
 }
 NEEDS = {"torch": "torch", "pictures": "matplotlib", "file watching": "watchfiles"}  # packages
 LACKING = fail("not installed, see packages")

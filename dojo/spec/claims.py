@@ -115,9 +115,11 @@ class Claim:
         first = self.tried(kata, reference, modes, costly)
         if first.kind not in SEARCHED:
             return first
-        outcome = self._simplest(kata, reference, first, modes)
-        if first.example is not self.drawn[0]:  # no example is smaller than the first
-            outcome = self._smallest(kata, reference, modes, outcome.example.conditions) or outcome
+        outcome = first
+        with suppress(Stop):  # an endless loop on another example: what was seen first stands
+            outcome = self._simplest(kata, reference, first, modes)
+            if first.example is not self.drawn[0]:  # no example is smaller than the first
+                outcome = self._smallest(kata, reference, modes, outcome.example.conditions) or outcome
         outcome.leaks = first.leaks
         return outcome
 

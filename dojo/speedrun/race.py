@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..bench import machine, results
-from ..bench.pairs import PairError, Program, run_pairs
+from ..bench.pairs import PairError, Program, called, run_pairs
 from ..bench.rounds import Times, rows
 from ..system.console import warn
 from ..system.data_files import DataError
@@ -23,8 +23,6 @@ from . import leaderboard, rules
 from .leaderboard import Entry
 from .referee import Outcome, Split, judge
 from .rules import RuleBroken
-
-OTHER = "the other"  # what --against runs
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,11 @@ def _in_turn(path: Path, race: Race, console: Console) -> tuple[list[Outcome], l
             raise RuleBroken(*json.loads(line)["refused"])
         console.print(f"pair {number + 1} of {race.pairs}, {program.name}: {line.strip()}", soft_wrap=True)
 
-    pairs = run_pairs(ours, Program(OTHER, race.against, Path.cwd()), race.pairs, on_line)
-    console.print(pairs.describe(path.name, OTHER), soft_wrap=True)
-    outcomes = [Outcome.from_json(facts) for facts in ours.results]
-    return outcomes, [Times(path.name, pairs.ours), Times(OTHER, pairs.theirs)]
+    theirs = Program(called(race.against), race.against, Path.cwd())
+    pairs = run_pairs(ours, theirs, race.pairs, on_line)
+    console.print(pairs.describe(ours.name, theirs.name), soft_wrap=True)
+    outcomes = [Outcome(**facts) for facts in ours.results]
+    return outcomes, [Times(ours.name, pairs.ours), Times(theirs.name, pairs.theirs)]
 
 
 def _record(root: Path, facts: results.Facts, race: Race, times: list[Times], worst: float) -> None:

@@ -15,7 +15,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -64,17 +63,6 @@ class Outcome:
     context_length: int
     parameters: int | None
     printed: str = ""  # the last line that it printed
-
-    def to_json(self) -> str:
-        """As a JSON object; `printed` is called `said` in it."""
-        facts = asdict(self)
-        facts["said"] = facts.pop("printed")
-        return json.dumps(facts)
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Outcome:
-        """What `to_json` wrote, parsed."""
-        return cls(**{"printed" if name == "said" else name: value for name, value in facts.items()})
 
 
 def judge(
@@ -185,7 +173,7 @@ def main() -> None:
         sys.exit(1)
     except (data_files.DataError, OSError) as error:
         sys.exit(str(error))
-    print(outcome.to_json(), flush=True)
+    print(json.dumps(asdict(outcome)), flush=True)
 
 
 if __name__ == "__main__":

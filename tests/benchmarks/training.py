@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, TimeElapsedColumn
 
 from dojo.bench import results as files
-from dojo.bench.pairs import PairError, Pairs, Program, run_pairs
+from dojo.bench.pairs import PairError, Pairs, Program, called, run_pairs
 from dojo.bench.rounds import quartiles
 from dojo.gpt.presets import PRESETS
 from dojo.system.console import console, progress_bar, warn
@@ -48,7 +48,7 @@ def run(job: Job, against: str, pairs: int) -> int:
         warn(f"PRESET is one of {', '.join(PRESETS)}.")
         return 2
     command = [sys.executable, "-m", "tests.benchmarks.trainer", json.dumps(asdict(job))]
-    ours, theirs = Program("this repository", command, Path(job.root)), Program("the other", against, Path.cwd())
+    ours, theirs = Program("this repository", command, Path(job.root)), Program(called(against), against, Path.cwd())
     columns = "{task.description}", BarColumn(), TimeElapsedColumn()
     with progress_bar(*columns, transient=True) as bar:
         task = bar.add_task("training", total=None)
@@ -66,7 +66,7 @@ def run(job: Job, against: str, pairs: int) -> int:
         except PairError as error:
             warn(str(error))
             return 1
-    return _conclude(job, [Training(**result) for result in ours.results], compared)
+    return _conclude(job, [Training(**result) for result in ours.results], compared, theirs.name)
 
 
 def _news(line: str) -> str:
@@ -77,7 +77,7 @@ def _news(line: str) -> str:
         return ""
 
 
-def _conclude(job: Job, runs: list[Training], compared: Pairs | None) -> int:
+def _conclude(job: Job, runs: list[Training], compared: Pairs | None, against: str) -> int:
     """Say what came of the runs, and keep it; the exit status."""
     import torch
 
@@ -99,7 +99,7 @@ def _conclude(job: Job, runs: list[Training], compared: Pairs | None) -> int:
         soft_wrap=True,
     )
     if compared:
-        console.print(compared.describe("this repository", "the other"), soft_wrap=True)
+        console.print(compared.describe("this repository", against), soft_wrap=True)
     low, _, high = quartiles([each.seconds for each in runs])
     row = {"name": "this repository", "race": goal, **middle, "low": low, "high": high, "reached": reached}
     kept = files.new("training", **facts, limits={"float32": limit}, rows=[row], pairs=compared and asdict(compared))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 
 import pytest
 
-from dojo.curriculum import stubs
+from dojo.curriculum import notebooks, stubs
+from dojo.curriculum.catalog import Catalog
 
 from .learners import STEP_1, STUB
-from .trees import ROOT
+from .trees import ROOT, copy_tree
 
 nbclient = pytest.importorskip("nbclient")
 jupyter_client = pytest.importorskip("jupyter_client")
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("ipykernel")
 nbformat = pytest.importorskip("nbformat.v4")
+MARKERS = re.compile(r"^ *# </?solution.*\n", re.MULTILINE)
 
 
 class Notebook:
@@ -96,6 +99,56 @@ def test_the_example_notebook_holds_no_outputs_and_shows_a_mistake(fresh):
     wrong = next(number for number, line in enumerate(code[-1].source.splitlines(), 1) if "def causal_mask" in line)
     assert f"\ncell:{wrong}\n    def causal_mask" in said
     assert "Next: mend it, then run the cell again. A nudge: make hint KATA=5 STEP=1" in said
+
+
+def step_cells(kata):
+    """The solution of a kata in cells of steps, by the first step of each."""
+    text = stubs.plain(kata)
+    pieces = notebooks.pieces(kata.solution.read_text(encoding="utf-8"))
+    cells = {piece.steps[0]: MARKERS.sub("", f"{piece.text}\n").rstrip() for piece in pieces}
+    assert all(cell in text for cell in cells.values())
+    return cells
+
+
+def test_cells_of_steps_are_judged_together(fresh):
+    cells = step_cells(fresh.clone.kata("5"))
+    stub = notebooks.piece_of(fresh.clone.kata("5"), 2).text
+    assert "Step 1 is not started." in fresh.judges(cells[2], "5 --step 2")
+    said = fresh.judges(cells[1], "5 --step 1 --strict")  # what comes later is not this cell's business
+    assert "✓ step 2" in said and "Step 3 is not started.\ncell of step 3:" in said
+    said = fresh.judges(cells[4], "5 --step 4")
+    assert "Step 3 is not started" in said
+    fresh.judges(cells[3], "5 --step 3")
+    wrong = cells[1].replace("diagonal=1", "diagonal=0")
+    assert wrong != cells[1]
+    said = fresh.judges(wrong, "5 --step 1")
+    line = next(number for number, text in enumerate(wrong.splitlines(), 2) if "def causal_mask" in text)
+    assert "✗ step 1" in said and f"\ncell:{line}\n" in said
+    said = fresh.judges(cells[4], "5 --step 4")
+    assert "✗ step 1" in said and f"\ncell of step 1:{line}\n" in said
+    fresh.judges(cells[1], "5 --step 1")
+    assert "Passed" in fresh.runs("%kata 5") and "Saved as" in fresh.runs("%kata 5 --save")
+    assert fresh.clone.kata("5").file.read_text("utf-8").strip() == stubs.plain(fresh.clone.kata("5")).strip()
+    assert "Step 2 is not started" in fresh.judges(stub, "5 --step 2")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="k05 has no step 9"):
+        fresh.judges("x", "5 --step 9")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="No cell of k04 was run yet"):
+        fresh.runs("%kata 4 --save")
+
+
+def test_every_notebook_is_red_with_its_stubs_and_green_with_solutions(notebook, tmp_path, monkeypatch):
+    """All katas in one kernel, in the cells that the notebooks have."""
+    notebook.runs(f"import os; os.environ['DOJO_ROOT'] = {str(copy_tree(tmp_path / 'all'))!r}")
+    try:
+        for kata in Catalog(tmp_path / "all").katas:
+            content = nbformat.reads(notebooks.notebook_file(kata).read_text(encoding="utf-8"))
+            given = [cell.source for cell in content.cells if cell.source.startswith("%%kata")]
+            assert "Step 1 is not started." in notebook.runs(given[-1]), kata.code
+            for step, text in step_cells(kata).items():
+                said = notebook.judges(text, f"{kata.number} --step {step} --strict")
+            assert "Passed" in said, (kata.code, said)
+    finally:
+        notebook.runs(f"os.environ['DOJO_ROOT'] = {str(notebook.clone.root)!r}")
 
 
 def test_a_syntax_error_is_told_with_the_line_of_the_cell(fresh):

@@ -17,7 +17,7 @@ def copy_tree(target: Path, *, only: tuple[str, ...] = ()) -> Path:
     from dojo.curriculum.catalog import Catalog
 
     ignore = shutil.ignore_patterns("__pycache__", "downloads")
-    for name in ("dojo", "katas", "solutions", "tests", "data"):
+    for name in ("dojo", "katas", "solutions", "tests", "data", "notebooks"):
         shutil.copytree(ROOT / name, target / name, ignore=ignore)
     for path in ROOT.glob("*.*"):
         if path.is_file():

@@ -15,7 +15,7 @@ import torch
 
 from dojo.bench import jobs, katas, learners_code, machine, memory, results, roofline, sweep, table, worker
 from dojo.bench.comparison import SMALL, Comparison, Configuration, Implementation, Sizes
-from dojo.bench.pairs import PairError, Program, run_pairs
+from dojo.bench.pairs import PairError, Program, called, run_pairs
 from dojo.bench.rounds import Times, noisy, quartiles, ratio, rows
 from dojo.bench.timing import Clock, Racer, Refused, Unavailable, race
 from dojo.bench.workloads import passes
@@ -204,13 +204,13 @@ def test_rows_tell_the_memory_of_functions_of_one_tensor():
         assert many["peak_bytes"] >= few["peak_bytes"] >= 1e6 and many["moved_bytes"] > few["moved_bytes"]
 
 
-def test_growth_shares_and_roofs_are_what_they_say():
+def test_growth_shares_and_intensities_are_what_they_say():
     measured = made()
     row = measured["rows"][0]
     assert roofline.exponent({"T": T, "seconds": 3e-6 * T**1.5} for T in (128, 256, 512)) == pytest.approx(1.5)
     assert roofline.exponent([row]) is None
     assert roofline.rate(row) == 1024 / 0.1 and roofline.share(measured, row) == pytest.approx(0.5)
-    assert roofline.roof(measured, row) == 10e9  # a byte for every operation, and 10 GB/s
+    assert roofline.intensity(row) == 1  # a byte for every operation
 
 
 # The job, in this process and watched in another.
@@ -227,8 +227,6 @@ def events_of(job, monkeypatch):
     monkeypatch.setattr(machine, "SIDES", {"cpu": 128})
     monkeypatch.setattr(machine, "COPIED", {"cpu": 1 << 16})
     monkeypatch.setattr(sweep, "ROUNDS", (2, 2))
-    monkeypatch.setattr(machine.product_rate, "__defaults__", (0.01,))
-    monkeypatch.setattr(machine.copy_rate, "__defaults__", (0.01,))
     found = []
     worker.run(job, found.append)
     return found
@@ -247,9 +245,43 @@ def test_attention_is_raced_at_every_size_that_fits(monkeypatch):
 
 def test_what_does_not_fit_is_left_out_and_said(monkeypatch):
     cost = {8: 0.1, 16: 15000.0, 32: 0.1}
-    monkeypatch.setattr(sweep.Sweep, "_cost", lambda self, configuration: (cost[configuration.sizes.tokens], ""))
+    monkeypatch.setattr(sweep.Sweep, "_cost", lambda self, configuration: cost[configuration.sizes.tokens])
     lines = [event["left_out"] for event in events_of(job(lengths=[8, 16, 32]), monkeypatch) if "left_out" in event]
     assert "float32, forward, T = 16 to 32; T = 16 alone would take about 4 hours" in lines
+
+
+def test_on_a_slow_machine_sizes_shrink_until_something_is_timed(monkeypatch):
+    monkeypatch.setattr(machine, "product_rate", lambda device, dtype: 1e6)
+    slow = job(batch=8, heads=4, width=16, lengths=[64, 128], seconds=0.5)
+    found = events_of(slow, monkeypatch)
+    sizes = next(event["sizes"] for event in found if "sizes" in event)
+    assert sizes == {"batch": 1, "heads": 1, "width": 4, "lengths": [16, 32]}
+    assert next(event["facts"]["sizes"] for event in found if "facts" in event) == {"batch": 1, "heads": 1, "width": 4}
+    assert [row["T"] for event in found for row in event.get("rows", []) if "seconds" in row][:3] == [16] * 3
+    said = "batch 8, T from 64 and width 16: too much for this machine in the time, so batch 1, T from 16 and width 4"
+    assert said in [event.get("left_out") for event in found]
+
+
+def test_the_first_race_is_run_whatever_it_takes():
+    begun = sweep.Sweep(job(seconds=0), pytest.fail)
+    begun.facts, begun.implementations = {"limits": {"float32": 1.0}}, KNOWN
+    assert begun._fits(Configuration("float32", "forward", SMALL))
+    row = {"dtype": "float32", "pass": "forward", "T": SMALL.tokens, "name": "reference"}
+    begun._note([row | {"failure": "one call took 9 s", "kind": "slow"}])
+    assert begun._fits(Configuration("float32", "both", SMALL))
+    begun._note([row | {"seconds": 1.0}])
+    assert not begun._fits(Configuration("float32", "both", SMALL))
+
+
+@pytest.mark.parametrize(("half", "raced"), [(4e9, {"float32"}), (900e9, {"float32", "bfloat16"})])
+def test_a_dtype_that_is_only_emulated_is_left_out_in_a_line(monkeypatch, half, raced):
+    """On a GPU float32 is many times slower than bfloat16, and no emulation."""
+    rates = {torch.float32: 64e9, torch.bfloat16: half}
+    monkeypatch.setattr(machine, "product_rate", lambda device, dtype: rates[dtype])
+    found = events_of(job(lengths=[8], dtypes=["float32", "bfloat16"]), monkeypatch)
+    assert {row["dtype"] for event in found for row in event.get("rows", [])} == raced
+    said = ["bfloat16: this device only emulates it, at 4 GFLOP/s beside 64 in float32"] * (len(raced) == 1)
+    assert [event["left_out"] for event in found if "left_out" in event] == said
 
 
 def test_a_race_takes_at_most_five_times_the_last():
@@ -262,9 +294,8 @@ def test_a_race_takes_at_most_five_times_the_last():
     )
     begun.facts, begun.implementations = {"limits": {"bfloat16": unknown.flop}}, KNOWN[:2]
     calls = sweep.ROUNDS[0] + sweep.UNTIMED
-    assert begun._cost(longer) == begun._cost(backward) == (5 * 2.0 * calls, "")
-    seconds, basis = begun._cost(unknown)
-    assert seconds == 5 * 2 * 1.0 * calls and basis.startswith(", going by a matrix product")
+    assert begun._cost(longer) == begun._cost(backward) == 5 * 2.0 * calls
+    assert begun._cost(unknown) == 5 * 2 * 1.0 * calls  # by its matrix products
 
 
 def test_an_unknown_device_is_a_line(monkeypatch):
@@ -278,12 +309,13 @@ import json, os, sys, time
 job = json.loads(sys.stdin.readline())
 say = lambda **event: print(json.dumps(event), flush=True)
 say(facts={"machine": {}})
-for name in ("good", "hangs", "dies"):
+if not job["facts"]: say(sizes={"batch": 1})
+for name in ("good", "hangs", "dies", "last"):
     if name in job["without"] or any(row["name"] == name for row in job["rows"]): continue
     say(turn=name, limit=1)
     if name == "hangs": time.sleep(99)
     if name == "dies": os._exit(3)
-    say(rows=[{"name": name, "seconds": 1}])
+    say(rows=[{"name": name, "seconds": job["batch"]}])
 say(end=True)
 """
 
@@ -291,10 +323,11 @@ say(end=True)
 def test_what_hangs_or_dies_is_ended_and_the_rest_goes_on(monkeypatch):
     monkeypatch.setattr(jobs, "WORKER", ("-c", STANDS_IN))
     found = []
-    jobs.follow(job(seconds=30), found.append)
+    jobs.follow(job(seconds=30, batch=8), found.append)
     refused = {event["refused"]["name"]: event["refused"]["reason"] for event in found if "refused" in event}
     assert refused == {"hangs": "did not come to an end within 1 s", "dies": "ended the process with status 3"}
-    assert [row["name"] for event in found for row in event.get("rows", [])] == ["good"]
+    raced = [(row["name"], row["seconds"]) for event in found for row in event.get("rows", [])]
+    assert raced == [("good", 8), ("last", 1)]  # of the batch that the first worker found to fit
 
 
 @pytest.mark.parametrize(
@@ -390,7 +423,8 @@ def made(device="cpu", date="2026-01-02T03:04:05+00:00", **changes):
     for T, name in itertools.product((128, 256), ("reference", "sdpa, is_causal")):
         seconds = 0.1 * T / 128 / (1 + (name != "reference"))
         what = {"race": f"T = {T}", "dtype": "float32", "pass": "forward", "T": T, "work": 8 * T, "unit": "tokens"}
-        cost = {"flop": int(1e9 * T / 128), "peak_bytes": 4000 * T, "moved_bytes": int(1e9 * T / 128)}
+        cost = {"flop": int(1e9 * T / 128), "peak_bytes": 4000 * T}
+        cost["moved_bytes"] = cost["flop"] // (1 + (name != "reference"))
         times = {"seconds": seconds, "low": seconds, "high": seconds, "rounds": 5}
         compared = {"ratio": seconds * 1280 / T, "ratio_low": 0.5, "ratio_high": 0.52}
         found["rows"].append({"name": name, **what, **cost, **times, **compared})
@@ -444,6 +478,7 @@ def test_the_table_shows_figures_limits_growth_and_what_is_missing():
         "load 0.5 before and 0.7 after",
         "20 GFLOP/s in float32",
         "copying 10 GB/s",
+        "Sizes: batch 8\n",
         "T^1.00",
         "10,240",
         "50%",
@@ -503,6 +538,11 @@ def test_where_one_does_not_say_how_long_it_took_both_are_timed_on_the_clock(tmp
     found = run_pairs(ours, theirs, 1)
     assert found.on_the_clock and found.ours[0] < 100
     assert found.ratio == pytest.approx(statistics.median(found.ours) / statistics.median(found.theirs))
+
+
+def test_an_opponent_is_called_by_its_command_without_folders():
+    assert called("/home/me/.venv/bin/python ../peer/train.py --seed 1") == "python train.py --seed 1"
+    assert called("cd /tmp/ && ./race " + "x" * 99) == "cd /tmp/ && race " + "x" * 23
 
 
 def test_a_program_that_fails_or_does_not_end_is_a_line(tmp_path):

@@ -7,8 +7,9 @@ from importlib import import_module
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from dojo.cli.main import VERBS, app
+from dojo.cli.main import TITLES, VERBS, app
 from dojo.curriculum import stubs
 
 from ..trees import ROOT
@@ -128,6 +129,35 @@ def test_every_verb_is_in_the_list():
     assert {file: set(names) for file, names in VERBS.items()} == {file: set(verbs_in(file)) for file in VERBS}
     files = {path.stem for path in (ROOT / "dojo" / "cli").glob("*.py") if "@click.command" in path.read_text("utf-8")}
     assert set(VERBS) == files
+
+
+def test_the_help_lists_verbs_in_groups_each_with_a_whole_short_sentence(fresh):
+    shown = fresh.verb("--help").stdout
+    groups = re.findall(r"^(\w[\w ]*):\n((?:  .*\n)+)", shown, re.MULTILINE)[1:]  # but the options
+    assert [title for title, _ in groups] == list(TITLES.values()) and TITLES.keys() == VERBS.keys()
+    lines = [line for _, lines in groups for line in lines.splitlines()]
+    assert [line.split()[0] for line in lines] == [name for names in VERBS.values() for name in names]
+    assert all(line.endswith(".") and "..." not in line and len(line) < 80 for line in lines)
+    assert "help: $(READY)\n\t@$(DOJO) --help" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dojo ben", ["bench", "bench-train"]),
+        ("dojo hint s", ["self_attention"]),
+        ("dojo test --t", ["--traceback"]),
+    ],
+)
+def test_tab_completes_verbs_katas_and_options(fresh, typed, offered):
+    words = {
+        "DOJO_ROOT": str(fresh.root),
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+        "_DOJO_COMPLETE": "bash_complete",
+    }
+    result = CliRunner().invoke(app, [], prog_name="dojo", env=words)
+    assert result.stdout.split() == [f"plain,{each}" for each in offered]
 
 
 def verbs_in(module):

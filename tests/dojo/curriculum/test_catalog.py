@@ -23,6 +23,9 @@ def test_a_kata_is_found_by_any_of_its_names(name):
     [
         ("casual_attention", "Did you mean causal_attention (KATA=5)?"),
         ("norm", "Did you mean layer_norm (KATA=7)?"),
+        ("multi-head", "Did you mean multi_head_attention (KATA=6)?"),
+        ("attention", "Did you mean self_attention (KATA=4), causal_attention (KATA=5), "),
+        ("attention", "attention_maps (KATA=15) or flash_attention (KATA=19)?"),
         ("99", f"There is no kata 99: they go from 1 to {CATALOG.katas[-1].number}."),
         ("0", f"they go from 1 to {CATALOG.katas[-1].number}"),
         ("²", "`make` lists them."),

@@ -75,7 +75,7 @@ def results(**changed):
     return {
         "format": 1, "kind": "attention", "date": "2026-01-02T03:04:05+00:00", "commit": "abcdef0123456789",
         "machine": {"cpu": "A <CPU>", "device": "cpu", "threads": 2}, "versions": {"torch": "2", "python": "3"},
-        "limits": {}, "sizes": {}, "rows": rows, "noisy": 0.0,
+        "limits": {}, "sizes": {"batch": 8}, "rows": rows, "noisy": 0.0,
         "refused": [{"name": "yours", "reason": "a later token changed an earlier output", "kind": "refused"}],
         "left_out": ["T = 4096: too long for this machine"], **changed,
     }  # fmt: skip
@@ -86,7 +86,7 @@ def board(session):
 
 
 def benchmarks(*measured):
-    return page.render("benchmarks.html", benchmarks=sections.benchmarks(measured), pictures={})
+    return page.render("benchmarks.html", own=sections.benchmarks(measured, set()), others=(), pictures={})
 
 
 # What stands in it.
@@ -126,6 +126,7 @@ def test_progress_shows_what_is_solved_and_the_attempts(session):
     assert "0 of 2 katas solved, 1 attempt" in written and "step 2 of 5, 1 attempt" in written
     session.progress.note(kata, Verdict(kata.code))
     assert "1 of 2 katas solved, 2 attempts." in board(session)
+    assert "attempts</th>" in board(session) and "last tried" in board(session) and "hints</th>" not in board(session)
     assert "make test KATA=5" in board(session) and BLACK_BELT not in board(session)
 
 
@@ -192,9 +193,48 @@ def test_results_are_shown_with_failures_and_refusals_and_only_the_newest(sessio
     assert written.count("<svg") == 2 and "2025-12-31" not in written
     for shown in ("einsum", "no &lt;compiler&gt; is at hand", "Refused: yours", "Left out: T = 4096", "A &lt;CPU&gt;"):
         assert shown in written
-    assert "102k" in written  # 1,024 tokens in 10 ms
+    assert "2 threads, batch 8<" in written and "102k" in written  # 1,024 tokens in 10 ms
     broken = results(rows=[{"name": "einsum", "seconds": "soon", "work": 3}])
     assert "cannot be shown" in benchmarks(broken)
+
+
+def test_ones_own_results_come_first_and_those_of_others_last_and_folded(session):
+    elsewhere = results(machine={"device_name": "their GPU"}, date="2026-02-03T00:00:00+00:00")
+    for folder, measured in zip(FOLDERS, (results(), elsewhere)):
+        (session.root / folder).mkdir(parents=True)
+        (session.root / folder / "a.json").write_text(json.dumps(measured))
+    written = board(session)
+    parts = ("on A &lt;CPU&gt;", "<details>", "<summary>What others measured", "on their GPU", "</details>", "</main>")
+    places = [written.index(part) for part in parts]
+    assert places == sorted(places) and written.count("<details>") == 1
+
+
+def test_where_rounds_wander_a_ratio_is_a_range(session):
+    calm, wild = results()["rows"][:2]
+    calm = calm | {"ratio": 0.5, "ratio_low": 0.49, "ratio_high": 0.51}
+    wild = wild | {"ratio": 3.25, "ratio_low": 2.0, "ratio_high": 4.0}
+    written = benchmarks(results(rows=[calm, wild], noisy=0.6))
+    assert ">0.50<" in written and ">2.00 to 4.00<" in written and "3.25" not in written and "trusted" not in written
+    assert "of ratios that varied by more than 10%, the middle half is given" in written
+    assert "The machine was busy" not in benchmarks(results(rows=[calm]))
+
+
+def test_a_table_has_the_columns_that_there_is_something_for_and_names_the_base(session):
+    same = {"low": 13.9, "high": 14.1, "ratio": 1.0, "ratio_low": 1.0, "ratio_high": 1.0}
+    rows = [
+        {"name": "record.py", "race": "to 1.9", "seconds": 13.99, **same},
+        {"name": "python peer.py", "race": "to 1.9", "seconds": 28.0, "ratio": 2.0},
+    ]
+    written = benchmarks(results(kind="speedrun", rows=rows))
+    heads = re.findall(r"<th scope=\"col\".*?>(.*?)</th>", written)
+    assert heads == ["name", "time", "middle half", "times record.py"]
+    assert ">14.0 s<" in written and "13.9 s to 14.1 s" in written and "python peer.py" in written
+
+
+def test_times_are_in_units_for_people():
+    seconds = (0.0000123, 0.00053, 0.0047, 0.1, 1, 13.99, 119, 125, 7200)
+    shown = ["12.3 µs", "530 µs", "4.70 ms", "100 ms", "1.00 s", "14.0 s", "119 s", "2.08 min", "120 min"]
+    assert [sections.duration(each) for each in seconds] == shown
 
 
 def test_pictures_of_the_last_benchmark_are_taken_in_as_images(session):
@@ -271,8 +311,8 @@ def test_growth_is_shown_where_there_are_two_lengths():
 
 
 def test_numbers_are_short():
-    numbers = (0, 0.25, 1500, 20_480, 3.2e6, 1e10)
-    assert [sections.short(n) for n in numbers] == ["0", "0.25", "1,500", "20.5k", "3.2M", "10G"]
+    numbers = (0, 0.25, 1500, 4549.3, 20_480, 3.2e6, 1e10)
+    assert [sections.short(n) for n in numbers] == ["0", "0.25", "1,500", "4,549", "20.5k", "3.2M", "10G"]
 
 
 # In a browser.
@@ -290,7 +330,7 @@ def tab(tmp_path_factory):
 def build_with(model, session, monkeypatch, text):
     monkeypatch.setattr(page, "latest", lambda *args: model)
     monkeypatch.setattr(page, "read_runs", lambda *args: [RUN])
-    monkeypatch.setattr(page, "_measured", lambda *args: [results()])
+    monkeypatch.setattr(page.results, "read_all", lambda folder, say: [results()] * (folder.name == "bench"))
     return page.build(session, text)[0]
 
 

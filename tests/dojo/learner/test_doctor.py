@@ -247,3 +247,19 @@ def test_git(monkeypatch, tree):
     assert "follows no remote" in doctor.check_git(tree)[1]
     monkeypatch.setenv("PATH", "")
     assert doctor.check_git(tree)[:2] == (doctor.WARN, "not installed")
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", 'eval "$(_DOJO_COMPLETE=bash_source {})"'),
+        ("zsh", 'eval "$(_DOJO_COMPLETE=zsh_source {})"'),
+        ("fish", "_DOJO_COMPLETE=fish_source {} | source"),
+        ("csh", ""),
+    ],
+)
+def test_the_doctor_says_how_tab_completes(monkeypatch, tmp_path, shell, line):
+    (tmp_path / "dojo").write_text("")
+    monkeypatch.setenv("SHELL", f"/bin/{shell}")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert doctor.check_completion(ROOT)[::2] == ("ok", line.format(tmp_path / "dojo"))
