@@ -133,6 +133,7 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
         for name, rule in rules.RULES.items():
             console.print(f"{name}: {rule}", soft_wrap=True)
         return
+    _require_sessions()
     session = Session()
     path = file or session.root / RECORD
     if not path.is_file():
@@ -149,6 +150,14 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 @click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
 def ablate(target: float, seeds: int, only: str) -> None:
     """Measure what each trick of the record is worth."""
+    _require_sessions()
     session = Session()
     ablation = load_module(session.root / RECORD.parent / "ablate.py")
     raise SystemExit(ablation.run(session.root, session.root / RECORD, console, target, seeds, only))
+
+
+def _require_sessions() -> None:
+    """End the program where a submission could not be kept apart from whoever judges it (Windows)."""
+    if not hasattr(os, "setsid"):
+        warn("The speedrun runs on Linux and macOS only. On Windows, take WSL, which is a Linux: https://aka.ms/wsl")
+        raise SystemExit(2)

@@ -6,6 +6,7 @@ It is the server that all commands in a clone share, or one of this process's ow
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..curriculum.catalog import Kata
-from ..system.processes import PATIENCE, end, environment
+from ..system.processes import PATIENCE, end, environment, own_session
 from . import shared_server
 from .messages import Answer, Request, answer_of, line_of
 from .verdict import Verdict
@@ -87,8 +88,8 @@ class OwnServer:
 
     def __init__(self, root: Path, stamp: str):
         self._stamp = stamp
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dojo.judge.server", stamp],
+        self._process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, "-m", "dojo.judge.server" if hasattr(os, "fork") else "dojo.judge.spawning", stamp],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,7 +97,7 @@ class OwnServer:
             encoding="utf-8",
             env=environment(OMP_NUM_THREADS="1"),
             cwd=root,
-            start_new_session=True,  # an interrupt is for whoever asks, who then closes this
+            **own_session(),  # an interrupt is for whoever asks, who then closes this
         )
 
     def judges_by(self, stamp: str) -> bool:
