@@ -64,7 +64,12 @@ def stub_of(kata: Kata) -> str:
 
 def plain(kata: Kata) -> str:
     """The text of a solution, without the markers."""
-    lines = kata.solution.read_text(encoding="utf-8").splitlines(keepends=True)
+    return unmarked(kata.solution.read_text(encoding="utf-8"))
+
+
+def unmarked(text: str) -> str:
+    """A text without the markers."""
+    lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if not (OPEN.match(line) or CLOSE.match(line)))
 
 

@@ -239,10 +239,14 @@ class Loop:
             if not self.running and self.verdict is not None:
                 console.print(self._verdict())
             return
+        console.clear()
+        console.print(self.screen())
+
+    def screen(self) -> Group:
+        """All that is on the screen."""
         below = [part for part in (self.below, Text(self.trouble, "yellow")) if part]
         parts = [part for shown in (self._verdict(), *below, self._keys()) for part in (shown, Text())]
-        console.clear()
-        console.print(Group(*parts[:-1]))
+        return Group(*parts[:-1])
 
     def _verdict(self) -> Text:
         """The verdict, and where to read of what is not written yet; without a verdict, the title."""
