@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..curriculum.catalog import Kata
-from ..system.processes import PATIENCE, end, environment, own_session
+from ..system.processes import PATIENCE, end, environment
 from . import shared_server
 from .messages import Answer, Request, answer_of, line_of
 from .verdict import Verdict
@@ -97,7 +97,7 @@ class OwnServer:
             encoding="utf-8",
             env=environment(OMP_NUM_THREADS="1"),
             cwd=root,
-            **own_session(),  # an interrupt is for whoever asks, who then closes this
+            start_new_session=True,  # an interrupt is for whoever asks, who then closes this
         )
 
     def judges_by(self, stamp: str) -> bool:

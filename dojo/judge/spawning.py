@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
-from ..system.processes import end, environment, lines_of, own_session
+from ..system.processes import end, environment, lines_of
 from .askers import CANCELLED
 from .messages import Answer, Request, line_of, message_of
 from .verdict import Verdict
@@ -51,7 +51,7 @@ class Spawned:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(OMP_NUM_THREADS="1"),
-            **own_session(),
+            start_new_session=True,
         )
         self._came: Came = queue.SimpleQueue()
         streams = ((self._process.stdout, True), (self._process.stderr, False))

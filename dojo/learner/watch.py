@@ -20,7 +20,7 @@ from ..system.console import console, warn
 from .advice import hint_text
 from .board import board
 from .events import Bench, Verdicts, watch_files
-from .keys import keys_text, read_keys, terminal
+from .keys import INTERRUPT, keys_text, read_keys, terminal
 from .session import Session
 from .verdict_text import render
 
@@ -140,6 +140,9 @@ class Loop:
 
     def press(self, key: str) -> None:
         """Do what a key asks for."""
+        if key == INTERRUPT:
+            self.ending = Ending(130)
+            return None
         if self.asking is not None:
             then, self.asking, self.below = self.asking, None, None
             return then() if key == "y" else self.draw()

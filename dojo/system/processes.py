@@ -28,7 +28,8 @@ def environment(**more: str) -> dict[str, str]:
 def start(command: list[str] | str, folder: Path, **options: Any) -> subprocess.Popen[str]:
     """Start a program, or a line for the shell, in a folder; `options` are those of `subprocess.Popen`. Raises OSError.
 
-    It has a session of its own: an interrupt is for this process, which then ends that one and all that it started.
+    It has a session of its own: an interrupt is for this process, which then ends that one and all that it started. On
+    Windows it reaches both, and has to: there nothing interrupts who waits for a line, but the end of the lines does.
     """
     return subprocess.Popen(
         command,
@@ -38,16 +39,9 @@ def start(command: list[str] | str, folder: Path, **options: Any) -> subprocess.
         text=True,
         encoding="utf-8",
         errors="replace",
-        **own_session(),
+        start_new_session=True,
         **options,
     )
-
-
-def own_session() -> dict[str, Any]:
-    """What has `subprocess` start a process that no interrupt of this one reaches."""
-    if hasattr(os, "setsid"):
-        return {"start_new_session": True}
-    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}  # Windows
 
 
 def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -179,7 +180,7 @@ def require_compiler(device: str) -> None:
     """Set up torch's compiler for many sizes; raise Unavailable where it finds none, or torch keeps it elsewhere."""
     try:
         _find_compiler(device)
-        from torch._dynamo import config
+        config = importlib.import_module("torch._dynamo.config")
     except ImportError as error:
         raise Unavailable(f"torch {torch.__version__} keeps its compiler elsewhere: {error}") from None
     for names, value in SETTINGS.items():

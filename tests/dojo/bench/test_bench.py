@@ -192,7 +192,7 @@ def test_where_torch_keeps_its_compiler_elsewhere_what_is_compiled_says_so(monke
 )
 def test_the_compiler_is_set_up_by_the_names_that_this_torch_has(monkeypatch, there, problem):
     config = SimpleNamespace(**dict.fromkeys(there, 0))
-    monkeypatch.setattr("torch._dynamo.config", config)
+    monkeypatch.setitem(sys.modules, "torch._dynamo.config", config)
     monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", lambda: "g++")
     with pytest.raises(Unavailable, match=problem) if problem else nullcontext():
         ATTENTIONS.require_compiler("cpu")

@@ -20,7 +20,7 @@ LACKING = str(ROOT / "tests" / "dojo" / "without_posix")
 def without_posix(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", LACKING)
     monkeypatch.setenv("PYTHONUTF8", "0")
-    for name in ("fork", "setsid"):
+    for name in ("fork", "killpg"):
         monkeypatch.delattr(os, name, raising=False)
 
 

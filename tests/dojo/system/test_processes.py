@@ -12,8 +12,7 @@ from dojo.system import processes
 @pytest.fixture
 def windows(monkeypatch):
     """The commands that were run by the code under test, which is not to notice that this is no Windows."""
-    for name in ("killpg", "setsid"):
-        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.delattr(os, "killpg")
     run = []
     monkeypatch.setattr(subprocess, "run", lambda command, **options: run.append(command))
     return run
@@ -30,11 +29,6 @@ def test_on_windows_nobody_ends_a_process_by_the_number_of_one_that_is_gone(wind
     process = processes.start([sys.executable, "-c", ""], tmp_path)
     process.wait()
     assert processes.end(process) == 0 and windows == []
-
-
-def test_on_windows_an_interrupt_does_not_reach_what_was_started(windows, monkeypatch):
-    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 512, raising=False)
-    assert processes.own_session() == {"creationflags": 512}
 
 
 @pytest.mark.parametrize(

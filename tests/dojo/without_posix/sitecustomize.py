@@ -8,7 +8,7 @@ import signal
 import sys
 
 MODULES = ("fcntl", "grp", "pty", "pwd", "resource", "termios", "tty")
-OS = ("fork", "forkpty", "getpgid", "getuid", "killpg", "setpgid", "setsid")
+OS = ("fork", "forkpty", "getpgid", "killpg", "setpgid", "setsid")
 SIGNAL = ("SIGALRM", "SIGHUP", "SIGPROF", "SIGWINCH", "SIGXCPU", "alarm", "getitimer", "setitimer")
 
 for name in MODULES:
