@@ -76,7 +76,7 @@ def unmarked(text: str) -> str:
 def write(kata: Kata) -> None:
     """Write a kata's stub, over whatever stands there."""
     kata.file.parent.mkdir(parents=True, exist_ok=True)
-    kata.file.write_text(stub_of(kata), encoding="utf-8")
+    kata.file.write_text(stub_of(kata), encoding="utf-8", newline="\n")  # as in git, also on Windows
 
 
 def back_up(kata: Kata) -> Path:
