@@ -12,7 +12,7 @@ from dojo.system import processes
 @pytest.fixture
 def windows(monkeypatch):
     """The commands that were run by the code under test, which is not to notice that this is no Windows."""
-    monkeypatch.delattr(os, "killpg")
+    monkeypatch.delattr(os, "killpg", raising=False)
     run = []
     monkeypatch.setattr(subprocess, "run", lambda command, **options: run.append(command))
     return run
