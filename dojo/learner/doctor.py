@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from ..system.command import command
 from ..system.git import Git
 from ..system.root import find_root
 
@@ -161,7 +162,7 @@ def check_disk(root: Path) -> Finding:
     if free < 0.1:
         return fail(text, "nothing can be saved: make room")
     if free < needed:
-        what = "checkpoints of make train" if needed < 1 else "torch and the rest"
+        what = f"checkpoints of {command('train')}" if needed < 1 else "torch and the rest"
         return warn(text, f"make room: {what} may need {needed:g} GB")
     return ok(text)
 
@@ -175,9 +176,11 @@ def check_data(root: Path) -> Finding:
     damaged = [f"{name} is damaged: {fault}" for name, fault in states.items() if fault not in ("", "missing")]
     missing = [name for name, fault in states.items() if fault == "missing"]
     if damaged:
-        return fail("; ".join(damaged), "make data")
+        return fail("; ".join(damaged), command("data"))
     if missing:
-        return warn(f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens")
+        return warn(
+            f"not fetched: {', '.join(missing)}", f"{command('data')}, for PRESET=shakespeare and GPT-2's tokens"
+        )
     return ok(", ".join(states))
 
 
@@ -185,7 +188,7 @@ def check_mirror(root: Path) -> Finding:
     """The folder from which make data takes files before it asks the network."""
     folder = os.environ.get("DOJO_MIRROR")
     if not folder:
-        return ok("not set: make data asks the network")
+        return ok(f"not set: {command('data')} asks the network")
     if not os.path.isdir(folder):
         return fail(f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR")
     states = _states(root, Path(folder))
@@ -193,30 +196,28 @@ def check_mirror(root: Path) -> Finding:
     if any(fault not in ("", "missing") for fault in states.values()):
         return fail("; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR")
     if faults:
-        return warn(f"{folder}: {'; '.join(faults)}", "make data asks the network for those")
+        return warn(f"{folder}: {'; '.join(faults)}", f"{command('data')} asks the network for those")
     return ok(f"{folder} holds {', '.join(states)}")
 
 
 def check_git(root: Path) -> Finding:
     """Whether make update can work."""
     if shutil.which("git") is None:
-        return warn("not installed", "only make update needs it: https://git-scm.com")
+        return warn("not installed", f"only {command('update')} needs it: https://git-scm.com")
     git = Git(root)
     release, upstream = git("--version").split()[2], ("rev-parse", "--abbrev-ref", "@{upstream}")
     if not (root / ".git").exists() or not git.yes(*upstream):
-        return warn(f"{release}; this folder follows no remote", "make update says what to do")
-    return ok(f"{release}; make update follows {git(*upstream)}")
+        return warn(f"{release}; this folder follows no remote", f"{command('update')} says what to do")
+    return ok(f"{release}; {command('update')} follows {git(*upstream)}")
 
 
 def check_completion(root: Path) -> Finding:
     """How the Tab key completes verbs and katas in the shell that is used."""
-    shell, command = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
-    if shell not in ("bash", "zsh", "fish") or not command.is_file():
+    shell, script = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
+    if shell not in ("bash", "zsh", "fish") or not script.is_file():
         return ok("for the command dojo, in bash, zsh and fish")
-    script = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(command))}"
-    return ok(
-        f"in {shell}, once you have typed this:", f"{script} | source" if shell == "fish" else f'eval "$({script})"'
-    )
+    line = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(script))}"
+    return ok(f"in {shell}, once you have typed this:", f"{line} | source" if shell == "fish" else f'eval "$({line})"')
 
 
 CHECKS = {
@@ -252,8 +253,9 @@ def _applies(marker: str) -> bool:
 
 def _probe(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS
+    )
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:

@@ -190,6 +190,29 @@ def test_test_without_a_name_stops_at_the_first_kata_that_is_not_solved(fresh):
     assert result.stdout.index("Passed, in") < result.stdout.index("k05 · Causal attention")
 
 
+def test_katas_that_are_solved_are_judged_by_name_only(fresh):
+    fresh.solve("4")
+    fresh.solve("5")
+    assert "k05 · Causal attention" in fresh.verb("test", "4").stdout
+    shown = fresh.verb("test").stdout
+    assert shown.startswith("k05 · Causal attention\n") and "step 1 · Softmax" not in shown
+    assert "Every kata is solved. Train the GPT that you built: make train" in shown
+    assert fresh.verb("test").stdout == "Every kata is solved. Train the GPT that you built: make train\n"
+    fresh.save("4", fresh.solution("4") + "# changed\n")
+    assert "k04 · Self-attention\n" in fresh.verb("test").stdout
+
+
+def test_after_a_pass_the_next_kata_is_named_with_its_lesson_and_its_file(fresh):
+    fresh.solve("4")
+    assert fresh.verb("test", "4").stdout.endswith(
+        "To compare: make solution KATA=4\n\n"
+        "Next: k05 · Causal attention\n"
+        "Read the lesson:  katas/k05_causal_attention/README.md\n"
+        "Write your code:  katas/k05_causal_attention/causal_attention.py\n"
+        "Then be judged:   make test KATA=5\n"
+    )
+
+
 def test_stand_ins_are_named_until_the_earlier_kata_is_solved(fresh):
     fresh.solve("5")
     said = "It uses the reference's softmax: k04 is not solved yet."
