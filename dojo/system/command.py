@@ -16,25 +16,25 @@ FLAGS = {"RESUME", "RECORD", "QUICK"}
 
 def command(verb: str = "", **options: object) -> str:
     """The command to type for a verb; options are called as `make` has them, and an empty one is left out."""
-    door = os.environ.get(DOOR) or default_door()
-    if door.startswith("!") and verb == "test":
+    before = door()
+    if before.startswith("!") and verb == "test":
         return f"%%kata {options['KATA']}" if "KATA" in options else "%%kata"
     given = {name: _quoted(str(value)) for name, value in options.items() if value not in (None, "", 0, False)}
-    if door == "make":
+    if before == "make":
         words = [f"{name}={value}" for name, value in given.items()]
     else:
         words = [word for name, value in given.items() for word in _words(verb, name, value)]
-    return " ".join(filter(None, [door, verb, *words]))
+    return " ".join(filter(None, [before, verb, *words]))
 
 
 def remember_door() -> None:
     """Have this process, and those that it starts, print commands as this one was called."""
-    os.environ.setdefault(DOOR, _door())
+    os.environ.setdefault(DOOR, _as_called())
 
 
-def default_door() -> str:
-    """What serves where no verb was called, as in the test panel of an editor."""
-    return "make" if shutil.which("make") else f"{python()} -m dojo"
+def door() -> str:
+    """What stands before a verb; where no verb was called, as in the test panel of an editor, what serves there."""
+    return os.environ.get(DOOR) or ("make" if shutil.which("make") else f"{python()} -m dojo")
 
 
 def python() -> str:
@@ -46,7 +46,7 @@ def python() -> str:
     return _from_here(Path(sys.executable))
 
 
-def _door() -> str:
+def _as_called() -> str:
     program = Path(sys.argv[0])
     if program.stem != "dojo":
         return f"{python()} -m dojo"
