@@ -153,7 +153,7 @@ class Catalog:
             last = self.katas[-1].number if self.katas else 0
             raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `{command()}` lists them.")
         meant = [kata for kata in self.katas if f"_{wanted}_" in f"_{kata.name}_"] or self._like(wanted, names)
-        offers = ", ".join(f"{kata.name} (KATA={kata.number})" for kata in meant)
+        offers = ", ".join(f"{kata.name} ({kata.code})" for kata in meant)
         advice = f"Did you mean {' or '.join(offers.rsplit(', ', 1))}?" if meant else f"`{command()}` lists them."
         raise UnknownKata(f'There is no kata "{text}". {advice}')
 

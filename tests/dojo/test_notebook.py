@@ -254,7 +254,7 @@ def test_a_cell_that_cannot_be_saved_is_judged_all_the_same(fresh):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("casual_atention", 'There is no kata "casual_atention". Did you mean causal_attention (KATA=5)?'),
+        ("casual_atention", 'There is no kata "casual_atention". Did you mean causal_attention (k05)?'),
         ("77", "There is no kata 77"),
         ("", "the following arguments are required: kata"),
         ("5 --speed", "unrecognized arguments: --speed"),
