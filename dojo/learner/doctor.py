@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..judge import shared_server
-from ..system.command import command
+from ..system.command import command, door, python
 from ..system.git import Git
 from ..system.root import find_root
 
@@ -112,7 +112,7 @@ def check_torch(root: Path) -> Finding:
     """Whether torch can be imported and computes, and on what."""
     done = _probe(TORCH)
     if done.returncode != 0:
-        return fail(f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
+        return fail(f"cannot be imported: {_last(done)}", f"install it anew: {_set_up(anew=True)}")
     release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
     text = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
     advice = "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
@@ -123,7 +123,7 @@ def check_matplotlib(root: Path) -> Finding:
     """Whether pictures can be drawn."""
     done = _probe(MATPLOTLIB)
     if done.returncode != 0:
-        advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start"
+        advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else _set_up()
         return fail(f"cannot be drawn: {_last(done)}", advice)
     return ok(f"matplotlib, backend {done.stdout.strip()}")
 
@@ -266,6 +266,13 @@ def _applies(marker: str) -> bool:
     """Whether a requirement is meant for this Python: the only markers here are of the kind python_version < '3.11'."""
     bound = re.search(r"python_version\s*(<|>=)\s*'3\.(\d+)'", marker)
     return bound is None or (sys.version_info[1] < int(bound.group(2))) == (bound.group(1) == "<")
+
+
+def _set_up(anew: bool = False) -> str:
+    """How the packages are installed here."""
+    if door() == "make":
+        return f"{'rm -r .venv, then ' if anew else ''}{command('start')}"
+    return f"{python()} -m pip install {'--force-reinstall ' if anew else ''}-c constraints.txt -e ."
 
 
 def _probe(code: str) -> subprocess.CompletedProcess[str]:
