@@ -91,7 +91,8 @@ def hint(kata: str, step: int) -> None:
         if hints.left
         else f"That was the last. {command('solution', KATA=wanted.number)}"
     )
-    console.print(hint_text(wanted, hints, more))
+    console.print(hint_text(wanted, hints))
+    console.print(f"\n{more}", style="dim", soft_wrap=True)  # a command stays whole, to be copied
 
 
 @click.command()
@@ -160,9 +161,9 @@ def _judge_all(session: Session, katas: list[Kata], as_json: bool = False, trace
             if as_json:
                 print(json.dumps(verdict.as_dict(), ensure_ascii=False))
             else:
-                more = verdict.verdict == "passed" and kata is not katas[-1]  # the next verdict says what is next
-                advice = "" if more else after_verdict(verdict, then(session, kata))
-                console.print(render(verdict, kata.title, traceback, advice))
+                console.print(render(verdict, kata.title, traceback, advice=""))
+                if verdict.verdict != "passed" or kata is katas[-1]:  # else the next verdict says what is next
+                    console.print(f"\n{after_verdict(verdict, then(session, kata))}", soft_wrap=True)
             if verdict.verdict != "passed":
                 return False
     return True

@@ -63,8 +63,8 @@ def next_kata(session: Session) -> list[str]:
     return lines
 
 
-def hint_text(kata: Kata, hints: Hints, more: str) -> Text:
-    """The hints taken for a step, the newest first, the earlier ones in a line each, and how to have more."""
+def hint_text(kata: Kata, hints: Hints) -> Text:
+    """The newest hint for a step in full, and where those before it stand."""
     text = Text(f"{kata.code} · {kata.title}, step {hints.step} · {kata.steps.get(hints.step, '')}\n", "bold")
     kind, words = hints.taken[-1]
     text.append(f"\n{kind}:\n", "not bold cyan").append(f"{LINE_ENDS.sub(' ', words)}\n", "not bold")
@@ -72,4 +72,5 @@ def hint_text(kata: Kata, hints: Hints, more: str) -> Text:
         earlier = " and ".join(kind[:1].lower() + kind[1:] for kind, _ in hints.taken[:-1])
         where = kata.lesson.relative_to(kata.root).as_posix()
         text.append(f"\nBefore it: {earlier}. They stand at the end of {where}.\n", "not bold dim")
-    return text.append(f"\n{more}", "not bold dim")
+    text.rstrip()
+    return text

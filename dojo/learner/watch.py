@@ -178,7 +178,7 @@ class Loop:
         if not hints.taken:
             return self.say(f"There are no hints for step {hints.step}. The lesson: {lesson}")
         more = f"{hints.left} more: h" if hints.left else "That was the last one. s shows the solution."
-        return self.put(hint_text(self.kata, hints, more))
+        return self.put(hint_text(self.kata, hints).append(f"\n\n{more}", "not bold dim"))
 
     def go(self, by: int) -> None:
         if (kata := self._neighbour(by)) is not None:

@@ -19,9 +19,9 @@ def command(verb: str = "", **options: object) -> str:
     before = door()
     if before.startswith("!") and verb == "test":
         return f"%%kata {options['KATA']}" if "KATA" in options else "%%kata"
-    given = {name: _quoted(str(value)) for name, value in options.items() if value not in (None, "", 0, False)}
+    given = {name: _quoted("1" if value is True else str(value)) for name, value in options.items() if value}
     if before == "make":
-        words = [f"{name}={value}" for name, value in given.items()]
+        words = [f"{name}={value.replace('$', '$$')}" for name, value in given.items()]
     else:
         words = [word for name, value in given.items() for word in _words(verb, name, value)]
     return " ".join(filter(None, [before, verb, *words]))

@@ -356,8 +356,8 @@ def test_hints_say_more_and_more_up_to_three(fresh):
 def test_a_hint_is_one_paragraph_however_the_lesson_breaks_its_lines():
     text = "Keep a list.\nIn a loop:\n\n- one\n- two\n\n    code\n    more"
     taken = Hints(1, [("A question", "Which?"), ("A direction", text)], 0)
-    shown = hint_text(Catalog(ROOT).find("5"), taken, "That was the last.").plain
-    assert "\nKeep a list. In a loop:\n\n- one\n- two\n\n    code\n    more\n" in shown
+    shown = hint_text(Catalog(ROOT).find("5"), taken).plain
+    assert "\nKeep a list. In a loop:\n\n- one\n- two\n\n    code\n    more" in shown
 
 
 def test_hints_are_for_the_step_one_stands_at(fresh):
