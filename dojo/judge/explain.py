@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 import traceback
@@ -184,7 +185,7 @@ def _show_example(run: KataRun, claim: Claim, error: BaseException, outcome: Out
 
 def _show_method(run: KataRun, subject: Subject, call: Call) -> None:
     """In the place of a class, or of nothing, the line of its method that was called."""
-    owner, code = call.name.partition(".")[0], call.function.__code__
+    owner, code = call.name.partition(".")[0], inspect.unwrap(call.function).__code__
     shown = run.verdict.where and run.verdict.where.line
     if "." in call.name and code.co_filename == subject.filename and shown in (None, subject.line_of(owner)):
         run.verdict.where = _location(run, code.co_firstlineno)
