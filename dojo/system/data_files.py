@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-from .command import command
+from .command import command, door
 from .root import find_root
 
 DATA = find_root() / "data"
@@ -30,10 +30,10 @@ class DataError(Exception):
 
 def advice() -> str:
     """How the files are had, and what serves meanwhile."""
-    return (
-        f"Run `{command('data')}` with a network, or with {MIRROR} set to a folder that holds a copy of the file. "
-        "Until then the embedded corpus serves."
-    )
+    copy = f"with {MIRROR} set to a folder that holds a copy of the file"
+    if door() == "make":
+        copy = f"`{MIRROR}=dir make data` where dir holds a copy of the file"
+    return f"Run `{command('data')}` with a network, or {copy}. Until then the embedded corpus serves."
 
 
 @dataclass(frozen=True)
