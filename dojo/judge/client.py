@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..curriculum.catalog import Kata
+from ..system.command import door
 from ..system.processes import PATIENCE, end, environment
 from . import shared_server
 from .messages import Answer, Request, answer_of, line_of
@@ -155,7 +156,7 @@ class Judge:
         with self._lock:
             self._asked += 1
             name = str(path) if path else None
-            request = Request(str(kata.root), kata.slug, sorted(solved), name, diagnose, self._asked, stamp)
+            request = Request(str(kata.root), kata.slug, sorted(solved), name, diagnose, self._asked, stamp, door())
             self._waiting.append(request)
             if self._server is not None and self._server.judges_by(stamp):
                 self._server.send(request)
