@@ -1,0 +1,3 @@
+"""k22: what people get wrong about pretrained weights."""
+
+MISTAKES = []
