@@ -63,8 +63,8 @@ def read_header(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
             raise WeightsError(f"{path}: a header of {length} bytes in a file of {size}")
         text = file.read(length)
     try:
-        header = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
+        header = json.loads(text.decode(), object_pairs_hook=once)
+    except ValueError as error:
         raise WeightsError(f"{path}: its header is no JSON: {error}") from error
     if not isinstance(header, dict):
         raise WeightsError(f"{path}: its header is no JSON object")
@@ -130,10 +130,11 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, Tensor]:
     """
     # <solution step=1>
     header, start = read_header(path)
+    places = find_places(path, header, os.path.getsize(path) - start)
     tensors = {}
     with open(path, "rb") as file:
-        file.seek(start)
-        for place in find_places(path, header, os.path.getsize(path) - start):
+        for place in places:
+            file.seek(start + place.begin)
             numbers = bytearray(place.end - place.begin)  # each tensor its own: the file is in memory once
             file.readinto(numbers)
             flat = torch.frombuffer(numbers, dtype=place.dtype) if numbers else torch.empty(0, dtype=place.dtype)

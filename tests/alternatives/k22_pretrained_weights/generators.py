@@ -110,7 +110,7 @@ def gpt2_config(config):
 
 
 def where(model, tied):
-    """Yield each published name, the parameter, whether it is turned, which part of the tensor it is, and of how many."""
+    """Yield each published name, the parameter, if it is turned, and which part of how many it is."""
     yield "wte.weight", model.embedding.tok_emb.weight, False, 0, 1
     yield "wpe.weight", model.embedding.pos_emb.weight, False, 0, 1
     if not tied:
