@@ -1,8 +1,8 @@
 """The answer of some code on an example, small enough to keep: what is discrete as a digest, numbers as projections.
 
 Two answers are the same where their digests are equal and their projections agree within the tolerance of `check`:
-shapes, dtypes, texts, whole numbers and where a tensor is not finite go into the digest; each tensor of other numbers
-is multiplied by a few fixed random vectors.
+shapes, dtypes, texts, whole numbers and where a tensor is huge or not finite go into the digest; each tensor of other
+numbers is multiplied by a few fixed random vectors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROJECTIONS = 6
 LENGTH = 4096  # entries of a random vector; a longer tensor goes on with it from the start
 _NO_EQUALITY: object = object.__eq__  # of types whose values are equal to themselves alone
 FLOAT = 1e-5  # the tolerance of plain floats
-LARGEST = 1e30  # an index keeps projections in single precision
+LARGEST = 1e30  # of what is projected: a fill of -3.4e38 would drown the rest, and overflow in single precision
 PASSED = np.uint64(0)
 
 
@@ -54,8 +54,7 @@ def answer_of(evidence: tuple[Any, ...]) -> Answer:
     summary = _Summary()
     summary.add(evidence)
     digest = np.frombuffer(summary.discrete.digest()[:8], np.uint64)[0]
-    projections = np.clip(summary.projections, -LARGEST, LARGEST)
-    return Answer(max(digest, np.uint64(1)), projections, min(summary.slack, 1e-5 * LARGEST))
+    return Answer(max(digest, np.uint64(1)), summary.projections, summary.slack)
 
 
 class _Summary:
@@ -107,10 +106,10 @@ class _Summary:
         self._add_numbers(numbers.detach().double().flatten().numpy(), TOLERANCE.get(tensor.dtype, FLOAT))
 
     def _add_numbers(self, numbers: np.ndarray, tolerance: float) -> None:
-        finite = np.isfinite(numbers)
-        if not finite.all():
-            self.discrete.update(np.where(finite, 0, np.nan_to_num(numbers, nan=2, posinf=1, neginf=-1)).tobytes())
-            numbers = np.where(finite, numbers, 0.0)
+        projected = np.abs(numbers) <= LARGEST
+        if not projected.all():
+            self.discrete.update(np.where(projected, 0, _kinds(numbers)).tobytes())
+            numbers = np.where(projected, numbers, 0.0)
         if not len(numbers):
             return
         self.leaves += 1
@@ -119,6 +118,14 @@ class _Summary:
         scale = max(float(np.abs(numbers).max()), NEGLIGIBLE)
         self.projections += vectors @ numbers / len(numbers) ** 0.5
         self.slack += 3 * tolerance * scale
+
+
+def _kinds(numbers: np.ndarray) -> np.ndarray:
+    """What is said of huge numbers: the sign and the power of ten, which no usual fill is on the edge of."""
+    with np.errstate(divide="ignore"):
+        powers = np.floor(np.log10(np.abs(numbers)) + 0.25)  # NaN and infinity stay what they are
+    kinds: np.ndarray = np.nan_to_num(np.copysign(powers, numbers), nan=2, posinf=1, neginf=-1)
+    return kinds
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,10 +5,13 @@ Only calls from outside pass here: what the code's own functions do with each ot
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
@@ -22,6 +25,8 @@ from ..spec.errors import Stop
 from .arguments import check_unchanged, snapshot
 
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
+# What torch copies itself, where a module is copied.
+REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
 
 
 @dataclass
@@ -106,10 +111,14 @@ class Calls:
         if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
         before = snapshot((positional, named))
-        result = function(*positional, **named)
+        made = positional[0] if name.endswith(".__init__") and isinstance(positional[0], nn.Module) else None
+        recorded = conditions.gradients == "recorded" or made is not None or _gradient_wanted(positional, named)
+        with contextlib.nullcontext() if recorded else torch.no_grad():
+            result = function(*positional, **named)
         check_unchanged(function, name, (positional, named), before)
-        if name.endswith(".__init__") and isinstance(positional[0], nn.Module):
-            self.made_with[positional[0]] = positional[1:], named
+        if made is not None:
+            self.made_with[made] = positional[1:], named
+            _as_used(made, [*positional[1:], *named.values()], conditions)
         if self.log is not None:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None
             self.log.append(Call(name, function, positional, named, result, made_with))
@@ -174,9 +183,52 @@ def laid_out(value: Any, layout: str) -> Any:
     if layout == "permuted" and value.ndim > 2:  # as heads lie that were split off from channels
         outer = (1, 2) if value.ndim > 3 else (0, 1)
         return value.transpose(*outer).contiguous().transpose(*outer)
+    if layout == "cut" and len(value) > 1 and not value.requires_grad:  # each row has a gradient of its own
+        rows = value[:1].expand_as(value)
+        if torch.equal(rows, value):
+            return rows
     if layout == "cut":
         return torch.stack([value, value], dim=-1)[..., 0]  # every second entry of a larger one
     return value
+
+
+def _gradient_wanted(positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Whether a law asks for the gradient of an argument."""
+    return any(type(value) is Tensor and value.requires_grad for value in (*positional, *named.values()))
+
+
+def _as_used(module: nn.Module, handed_over: list[Any], conditions: Conditions) -> None:
+    """Have a module that was just made used as the conditions say."""
+    if conditions.modules == "copied":
+        with contextlib.suppress(Exception):  # a generator, an open file: no contract says that it can be copied
+            _become_a_copy(module, handed_over)
+    if conditions.mode == "eval":
+        module.eval()
+
+
+def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
+    """Put copies in the place of all that a module holds, but of what it was made with: that belongs to the caller.
+
+    A copy of parameters, buffers, parts and plain values alone is like the module, and takes twice as long to make.
+    """
+    memo: dict[int, Any] = {id(value): value for value in handed_over}
+    for model in (value for value in handed_over if isinstance(value, nn.Module)):
+        for part in model.modules():
+            memo |= {id(own): own for own in (part, *part._parameters.values(), *part._buffers.values())}
+    if any(_holds_more(part, memo) for part in module.modules() if id(part) not in memo):
+        memo[id(module)] = module
+        vars(module).update(copy.deepcopy(vars(module), memo))
+
+
+def _holds_more(part: nn.Module, known: Container[int]) -> bool:
+    for name, value in vars(part).items():
+        kind = type(value)
+        if kind in PLAIN or name in REGISTERED or id(value) in known:
+            continue
+        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
+        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+            return True
+    return False
 
 
 def _with_gradients_laid_out(result: Any, conditions: Conditions) -> Any:
@@ -184,7 +236,7 @@ def _with_gradients_laid_out(result: Any, conditions: Conditions) -> Any:
     for tensor in result if isinstance(result, (tuple, list)) else [result]:
         if type(tensor) is not Tensor or not tensor.requires_grad or tensor.is_leaf:
             continue
-        if (layout := conditions.gradients) != "contiguous":
+        if (layout := conditions.arriving) != "contiguous":
             tensor.register_hook(lambda gradient, layout=layout: laid_out(gradient, layout))  # type: ignore[misc]
     return result
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from torch.overrides import TorchFunctionMode
 
 from .errors import Refused
-from .torch_internals import OperationMode
+from .torch_internals import OperationMode, unseen
 
 SOFTMAX = ("softmax", "log_softmax", "softmin", "special_softmax", "special_log_softmax", "safe_softmax")
 FUSED_ATTENTION = (
@@ -95,7 +95,8 @@ def oracle(function: F) -> F:
         global _allowed
         _allowed += 1
         try:
-            return function(*args, **kwargs)
+            with unseen():
+                return function(*args, **kwargs)
         finally:
             _allowed -= 1
 
@@ -212,9 +213,11 @@ def _banned(name: str, modules: Mapping[str, Ban]) -> str | None:
 @contextmanager
 def _hidden(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]:
     """Put modules that refuse in the place of the real ones, for whoever looks them up from now on."""
-    # Thousands of names are not looked through for nothing: without a package none of its parts is loaded.
+    # Thousands of names are looked through for each claim: without a package none of its parts is loaded.
     loaded = [module for module in modules if module in sys.modules]
-    real = {name: sys.modules[name] for name in (list(sys.modules) if loaded else ()) if _banned(name, modules)}
+    parts = tuple(f"{module}." for module in loaded)
+    names = [*loaded, *(name for name in list(sys.modules) if name.startswith(parts))] if loaded else []
+    real = {name: sys.modules[name] for name in names}
     hidden = {name: _Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
     sys.modules.update(hidden)
     for module in loaded:

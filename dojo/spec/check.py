@@ -6,6 +6,7 @@ learner returned is ever broadcast.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .show import show, telling_digits
+from .torch_internals import unseen
 
 # How far from the expected value still counts as equal, relative to the largest expected entry. The error of
 # the reference itself, float32 against double, stays below 2e-6 on the shapes that the properties draw; 50
@@ -79,13 +81,13 @@ def equal(got: Any, want: Any, what: str = "the result", tolerance: float | None
         bound = _tolerance(got, want) if tolerance is None else tolerance
         if want.is_meta:
             return
+        if _agree(got, want, bound):
+            return
         if want.is_floating_point() and got.isnan().any() and not want.isnan().any():
             raise Mismatch(f"{what} holds NaN (not a number)", got, want, given)
-        if not _close(got, want, bound).all():
-            wrong = Mismatch(f"{what} has wrong values", got, want, given)
-            wrong.tolerance = tolerance
-            raise wrong
-        return
+        wrong = Mismatch(f"{what} has wrong values", got, want, given)
+        wrong.tolerance = tolerance
+        raise wrong
     present(got, what, want, given)
     if isinstance(want, float) and isinstance(got, (int, float)) and not isinstance(got, bool):
         bound = 1e-6 if tolerance is None else tolerance
@@ -235,7 +237,7 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         if left.shape != right.shape or left.dtype != right.dtype or left.is_meta or right.is_meta:
             return left.shape == right.shape and left.dtype == right.dtype
-        return bool(_close(left, right, _tolerance(left, right)).all())
+        return _agree(left, right, _tolerance(left, right))
     if isinstance(left, float) and isinstance(right, float):
         bound = 1e-5 * max(abs(left), abs(right), NEGLIGIBLE)
         return left == right or abs(left - right) <= bound or (left != left and right != right)
@@ -247,6 +249,21 @@ def same(left: Any, right: Any) -> bool:
     if compare is object.__eq__ and left is not None:  # modules, say: no two are equal, so their kind has to do
         return type(left).__qualname__ == type(right).__qualname__
     return type(left) is type(right) and bool(left == right)
+
+
+def _agree(got: Tensor, want: Tensor, bound: float) -> bool:
+    """Whether all entries are close: what most checks end with, so in as few operations as it takes."""
+    if not type(got) is type(want) is Tensor:
+        return bool(_close(got, want, bound).all())
+    got, want = got.detach(), want.detach()
+    with unseen():
+        if got.dtype == want.dtype and torch.equal(got, want):
+            return True
+        if want.is_floating_point() and want.numel():
+            scale = want.abs().max().item()
+            if (got.double() - want.double()).abs().max().item() <= bound * max(scale, NEGLIGIBLE) < math.inf:
+                return True
+        return bool(_close(got, want, bound).all())
 
 
 def _close(got: Tensor, want: Tensor, bound: float) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from .torch_internals import unseen
+
 # Smallest and largest value of each dimension, unless a property says otherwise. Heads start at 2: one head
 # hides wrong scales and wrong views.
 RANGES = {
@@ -64,13 +66,15 @@ class Sizes:
 
     def normal(self, names: str, scale: float = 1.0, salt: str = "") -> Tensor:
         """Normal numbers, rounded to two decimals times `scale`, in the default dtype. Salt makes another."""
-        shape = self.shape(names)
-        values = torch.randn(shape, generator=self.generator(names + salt), dtype=torch.float64)
-        return self._layout((values.round(decimals=2) * scale).to(torch.get_default_dtype()))
+        with unseen():
+            shape = self.shape(names)
+            values = torch.randn(shape, generator=self.generator(names + salt), dtype=torch.float64)
+            return self._layout((values.round(decimals=2) * scale).to(torch.get_default_dtype()))
 
     def ids(self, names: str, below: int, salt: str = "") -> Tensor:
         """Random int64 token ids from 0 up to, not including, `below`."""
-        return self._layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)))
+        with unseen():
+            return self._layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)))
 
     def _layout(self, values: Tensor) -> Tensor:
         if not self.strided or values.ndim < 2:
@@ -93,8 +97,9 @@ def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
     with torch.no_grad():
         for name, values in module.named_parameters():
-            generator = size.generator(name)
-            values.copy_(torch.randn(values.shape, generator=generator, dtype=torch.float64) * scale)
+            with unseen():
+                normals = torch.randn(values.shape, generator=size.generator(name), dtype=torch.float64) * scale
+            values.copy_(normals)
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["OperationMode", "load_compiler", "tree_leaves"]
+__all__ = ["OperationMode", "load_compiler", "tree_leaves", "unseen"]
 
 
 class OperationMode(TorchDispatchMode):
@@ -20,6 +23,16 @@ class OperationMode(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         """No: to keep its compiler off this mode torch would load the compiler, which takes longer than a verdict."""
         return False
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Compute where no mode looks on: each operation that a mode sees takes ten times as long.
+
+    Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
+    """
+    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+        yield
 
 
 def load_compiler() -> None:

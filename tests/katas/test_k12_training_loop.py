@@ -19,8 +19,13 @@ LENGTH = 80  # a tenth of it still holds a window
 RATE = 0.5
 CORPUS = sizes("B T D V", strided=False, B=(1, 3))
 TIED = [False, True]
+WRAPPED = [False, True]
 # What a step does to model and optimizer is meant to last: earlier steps are part of a law, where they matter.
-STEPS = {"earlier": "a call changes model and optimizer, so what comes before it is part of the law"}
+ASKED = {"earlier": "a model is handed over, and the law itself asks again"}
+STEPS = {
+    "earlier": "a call changes model and optimizer, so what comes before it is part of the law",
+    "gradients": "a step goes by them",
+}
 RATES = {name: "a rate follows from five numbers" for name in ("layout", "dtype", "earlier")}
 counts = st.integers(1, 5)
 many = st.integers(1, 9)
@@ -228,13 +233,13 @@ def test_step_returns_the_loss_before_the_update(kata, size):
     check.equal(loss, want, "train_step(…)", tolerance=1e-5, x=x, y=y)
 
 
-@claim(step=1, examples=8, without=STEPS, size=BATCH, tied=TIED)
-def test_one_step_of_sgd(kata, size, tied):
+@claim(step=1, examples=8, without=STEPS, size=BATCH, tied=TIED, wrapped=WRAPPED)
+def test_one_step_of_sgd(kata, size, tied, wrapped):
     """One step of SGD moves every weight against its gradient, by the rate times the gradient."""
     model, (x, y) = tiny(size, tied=tied), batch(size)
     before, optimizer = model.weights(), sgd(model)
     _, (want,) = sgd_by_hand(before, [(x, y)], [RATE])
-    kata.train_step(model, optimizer, x, y)
+    kata.train_step(nn.Sequential(model) if wrapped else model, optimizer, x, y)
     check_moved(model, before, optimizer)
     check_weights(model, want, x=x, y=y)
 
@@ -367,16 +372,17 @@ def measured(size, windows):
     return torch.randint(size.V, (windows * size.T + 1 + size.seed % size.T,), generator=size.generator("text"))
 
 
-@claim(step=2, examples=16, without=STEPS, size=CORPUS, windows=range(1, 10))
-def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows):
+@claim(step=2, examples=16, without=ASKED, size=CORPUS, windows=range(1, 10), wrapped=WRAPPED)
+def test_evaluate_is_the_mean_loss_of_all_windows(kata, size, windows, wrapped):
     """evaluate returns the mean loss per token over every non-overlapping window, once each, as a float."""
     model, data = tiny(size), measured(size, windows)
     before, want = data.clone(), loss_by_windows(model.weights(), data, size.T)
-    check.equal(kata.evaluate(model, data, size.T, size.B), want, "evaluate(…)", tolerance=1e-5, data=data)
+    got = kata.evaluate(nn.Sequential(model) if wrapped else model, data, size.T, size.B)
+    check.equal(got, want, "evaluate(…)", tolerance=1e-5, data=data)
     check.exactly(data, before, "data, after the call")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_takes_no_more_than_batch_size_windows_at_a_time(kata, size, windows):
     """The model gets at most batch_size windows at a time."""
     model = tiny(size)
@@ -384,7 +390,7 @@ def test_evaluate_takes_no_more_than_batch_size_windows_at_a_time(kata, size, wi
     check.equal(max(model.rows, default=0) <= size.B, True, f"whether at most {size.B} came at a time")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_measures_without_dropout(kata, size, windows):
     """While evaluate measures, dropout is off."""
     model = tiny(size, rate=0.5).train()
@@ -392,7 +398,7 @@ def test_evaluate_measures_without_dropout(kata, size, windows):
     check.equal(any(model.modes), False, "whether dropout was on in a forward pass")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_builds_no_graph(kata, size, windows):
     """While evaluate measures, no graph for gradients is built: eval mode alone does not see to that."""
     model = tiny(size)
@@ -400,7 +406,7 @@ def test_evaluate_builds_no_graph(kata, size, windows):
     check.equal(any(model.tracked), False, "whether logits had a graph")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many, training=[False, True])
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many, training=[False, True])
 def test_evaluate_leaves_the_mode_as_it_was(kata, size, windows, training):
     """A model in train mode is in train mode after evaluate, and a model in eval mode in eval mode."""
     model = tiny(size, rate=0.5).train(training)
@@ -408,7 +414,7 @@ def test_evaluate_leaves_the_mode_as_it_was(kata, size, windows, training):
     check.equal([model.training, model.dropout.training], [training] * 2, "train mode of model and dropout, after")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many, there=[False, True])
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many, there=[False, True])
 def test_evaluate_leaves_weights_and_gradients_as_they_were(kata, size, windows, there):
     """evaluate changes no weight and no gradient: what was there stays, and none is added."""
     model = tiny(size)
@@ -429,7 +435,7 @@ def test_evaluate_leaves_weights_and_gradients_as_they_were(kata, size, windows,
     check.equal(frozen, [], "the parameters that are frozen after evaluate")
 
 
-@claim(step=2, examples=8, without=STEPS, size=CORPUS, windows=many)
+@claim(step=2, examples=8, without=ASKED, size=CORPUS, windows=many)
 def test_evaluate_leaves_the_random_state_as_it_was(kata, size, windows):
     """evaluate draws no random numbers: a run goes on as if nobody had measured."""
     model, data, afterwards = tiny(size, rate=0.5), measured(size, windows), []
@@ -542,12 +548,12 @@ def check_numbers(losses, steps):
         check.instance(loss, float, "a loss")
 
 
-@claim(step=4, examples=8, without=STEPS, size=TEXT, steps=counts, tied=TIED)
-def test_training_is_one_step_after_the_other(kata, size, steps, tied):
+@claim(step=4, examples=8, without=STEPS, size=TEXT, steps=counts, tied=TIED, wrapped=WRAPPED)
+def test_training_is_one_step_after_the_other(kata, size, steps, tied, wrapped):
     """train gives each batch one step, on the tokens that follow in data, and its losses are those before each step."""
     model = tiny(size, vocab=LENGTH, tied=tied)
     before, optimizer = model.weights(), sgd(model)
-    losses = run(kata, size, model, optimizer, steps)
+    losses = run(kata, size, nn.Sequential(model) if wrapped else model, optimizer, steps)
     wanted, trained = sgd_by_hand(before, batches_of(optimizer, size, steps), [RATE] * steps)
     check_numbers(losses, steps)
     check.equal(torch.tensor(losses), torch.tensor(wanted), "the list of losses", tolerance=1e-5)

@@ -86,6 +86,19 @@ def test_numbers_beyond_single_precision_are_an_answer_too():
     assert not huge.agrees(answer(torch.tensor([1.0, -2.0], dtype=torch.float64)))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_smallest_number_of_a_type_hides_nothing_else(dtype):
+    smallest = torch.finfo(dtype).min
+    filled = TENSOR.to(dtype).where(TENSOR > 0, smallest)
+    with np.errstate(all="raise"):
+        first = answer(filled)
+    assert np.isfinite(first.projections.astype(np.float32)).all() and first.agrees(answer(filled * (1 - 1e-6)))
+    assert first.agrees(answer(filled.where(TENSOR > 0, smallest / 2 + smallest / 3)))  # of about that size
+    others = [TENSOR.to(dtype).where(TENSOR > 0, fill) for fill in (-1e9, -torch.inf, -smallest, smallest / 100)]
+    for other in [*others, filled.where(TENSOR < 4.9, 3.0), filled.where(TENSOR > -2, 0.0)]:
+        assert not first.agrees(answer(other))
+
+
 def test_a_pass_is_no_answer():
     assert answer_of(("passed", "NoneType", [])).passed and not answer(None).passed
 

@@ -266,6 +266,17 @@ def test_an_endless_loop_in_a_function_is_stopped(hasty):
     assert verdict.claim.startswith("causal_mask is True exactly where")
 
 
+def test_what_was_wrong_before_an_endless_loop_stands(hasty):
+    text = swapped("-torch.inf", "-9.0", body("masked_softmax", "while scores.abs().max() > 1000:", "    pass"))
+    verdict = hasty.saves(text)
+    assert verdict.verdict == "failed" and "weight of exactly 0" in verdict.claim
+    assert [claim.status for claim in verdict.steps[1].properties] == [
+        "failed",
+        "failed",
+        "failed",
+    ]  # the third is endless
+
+
 def test_a_loop_that_swallows_every_exception_is_stopped(hasty):
     loop = ["while True:", "    try:", "        tokens += 1", "    except BaseException:", "        pass"]
     verdict = hasty.saves(body("causal_mask", *loop))

@@ -7,7 +7,7 @@ import pytest
 
 from dojo.curriculum.catalog import Catalog
 from dojo.judge import helper_process
-from dojo.judge.helper_process import HelperProcess
+from dojo.judge.helper_process import HelperProcess, half
 from dojo.judge.run import KataRun
 from dojo.sandbox.loader import Workspace
 from dojo.spec.claims import claim
@@ -47,6 +47,13 @@ def start_helper(monkeypatch):
 def test_it_tells_of_what_holds_up_to_the_first_that_does_not(start_helper):
     second = start_helper(lambda one: one.name != "two")
     assert [second.seconds_for(one) > 0 for one in CLAIMS] == [True, False, False]
+
+
+def test_it_has_every_other_claim_or_half_of_the_time():
+    names = [claim.name for claim in half(CLAIMS, {})]
+    assert names == ["two"]
+    names = [claim.name for claim in half(CLAIMS, {"one": 3.0, "two": 1.0, "three": 1.5})]
+    assert names == ["two", "three"]
 
 
 def test_it_knows_nothing_of_other_claims(start_helper):

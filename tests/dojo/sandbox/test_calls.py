@@ -1,12 +1,14 @@
 """What a law's calls reach the code under test like: in other layouts, after other calls, in the contract's order."""
 
-from types import ModuleType
+import dataclasses
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from dojo.sandbox.calls import Calls, laid_out
+from dojo.spec import check, claim, randomise, sizes
 from dojo.spec.conditions import FACTORS, Conditions
 from dojo.spec.errors import Refused
 
@@ -37,6 +39,13 @@ def test_a_layout_changes_nothing_but_the_layout(layout, shape):
     assert torch.equal(other, tensor) and other.dtype == tensor.dtype and other.shape == tensor.shape
     if layout == "cut" and tensor.ndim and tensor.numel():
         assert not other.is_contiguous() and other.stride(-1) == 2
+    equal = torch.ones(shape)
+    assert torch.equal(laid_out(equal, layout), equal)
+
+
+def test_what_is_cut_is_expanded_where_its_rows_are_equal():
+    equal = torch.arange(3).repeat(2, 1)
+    assert laid_out(equal, "cut").stride() == (0, 1) and laid_out(equal[:1], "cut").stride(-1) == 2
 
 
 def test_what_is_no_plain_tensor_stays_itself():
@@ -53,7 +62,7 @@ def test_tensors_arrive_in_the_layout_and_gradients_in_another(code):
     result.register_hook(lambda gradient: arriving.append(gradient.stride()))
     result.sum().backward()
     assert module.seen == [(1, 2)] and torch.equal(x.grad, torch.full((2, 3), 2.0))
-    assert Conditions(layout="transposed").gradients == "permuted" and Conditions().gradients == "contiguous"
+    assert Conditions(layout="transposed").arriving == "permuted" and Conditions().arriving == "contiguous"
 
 
 def test_earlier_calls_have_other_values_and_other_shapes(code):
@@ -135,3 +144,126 @@ def test_a_log_tells_with_what_a_module_was_made(code):
     with calls.logged() as log:
         half(torch.ones(2))
     assert [(call.name, call.made_with) for call in log] == [("Half.forward", ((), {"by": 2}))]
+
+
+# Modules: in eval mode, in a copy, without gradients.
+
+TWICE = """
+import torch
+from torch import nn
+
+from functools import partial
+
+def linear(weight, bias, x):
+    return x @ weight.T + bias
+
+class Hook:
+    def __init__(self, layer):
+        self.call = lambda module, given, output: linear(layer.weight, layer.bias, *given)
+
+class Twice(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.first, self.second = nn.Linear(size, size), nn.Linear(size, size)
+        self.layers = [self.first, self.second]
+        INIT
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+"""
+
+
+@claim(step=1, size=sizes("B D"))
+def twice(kata, size):
+    """Two linear layers, one after the other."""
+    module, x = kata.Twice(size.D), size.normal("B D")
+    randomise(module, size)
+    want = x
+    for layer in (module.first, module.second):
+        want = want @ layer.weight.T + layer.bias
+    check.equal(module(x), want)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "conditions"),
+    [
+        ("INIT", "self.layers = [lambda x, own=layer: own(x) for layer in self.layers]", "in a copy of the module"),
+        (
+            "INIT",
+            "self.layers[1] = partial(linear, self.second.weight.data, self.second.bias)",
+            "in a copy of the module",
+        ),
+        ("INIT", "self.second.register_forward_hook(Hook(self.second).call)", "in a copy of the module"),
+        ("        return x", "        return x if self.training else x / 2", "in eval mode"),
+        ("        return x", "        x.register_hook(lambda grad: grad)\n        return x", "under torch.no_grad()"),
+        ("        return x", "        return x + len(torch.autograd.grad(x.sum(), x)) - 1", "under torch.no_grad()"),
+    ],
+)
+def test_what_is_wrong_where_a_module_is_evaluated(code, old, new, conditions):
+    module, calls = code(TWICE.replace(old, new).replace("INIT", ""))
+    kata = SimpleNamespace(Twice=module.Twice, calls=calls)
+    outcome = twice.claim.check(kata, None)
+    assert outcome.kind != "passed" and str(outcome.example.conditions) == conditions
+    without = dataclasses.replace(twice.claim, without=dict.fromkeys(("modules", "mode", "gradients"), "for once"))
+    assert without.check(kata, None).kind == "passed"
+
+
+def test_what_is_right_is_right_where_a_module_is_evaluated(code):
+    module, calls = code(TWICE.replace("INIT", ""))
+    assert twice.claim.check(SimpleNamespace(Twice=module.Twice, calls=calls), None).kind == "passed"
+
+
+BACKWARD = """
+import torch
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.view(-1).mul(2).view(gradient.shape)
+def double(x):
+    return Double.apply(x)
+"""
+
+
+def test_a_backward_of_ones_own_that_needs_contiguous_gradients(code):
+    @claim(step=1, size=sizes("B T D", B=(2, 3), T=(4, 6)))
+    def law(kata, size):
+        """It doubles."""
+        x, probe = size.normal("B T D").requires_grad_(), size.normal("B T D", salt="probe")
+        (gradient,) = torch.autograd.grad((kata.double(x) * probe).sum(), x)
+        check.equal(gradient, probe * 2)
+
+    module, calls = code(BACKWARD)
+    outcome = law.claim.check(SimpleNamespace(double=module.double, calls=calls), None)
+    assert outcome.kind == "raised" and "contiguous" not in str(outcome.example.conditions)
+
+
+def test_a_copy_keeps_ties_and_what_the_module_was_made_with(code):
+    text = (
+        "from torch import nn\nclass Around(nn.Module):\n    def __init__(self, model, sizes):\n"
+        "        super().__init__()\n        self.model, self.inner, self.sizes = model, list(model), sizes\n"
+        "        self.head, self.own = nn.Linear(2, 2), nn.Linear(2, 2)\n        self.own.weight = self.head.weight\n"
+        "        self.weight = model[0].weight\n        self.before = [self.head]\n        self.own.draws = DRAWS\n"
+    )
+    module, calls = code(text)
+    module.DRAWS = (index for index in range(3))  # which cannot be copied
+    model, sizes = nn.Sequential(nn.Linear(2, 2)), [2, 2]
+    with calls.under(Conditions(modules="copied", mode="eval")):
+        left = module.Around(model, sizes)
+        module.DRAWS = None
+        made = module.Around(model, sizes=sizes)
+    assert left.own.draws is not None and left.head.weight is not None and not left.training
+    assert made.model is model and made.inner[0] is model[0] and made.sizes is sizes and made.weight is model[0].weight
+    assert made.own.weight is made.head.weight and made.before[0] is made.head and not made.training
+    made.head.register_forward_hook(lambda *_: None)
+    assert len(made.head._forward_hooks) == 1 and not made.own._forward_hooks
+
+
+def test_gradients_that_a_law_asks_for_are_recorded(code):
+    module, calls = code("def double(x):\n    return x * 2\n")
+    with calls.under(Conditions(gradients="none")):
+        assert module.double(torch.ones(2, requires_grad=True)).requires_grad
+        assert not module.double(nn.Parameter(torch.ones(2))).requires_grad

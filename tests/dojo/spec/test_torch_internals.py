@@ -18,6 +18,28 @@ with Names():
 assert names == ["ones", "sum"], names
 assert "torch._dynamo" not in sys.modules
 """
+UNSEEN = """
+import torch
+from dojo.spec.torch_internals import OperationMode, unseen
+from torch.overrides import TorchFunctionMode
+class Operations(OperationMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        seen.append(func)
+        return func(*args, **(kwargs or {}))
+class Functions(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        seen.append(func)
+        return func(*args, **(kwargs or {}))
+seen, weight = [], torch.ones(2, requires_grad=True)
+with Operations(), Functions():
+    with unseen():
+        result = (weight * 2).sum()
+    assert not seen, seen
+    result + 1
+assert len(seen) == 2, seen
+result.backward()
+assert weight.grad.tolist() == [2, 2], weight.grad
+"""
 OPTIMIZER = """
 import sys, torch
 assert "torch._dynamo" not in sys.modules
@@ -32,6 +54,10 @@ def run(program):
 
 def test_a_mode_sees_operations_and_does_not_load_the_compiler():
     run(MODE)
+
+
+def test_what_is_unseen_no_mode_sees_and_gradients_pass():
+    run(UNSEEN)
 
 
 def test_the_first_optimizer_loads_the_compiler():
