@@ -833,7 +833,7 @@ MISTAKES = [
         "no biases",
         swap(BIASES, "qkv_bias=False,"),
         caught_by=CHOICES,
-        explanation="""The projections of query, key and value get no biases. GPT-2 has them, and a third of what c_attn.bias
+        explanation="""The projections of query, key and value get no biases. GPT-2 has them, and what c_attn.bias
         holds would have no place.""",
     ),
     mistake(
