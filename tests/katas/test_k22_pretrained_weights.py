@@ -86,7 +86,7 @@ def in_a_folder(content=None):
                 Path(FILE).write_bytes(content)
             yield
         except OSError as error:
-            error.filename = error.filename2 = None  # the folder has another name each time
+            error.filename = error.filename and Path(error.filename).name  # the folder has another name each time
             raise
         finally:
             os.chdir(home)
