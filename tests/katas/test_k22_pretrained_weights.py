@@ -550,7 +550,7 @@ def test_the_sizes_are_those_of_the_file(kata, published, rest):
     """The five sizes of a published configuration become those of a GPTConfig, whatever else stands in the file."""
     got = kata.gpt2_config(published | more[rest](published))
     want = {ours: published[theirs] for theirs, ours in SIZES.items()}
-    check.equal(fields_of(got, fields), want, "the sizes", config=published)
+    check.equal(fields_of(got, fields), want, "the set of sizes", config=published)
 
 
 @claim(step=2, examples=5, without=OF_A_CONFIG, rest=list(more))
@@ -559,7 +559,7 @@ def test_a_gpt2_has_biases_and_a_tied_head(kata, rest):
     sizes_of_it = published_sizes[0]
     got = kata.gpt2_config(sizes_of_it | more[rest](sizes_of_it))
     want = {"qkv_bias": True, "tie_weights": True, "dropout": 0.0}
-    check.equal(fields_of(got, want), want, "the choices")
+    check.equal(fields_of(got, want), want, "the choice of biases, head and dropout")
 
 
 @claim(step=2, examples=5, without=OF_A_CONFIG, key=list(SIZES))
@@ -816,7 +816,7 @@ def test_the_model_keeps_its_dtype(kata, reference, size, of_file, of_model):
     before = dict(model.named_parameters())
     kata.load_gpt2(model, weights)
     found = {name: (values.dtype, values.requires_grad) for name, values in model.named_parameters()}
-    check.equal(found, dict.fromkeys(before, (of_model, True)), "dtype and requires_grad of the parameters")
+    check.equal(found, dict.fromkeys(before, (of_model, True)), "the state of the parameters (dtype, requires_grad)")
     check_parameters(model, {"final_norm.bias": weights["ln_f.bias"]})
     check_parameters(model, {"blocks.0.feed_forward.up.weight": weights["h.0.mlp.c_fc.weight"].T})
 

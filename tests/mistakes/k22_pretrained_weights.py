@@ -292,6 +292,13 @@ MISTAKES = [
         as 1.875. BF16 is the upper half of a float32.""",
     ),
     mistake(
+        "bfloat16 comes as whole numbers",
+        swap(TYPES, '    "BF16": torch.int16,\n'),
+        caught_by=EACH,
+        explanation="""The sixteen bits of a bfloat16 are read as a whole number and left so. They are the upper half of a
+        float32.""",
+    ),
+    mistake(
         "bfloat16 comes as float32",
         swap(
             KEEP,
@@ -990,6 +997,16 @@ MISTAKES = [
         columns; the file has them as (in, out), and nn.Linear as (out, in).""",
     ),
     mistake(
+        "pressed into shape, all but c_attn",
+        swap(
+            COPY,
+            "            linear = '.c_' in name and len(parts) == 1 and part.ndim == 2\n            part = part.t() if linear else part\n            part.copy_(values.reshape(part.shape))\n",
+        ),
+        caught_by=MATRICES,
+        explanation="""c_proj and c_fc are not turned but pressed into the shape that is needed. The numbers then stand in other rows
+        and columns; the file has them as (in, out), and nn.Linear as (out, in).""",
+    ),
+    mistake(
         "square matrices are not turned",
         swap(
             COPY,
@@ -1318,6 +1335,16 @@ MISTAKES = [
         caught_by=KEEPS,
         explanation="""The model is converted to the file's dtype. Its dtype is its owner's choice; numbers are converted on their way
         in.""",
+    ),
+    mistake(
+        "the file's tensors become the parameters",
+        swap(
+            COPY,
+            "            if len(parts) == 1 and part.ndim == 1:\n                part.data = values\n            part.copy_(values)\n",
+        ),
+        caught_by=KEEPS,
+        explanation="""The file's tensors are put in the place of the parameters' own, dtype and all. Parts of a model then have
+        another dtype than the rest; numbers are to be copied into what is there.""",
     ),
     mistake(
         "through float16",
