@@ -1340,7 +1340,7 @@ MISTAKES = [
         "the file's tensors become the parameters",
         swap(
             COPY,
-            "            if len(parts) == 1 and part.ndim == 1:\n                part.data = values\n            part.copy_(values)\n",
+            "            if len(parts) == 1 and name.endswith('bias'):\n                part.data = values\n            part.copy_(values)\n",
         ),
         caught_by=KEEPS,
         explanation="""The file's tensors are put in the place of the parameters' own, dtype and all. Parts of a model then have
