@@ -335,15 +335,15 @@ MISTAKES = [
         numbers in another dtype.""",
     ),
     mistake(
-        "floats come in the default dtype",
+        "all floats become float32",
         swap(
             KEEP,
             KEEP
             + "\n            if place.dtype.is_floating_point:\n                tensors[place.name] = tensors[place.name].to(torch.get_default_dtype())",
         ),
         caught_by=EACH,
-        explanation="""Numbers with a fraction are converted to torch's default dtype. A tensor has the dtype that its file
-        says.""",
+        explanation="""All numbers with a fraction are converted to float32, or to torch's default dtype. A tensor has the dtype that
+        its file says.""",
     ),
     mistake(
         "bool read as uint8",
@@ -460,12 +460,6 @@ MISTAKES = [
         swap(KEEP, "tensors[place.name] = flat.reshape(place.shape) if numbers else flat"),
         caught_by=ANY_SHAPE,
         explanation="""A tensor without numbers comes back with the shape (0,). (3, 0) and (0, 3) are shapes like others.""",
-    ),
-    mistake(
-        "an empty tensor loses its place",
-        swap(SORT, "    places = sorted((p for p in places if p.end > p.begin), key=lambda place: place.begin)\n"),
-        caught_by=ANY_SHAPE,
-        explanation="""Tensors without bytes are dropped while looking for gaps. They lie in no gap, and belong to the result.""",
     ),
     mistake(
         "metadata is a tensor",
