@@ -1385,6 +1385,31 @@ MISTAKES = [
         caught_by=FROZEN,
         explanation="""Gradients are switched off and not on again, so that nothing can be trained in this program any more.""",
     ),
+    mistake(
+        "the caller's weights are taken out",
+        swap(
+            SHORT,
+            "for name in [name for name in weights if name.endswith(masks)]:\n        del weights[name]\n    " + SHORT,
+        ),
+        caught_by=ASIDE,
+        explanation="""Masks are deleted from the dict that was handed over. It belongs to the caller, who may want to fill another model
+        with it.""",
+    ),
+    mistake(
+        "the caller's matrices are turned in place",
+        swap(
+            SHORT,
+            SHORT
+            + '\n    for name, each in weights.items():\n        if ".c_" in name and each.ndim == 2 and len(each) == each.shape[1]:\n            each.copy_(each.T.clone())',
+        ),
+        swap(
+            COPY,
+            "            square = name.endswith('attn.c_proj.weight')\n            part.copy_(values.T if square else values)\n",
+        ),
+        caught_by=PLAIN,
+        explanation="""Matrices are turned in place, in the tensors that were handed over. They belong to the caller, and a second model would
+        get them the wrong way round.""",
+    ),
     # Step 3: what does not fit
     mistake(
         "what is missing stays as it was",
