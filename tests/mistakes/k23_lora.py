@@ -733,8 +733,7 @@ MODEL = [
         "a name that ends in A or B is trained",
         swap(
             FREEZE,
-            "    for name, values in model.named_parameters():\n"
-            '        values.requires_grad_(name[-1] in "AB")\n',
+            '    for name, values in model.named_parameters():\n        values.requires_grad_(name[-1] in "AB")\n',
         ),
         by=FROZEN,
         why="""Every parameter whose name ends in A or B is trained. The model may have one of its own by that name; what
@@ -859,16 +858,15 @@ MODEL = [
     ),
     entry(
         "half of the layers are replaced before the rank is refused",
-        swap(
-            FITS, "    if False:\n        raise ValueError("
-        ),
+        swap(FITS, "    if False:\n        raise ValueError("),
         swap(
             "    wrapped = {linear: " + WRAPPED + "\n",
             "    wrapped = {}\n",
         ),
         swap(
             SET,
-            "if linear not in wrapped:\n            wrapped[linear] = LoRALinear(linear, rank, alpha, dropout)\n        " + SET,
+            "if linear not in wrapped:\n            wrapped[linear] = LoRALinear(linear, rank, alpha, dropout)\n        "
+            + SET,
         ),
         by=LEFT_ALONE,
         why="""Layers are replaced one by one until one of them refuses the rank. After an error the model should be as it
@@ -905,11 +903,10 @@ MODEL = [
         why="""Layers that are too narrow for the rank are quietly passed over. Who asks for them should be told.""",
     ),
     entry(
-        "the rank is compared with layers that nobody chose",
-        swap(ALL_SIDES, "smaller = min(min(model.get_submodule(path).weight.shape) - 1 for path in places)"),
-        by=REPLACED,
-        why="""The rank is compared with other layers than the chosen ones, and has to be below their sides. Only the
-        chosen ones need to have room for it, and a rank as large as the smaller side fits.""",
+        "every linear layer has to have room for the rank",
+        swap(ALL_SIDES, "smaller = min(min(linear.weight.shape) for linear in places.values())"),
+        by=LEFT_ALONE,
+        why="""The rank is compared with all linear layers of the model. Only the chosen ones get an A and a B.""",
     ),
     entry(
         "what is wrapped is wrapped again",
@@ -931,7 +928,6 @@ MODEL = [
     ),
     entry(
         "a LoRALinear around a LoRALinear",
-        swap("held = {module.linear for", "held = {module.linear for"),
         swap(PLAIN, 'if isinstance(module, nn.Linear) or hasattr(module, "A") and isinstance(module, LoRALinear)'),
         by=AGAIN,
         why="""A second call takes a LoRALinear for a layer to be wrapped. It is done already, and is no plain linear
@@ -1141,7 +1137,10 @@ SAVED = [
     ),
     entry(
         "copied while looking",
-        swap(NAMES, "for name in [*own, *state]:\n        if name in own and name in state and state[name].shape == own[name].shape:\n            own[name].copy_(state[name])"),
+        swap(
+            NAMES,
+            "for name in [*own, *state]:\n        if name in own and name in state and state[name].shape == own[name].shape:\n            own[name].copy_(state[name])",
+        ),
         by=WRONG_STATE,
         why="""Entries are copied while the others are still being looked at. After an error the model should be as it was,
         so look at all of them first.""",
@@ -1285,7 +1284,10 @@ SAVED = [
     ),
     entry(
         "merged transposed",
-        swap(MERGED, "weight = module.linear.weight + module.scale * (module.B @ module.A).T.reshape(module.linear.weight.shape)"),
+        swap(
+            MERGED,
+            "weight = module.linear.weight + module.scale * (module.B @ module.A).T.reshape(module.linear.weight.shape)",
+        ),
         by=SAME,
         why="""The change is laid into the weight by columns in place of rows. B times A has the shape of the weight as it
         is.""",
