@@ -213,7 +213,8 @@ LAYER = [
         "the way through A and B is left out",
         swap(OUT, "return self.linear(x)"),
         by=FORMULA,
-        why="""A and B are made and take no part in the result. Nothing can be learned that way.""",
+        why="""A and B are made and take no part in the result, or only as they were when the layer was made. Nothing can be
+        learned that way.""",
     ),
     entry(
         "the bias is lost",
@@ -237,14 +238,6 @@ LAYER = [
         by=FORMULA,
         why="""What comes out of A goes through a ReLU before B. Then the two are no matrix any more, and can never be
         merged into the weight.""",
-    ),
-    entry(
-        "the new way is worked out once",
-        swap(SCALE, "self.scale = alpha / rank\n        self.change = (self.B @ self.A).detach()"),
-        swap(DETOUR, "detour = self.dropout(x) @ self.change.T"),
-        by=FORMULA,
-        why="""B times A is computed when the layer is made, and kept. B is 0 then, and what is learned later never takes
-        part.""",
     ),
     entry(
         "A is transposed",
@@ -509,13 +502,6 @@ LAYER = [
         by=RANK,
         why="""A rank above the smaller side is accepted. It costs more numbers than the weight has directions, and says
         nothing more.""",
-    ),
-    entry(
-        "any rank is taken, and a slice of the weight gives what it has",
-        swap(REFUSES, REFUSES.replace("not 1 <= rank <= smaller", "False")),
-        by=RANK,
-        why="""The rank is not looked at. Above the smaller side of the weight there is nothing that it could add, so it is
-        a mistake of the caller's that should be named.""",
     ),
     entry(
         "the larger side is the bound",
@@ -873,13 +859,6 @@ MODEL = [
         was, so look at all of them first.""",
     ),
     entry(
-        "the rank is not looked at beforehand",
-        swap(FITS, "    if False:\n        raise ValueError("),
-        by=LEFT_ALONE,
-        why="""The rank is left to the layers to refuse, and by then the model is frozen. After an error it should be as it
-        was.""",
-    ),
-    entry(
         "only the first layer's sides are looked at",
         swap(ALL_SIDES, "smaller = min(next(iter(chosen.values())).weight.shape)"),
         by=LEFT_ALONE,
@@ -1129,13 +1108,6 @@ SAVED = [
         why="""Numbers are counted in place of comparing shapes. A tensor of as many numbers can be another matrix.""",
     ),
     entry(
-        "only the number of dimensions counts",
-        swap(SHAPE, "if state[name].ndim != own[name].ndim:"),
-        by=WRONG_STATE,
-        why="""Only the number of dimensions is compared. copy_ spreads a single row over all of them, and stops halfway
-        where it cannot.""",
-    ),
-    entry(
         "copied while looking",
         swap(
             NAMES,
@@ -1179,7 +1151,7 @@ SAVED = [
     entry(
         "loaded by order, not by name",
         swap(COPIES, "for (name, values), other in zip(own.items(), state.values()):"),
-        swap(COPY, "values.data = other.to(values)"),
+        swap(COPY, "values.copy_(other)"),
         by=LOADED,
         why="""The entries are taken in the order in which they come. A dict is read by its names; the order may be
         another.""",
@@ -1197,18 +1169,11 @@ SAVED = [
         why="""The model's numbers are copied into the state. The state is what was saved, and goes into the model.""",
     ),
     entry(
-        "loaded into a copy",
-        swap(STATE_A, STATE_A + ".clone()"),
-        swap(STATE_B, STATE_B + ".clone()"),
-        by=LOADED,
-        why="""What is loaded goes into a copy of A and B, and is thrown away with it. The parameters themselves have to
-        change.""",
-    ),
-    entry(
         "nothing is loaded",
         swap(COPY, "pass"),
         by=LOADED,
-        why="""The state is looked at, and nothing is copied. The model stays as it was.""",
+        why="""The state is looked at, and the model stays as it was. What is copied has to end up in its parameters, not in
+        copies of them.""",
     ),
     entry(
         "the scale is multiplied in",
