@@ -1298,9 +1298,7 @@ SAVED = [
         swap(
             KEEP,
             "merged[module] = nn.Linear(weight.shape[1], weight.shape[0], bias=module.linear.bias is not None)\n"
-            "            merged[module].weight = module.linear.weight\n"
-            "            if module.linear.bias is not None:\n"
-            "                nn.init.zeros_(merged[module].bias)",
+            "            merged[module].weight = module.linear.weight",
         ),
         by=SAME,
         why="""A new plain layer is made and gets the weight, but not the bias. Its own is not what the layer had.""",
