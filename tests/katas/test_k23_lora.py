@@ -497,9 +497,9 @@ def test_the_state_is_A_and_B_alone(kata, size, names):
     paths = chosen(Model(size), names)
     wanted = {f"{path}.{name}": values for path in paths for name, values in two(model.get_submodule(path))}
     got = {name: sum(torch.equal(values, want) for values in state) for name, want in wanted.items()}
-    check.equal(got, dict.fromkeys(wanted, 1), "how often lora_state(model) holds each A and B")
-    numbers = [sum(values.numel() for values in each) for each in (state, wanted.values())]
-    check.equal(*numbers, "how many numbers lora_state(model) holds")
+    got["numbers in all"], numbers = (sum(values.numel() for values in each) for each in (state, wanted.values()))
+    want = dict.fromkeys(wanted, 1) | {"numbers in all": numbers}
+    check.equal(got, want, "how often lora_state(model) holds each A and B, and how many numbers in all,")
 
 
 @claim(step=3, examples=4, size=MODEL, names=NAMES[:4], double=True)
