@@ -117,7 +117,7 @@ def fill(module, size, salt=""):
         for name in ("A", "B"):
             values = check.parameter(module, name)
             numbers = torch.randn(values.shape, generator=size.generator(name + salt), dtype=torch.float64)
-            values.copy_(numbers)
+            values.copy_(numbers.round(decimals=2))
 
 
 def by_the_formula(module, linear, x, alpha, rank):
