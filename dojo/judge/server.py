@@ -74,8 +74,7 @@ def prepare(request: Request, askers: Askers) -> Iterator[None]:
                     run.check(claim)
     yield
     if askers.present:  # for some later kata: a second in which no request is heard, and 70 MB
-        with contextlib.suppress(ImportError):  # a private part of torch: where it has moved, it is no gain
-            load_compiler()
+        load_compiler()
     gc.freeze()
 
 
