@@ -1,0 +1,3 @@
+"""k21: what people get wrong about data parallelism."""
+
+MISTAKES = []
