@@ -16,6 +16,7 @@ BANS = []
 CLOSE = 1e-10  # relative, in double precision
 WINDOWS = sizes("N T", strided=False, N=(5, 13), T=(2, 4))
 TENSOR = sizes("N A C", N=(5, 9), A=(2, 4), C=(2, 4))
+NUMBERS = sizes("N A", strided=False, N=(5, 9), A=(2, 4))
 NET = sizes("V D", strided=False, V=(3, 6), D=(2, 4))
 BATCH = sizes("n T D V", strided=False, n=(1, 3), T=(1, 4), D=(2, 4), V=(4, 7))
 shapes = ["N", "N A", "", "A N C"]
@@ -174,10 +175,10 @@ def test_the_sum_has_the_dtype_of_the_tensor(kata, reference, size, dtype):
     check.equal([str(each.dtype) for each in got], [str(dtype)] * 3, "the dtype of the sum, rank by rank,")
 
 
-@claim(step=2, without=TOGETHER, examples=6, size=TENSOR, shape=shapes, ranks=[3, 2, 4, 1])
-def test_the_argument_stays_as_it_is(kata, reference, size, shape, ranks):
-    """all_reduce_sum leaves the tensor that it is given as it is, on every rank."""
-    tensors = tensors_of(size, shape, ranks)
+@claim(step=2, without=TOGETHER, examples=6, size=NUMBERS, even=[True, False], ranks=[3, 2, 4, 1])
+def test_the_argument_stays_as_it_is(kata, reference, size, even, ranks):
+    """all_reduce_sum leaves the tensor that it is given as it is, on every rank, divide its numbers evenly or not."""
+    tensors = tensors_of(size, f"{2 * ranks} A" if even else "N A", ranks)
     before = torch.stack(tensors)
     together(kata, reference, ranks, lambda group: kata.all_reduce_sum(tensors[group.rank], group))
     check.exactly(torch.stack(tensors), before, "the argument, rank by rank,")
@@ -336,7 +337,7 @@ def gradients_of(model, size):
 
 def averaged(kata, reference, size, ranks, without=lambda rank: ()):
     """Models whose gradients have been averaged, their means by hand, and what each rank has sent."""
-    models = [Net(size) for _ in range(ranks)]
+    models = nets(size, ranks)
     for rank, model in enumerate(models):
         give_gradients(model, size, rank, without(rank))
     rows = []
@@ -379,10 +380,10 @@ def test_frozen_parameters_are_left_alone(kata, reference, size, ranks, stale):
 @claim(step=3, without=TOGETHER, examples=4, size=NET, ranks=alone_too)
 def test_averaging_leaves_the_weights_alone(kata, reference, size, ranks):
     """average_gradients changes gradients, and no parameter and no buffer."""
-    want = row_of(tensors_in(Net(size)).values())
+    want = torch.stack([row_of(tensors_in(model).values()) for model in nets(size, ranks)])
     models, _, _ = averaged(kata, reference, size, ranks)
     got = torch.stack([row_of(tensors_in(model).values()) for model in models])
-    check.exactly(got, want.expand_as(got), "parameters and buffers, rank by rank,")
+    check.exactly(got, want, "parameters and buffers, rank by rank,")
 
 
 @claim(step=3, without=TOGETHER, examples=4, size=NET, ranks=several)

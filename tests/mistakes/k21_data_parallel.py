@@ -181,12 +181,6 @@ MISTAKES = [
         few.""",
     ),
     mistake(
-        "only no rows at all are refused",
-        swap(FEW, "if len(windows) == 0:"),
-        caught_by=REFUSED,
-        explanation="""Only an empty batch is refused. With fewer rows than ranks, shares are empty as well.""",
-    ),
-    mistake(
         "an error that does not say how many ranks there are",
         swap(TOO_FEW, 'raise ValueError(f"{len(windows)} rows are too few")'),
         caught_by=REFUSED,
@@ -264,13 +258,6 @@ MISTAKES = [
         rank sends two chunks more than it has to.""",
     ),
     mistake(
-        "what arrives takes the place of the chunk in the first half",
-        swap(ADDED, ADDED.replace("+=", "=")),
-        caught_by=SUMS,
-        explanation="""In the first half the chunk that comes in replaces the one that is there. It has to be added to it;
-        that is where the sum comes from.""",
-    ),
-    mistake(
         "what arrives is added in the second half",
         swap(TAKEN, TAKEN.replace(" = ", " += ")),
         caught_by=SUMS,
@@ -314,12 +301,12 @@ MISTAKES = [
         number, and it is the one to send next.""",
     ),
     mistake(
-        "the second half begins with a chunk that is not complete",
+        "sums are overwritten before they are complete",
         swap(SENT_ON, "group.send(chunks[(rank - step) % W], right)"),
         swap(TAKEN, "chunks[(rank - step - 1) % W] = group.receive(left)"),
         caught_by=SUMS,
-        explanation="""The second half starts with the rank's own chunk, as the first did. By then it is another one that is
-        complete here: the one that came in last.""",
+        explanation="""Each chunk ends as the numbers of a single rank. Either what arrives in the first half is not added to
+        what is there, or the second half begins with another chunk than the one that came in last.""",
     ),
     mistake(
         "the second half sends a chunk and puts what comes in the wrong place",
@@ -426,6 +413,13 @@ MISTAKES = [
         caught_by=ARGUMENT,
         explanation="""The sum is written into the tensor that was handed over. Whoever called still needs it, and gets the
         sum as a result.""",
+    ),
+    mistake(
+        "chunks that are views of the argument",
+        swap(FILLED, FILLED + "\n    chunks = chunks if N % W else tensor.detach().reshape(W, -1)"),
+        caught_by=ARGUMENT,
+        explanation="""Where the numbers divide evenly, the chunks are views: they lie in the memory of the argument, and
+        sums are written into it. A view is no copy.""",
     ),
     mistake(
         "nothing comes back",
@@ -749,18 +743,11 @@ MISTAKES = [
         explanation="""This rank's gradient is added to a sum that it is in already. Each rank then has another gradient.""",
     ),
     mistake(
-        "nothing is averaged",
+        "each rank keeps its own gradients",
         swap(MEAN, "mean = row"),
         caught_by=MEANS,
-        explanation="""Each rank keeps its own gradient, and trains a model of its own. Nothing is learned from the shares of
-        the others.""",
-    ),
-    mistake(
-        "the mean is computed and not used",
-        swap(WRITTEN, "gradient = part.view(weight.shape)"),
-        caught_by=MEANS,
-        explanation="""The mean ends up under a name of the loop, and `grad` stays what it was. The optimizer looks at
-        `grad`.""",
+        explanation="""After averaging, every `grad` is what it was before: the mean is not made, or ends up elsewhere. Each rank
+        then trains a model of its own.""",
     ),
     mistake(
         "the mean is added to the gradient",
@@ -819,6 +806,17 @@ MISTAKES = [
         caught_by=MISSING,
         explanation="""Where a parameter has no gradient, its own values are added. It plays no part in this rank's loss, and
         a slope of 0 is what says so.""",
+    ),
+    mistake(
+        "the mean over the ranks that have a gradient",
+        swap(
+            MEAN,
+            """have = torch.cat([torch.full((w.numel(),), float(w.grad is not None), dtype=w.dtype) for w in weights])
+    mean = all_reduce_sum(row, group) / all_reduce_sum(have, group).clamp(min=1)""",
+        ),
+        caught_by=MISSING,
+        explanation="""The sum is divided by the number of ranks that have a gradient. The rows of the others are part of the
+        batch as well, and what they say of this parameter is 0.""",
     ),
     mistake(
         "a missing gradient raises an error",
@@ -901,33 +899,11 @@ MISTAKES = [
     ),
     # Step 4
     mistake(
-        "gradients are not averaged in the step",
+        "each rank steps with its own gradient",
         swap(AVERAGE, "if"),
         caught_by=ONE_PROCESS,
-        explanation="""Each rank steps with its own gradient. The models drift apart, and none has seen the whole batch.""",
-    ),
-    mistake(
-        "averaged before backward",
-        swap(f"{BACKWARD}\n    {AVERAGE}", f"average_gradients(model, group)\n    {BACKWARD}\n    if"),
-        caught_by=ONE_PROCESS,
-        explanation="""The gradients are averaged before backward has made them. What the step follows are each rank's
-        own.""",
-    ),
-    mistake(
-        "averaged after the step",
-        swap(AVERAGE, "if"),
-        swap(STEP, f"{STEP}\n    average_gradients(model, group)"),
-        caught_by=ONE_PROCESS,
-        explanation="""The gradients are averaged when the step is taken already. Each rank has followed its own.""",
-    ),
-    mistake(
-        "averaged twice, with a sum",
-        swap(
-            AVERAGE,
-            "average_gradients(model, group)\n    for weight in model.parameters():\n        weight.grad /= group.world_size\n    if",
-        ),
-        caught_by=ONE_PROCESS,
-        explanation="""The averaged gradients are divided by the number of ranks once more. They are the mean already.""",
+        explanation="""Gradients are not averaged, or not between backward and the step. The models drift apart, and none has
+        seen the whole batch.""",
     ),
     mistake(
         "multiplied by the number of ranks",
@@ -997,16 +973,11 @@ MISTAKES = [
         batch, which the ranks have only after averaging.""",
     ),
     mistake(
-        "clipped after the step",
-        swap(f"{CLIPPED}\n    {STEP}", f"{STEP}\n    {CLIPPED}"),
-        caught_by=ONE_CLIP,
-        explanation="""The gradient is scaled down when the step has been taken already. It changes nothing any more.""",
-    ),
-    mistake(
-        "not clipped",
+        "the step is taken without clipping",
         swap(f"    {CLIPPED}\n", ""),
         caught_by=ONE_CLIP,
-        explanation="""`max_grad_norm` is taken and not used. A gradient with a larger norm has to be scaled down to it.""",
+        explanation="""`max_grad_norm` is not used, or only when the step is taken already. A gradient with a larger norm has to
+        be scaled down to it first.""",
     ),
     mistake(
         "each parameter is clipped by itself",
