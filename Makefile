@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -52,6 +52,9 @@ solution: $(READY)
 
 reset: $(READY)
 	@$(DOJO) reset $(KATA)
+
+judge: $(READY)
+	@$(DOJO) judge $(if $(STOP),--stop)
 
 progress: export EXPORT := $(EXPORT)
 progress: export IMPORT := $(IMPORT)

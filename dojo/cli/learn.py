@@ -1,4 +1,4 @@
-"""The verbs of learning: `start`, `watch`, `test`, `hint`, `solution`, `reset`. No torch here."""
+"""The verbs of learning: `start`, `watch`, `test`, `hint`, `solution`, `reset`, `judge`. No torch here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
+from ..judge import shared_server
 from ..judge.client import Judge, JudgeError
 from ..learner.advice import ALL_SOLVED, hint_text
 from ..learner.session import Session
@@ -115,6 +116,28 @@ def reset(kata: str) -> None:
         console.print(f"Your file is kept as {session.relative(kept)}")
     state = "stub again" if kept or missing else "untouched stub already"
     console.print(f"{session.relative(wanted.file)} is the {state}.")
+
+
+@click.command()
+@click.option("--stop", is_flag=True, help="End it now.")
+def judge(stop: bool) -> None:
+    """Show the judge's server, which all commands share."""
+    root = find_root()
+    try:
+        standing = shared_server.end(root) if stop else shared_server.standing(root)
+    except TimeoutError:
+        warn("The judge's server does not answer." + (" Nobody asks it any more." if stop else " dojo judge --stop"))
+        raise SystemExit(1) from None
+    except OSError as error:
+        warn(f"There is no server that commands could share, so each has its own: {error}")
+        raise SystemExit(1) from None
+    if standing is None:
+        console.print("No server of the judge runs for this clone.")
+    elif stop:
+        console.print(f"The judge's server was {standing}; it ends. The next verdict starts another.")
+    else:
+        console.print(f"The judge's server is {standing}.")
+        console.print("It ends ten minutes after the last who asked has left. To end it now: dojo judge --stop")
 
 
 def _judge_all(session: Session, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:

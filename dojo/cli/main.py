@@ -14,7 +14,7 @@ import click
 
 # The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
-    "learn": ("start", "watch", "test", "hint", "solution", "reset"),
+    "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
     "gpt": ("data", "train", "sample"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..curriculum.stubs import begun
 from ..observe.observations import observe
+from ..observe.where import known_names
 from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
@@ -21,7 +23,9 @@ from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
+from ..spec.strategies import Sizes
 from .diagnosis import Diagnosis, Lookup
+from .example import calls_of, pasted
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
@@ -72,7 +76,7 @@ def claim_failed(run: KataRun, claim: Claim, outcome: Outcome) -> None:
         stop(run, "error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
     else:
         stop(run, "failed", _what_is_wrong(subject, error), claim=claim, error=error)
-        _show_example(run, error, outcome)
+        _show_example(run, claim, error, outcome)
         if run.diagnoses:
             _diagnose(run, subject, claim, outcome)
 
@@ -149,14 +153,25 @@ def _singular(match: re.Match[str]) -> str:
     return f"1 {'entry' if word == 'entrie' else word}"
 
 
-def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
+def _show_example(run: KataRun, claim: Claim, error: BaseException, outcome: Outcome) -> None:
+    verdict, subject = run.verdict, run.subject
     shown = dict(outcome.example)
+    got = None
     if isinstance(error, Mismatch) and not isinstance(error.__cause__, SLIPS):
-        run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
+        verdict.expected, verdict.got = error.texts() if error.want is not None else ("", show(error.got))
         shown |= error.given
-    run.verdict.example = {name: show(value) for name, value in shown.items()}
+        got = error.got
+    if subject is not None and not claim.slow:
+        dtype = torch.float64 if outcome.example.conditions.double(claim.double) else torch.float32
+        calls = calls_of(claim, subject, run.reference, outcome.example)
+        verdict.calls = pasted(calls, got, run.reference, dtype)
+    if verdict.calls:  # then values that only the claim has a name for say nothing
+        known = known_names(run.reference) | (shown.keys() - outcome.example.keys())
+        shown = {name: value for name, value in shown.items() if name in known or isinstance(value, Sizes)}
+        shown = {n: replace(v, seed=0) if isinstance(v, Sizes) else v for n, v in shown.items()}
+    verdict.example = {name: show(value) for name, value in shown.items()}
     if conditions := str(outcome.example.conditions):
-        run.verdict.example["conditions"] = conditions
+        verdict.example["conditions"] = conditions
 
 
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
@@ -171,7 +186,8 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
             run.verdict.notes.append(str(error))
         nothing = isinstance(outcome.error, Mismatch) and " is None" in outcome.error.problem  # which says the cause
         if not diagnosis.mistakes and not claim.slow and not nothing:
-            run.verdict.observations = observe(claim, outcome, subject, run.reference)
+            solution = run.workspace.variant(run.kata, run.kata.solution.read_text(encoding="utf-8"), "the solution")
+            run.verdict.observations = observe(claim, outcome, subject, solution, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [
         NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes

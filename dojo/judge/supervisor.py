@@ -6,7 +6,6 @@ No verdict means failed, whatever the exit status.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import selectors
 import signal
@@ -18,24 +17,23 @@ from typing import NoReturn
 from ..curriculum.catalog import Catalog
 from ..sandbox.limits import bound_resources
 from ..system.processes import PATIENCE, how_it_ended
+from .askers import CANCELLED, Askers
 from .messages import Event, EventKind, Request, event_of, line_of
 from .run import judge
 from .verdict import Verdict
 
-REQUESTS = 0  # the server's standard input
 CLOCK = 300.0 * PATIENCE  # seconds a verdict may take in all
 SILENCE = 60.0 * PATIENCE  # seconds without an event: code that no signal interrupts, or one that swallows them
 FLOOD = 1_000_000  # bytes a learner's code may print
 KEPT = 4_000  # bytes of them that are kept
-CANCELLED = "Another verdict was asked for before this one was there."
 NO_END = "Your code did not come to an end and had to be stopped: an endless loop?"
 
 
-def supervise(request: Request) -> Verdict:
-    """Have a child judge, and watch it."""
-    child = Child(request)
+def supervise(request: Request, askers: Askers) -> Verdict:
+    """Have a child judge, and watch it, and the askers meanwhile: they may no longer want to know."""
+    child = Child(request, askers)
     try:
-        child.watch()
+        child.watch(askers)
     finally:
         child.close()
     events = {event.kind: event for event in child.events()}
@@ -52,7 +50,7 @@ def supervise(request: Request) -> Verdict:
 class Child:
     """A forked process that judges a request."""
 
-    def __init__(self, request: Request):
+    def __init__(self, request: Request, askers: Askers):
         self.sent = self.output = b""  # its events; what it printed, up to KEPT bytes
         self.printed = 0  # bytes
         self.trouble = ""  # why it was stopped
@@ -63,22 +61,26 @@ class Child:
         if self.process == 0:
             os.close(self._events)
             os.close(self._outputs)
+            askers.close(child=True)  # who asks is to notice when the server is gone, though its child be still there
             _be_the_child(request, give_events, give_output)
         os.close(give_events)
         os.close(give_output)
 
-    def watch(self) -> None:
-        """Read its events and its output until it ends or has to be stopped."""
+    def watch(self, askers: Askers) -> None:
+        """Read its events and its output until it ends, has to be stopped, or nobody waits for it any more."""
         started = last_event = time.monotonic()
         over = False
         with selectors.DefaultSelector() as selector:
-            for pipe in (self._events, self._outputs, REQUESTS):
+            for pipe in (self._events, self._outputs, askers.fileno()):
                 selector.register(pipe, selectors.EVENT_READ)
             while not self.trouble:
                 ready = [key.fd for key, _ in selector.select(0 if over else 0.25)]
-                if REQUESTS in ready:
-                    self._cancel()
-                    return
+                if askers.fileno() in ready:
+                    ready.remove(askers.fileno())
+                    askers.attend()
+                    if askers.cancelled():
+                        self._cancel()
+                        return
                 for pipe in ready:
                     if not self._read(pipe):
                         selector.unregister(pipe)
@@ -154,8 +156,7 @@ def _be_the_child(request: Request, give_events: int, give_output: int) -> NoRet
         null = os.open(os.devnull, os.O_RDONLY)
         for given, standard in ((null, 0), (give_output, 1), (give_output, 2)):
             os.dup2(given, standard)
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        sys.stdout = os.fdopen(1, "w", 1, "utf-8", "backslashreplace", closefd=False)
         bound_resources()
         verdict = judge(request, send)
         with contextlib.suppress(Exception):  # the learner's code may have closed them

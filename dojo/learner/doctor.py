@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from ..judge import shared_server
 from ..system.git import Git
 from ..system.root import find_root
 
@@ -126,6 +127,21 @@ def check_matplotlib(root: Path) -> Finding:
     return ok(f"matplotlib, backend {done.stdout.strip()}")
 
 
+def check_judge(root: Path) -> Finding:
+    """Whether the judge's server runs, since when, what it holds, and how to stop it."""
+    if not shared_server.allowed():
+        return ok("a server for each command: CI or DOJO_SERVER=0 is set, or this system cannot fork")
+    try:
+        standing = shared_server.standing(root)
+    except TimeoutError as error:
+        return warn(f"its server: {error}", "dojo judge --stop")
+    except OSError as error:
+        return warn(f"a server for each command: {error}", "make that folder yours alone, or remove it")
+    if standing is None:
+        return ok("no server runs; the next verdict starts one")
+    return ok(f"its server is {standing}; to stop it: dojo judge --stop")
+
+
 def check_terminal(root: Path) -> Finding:
     """Whether it is one, its size, its colours and its characters."""
     columns, lines = shutil.get_terminal_size()
@@ -224,6 +240,7 @@ CHECKS = {
     "packages": check_packages,
     "torch": check_torch,
     "pictures": check_matplotlib,
+    "judge": check_judge,
     "terminal": check_terminal,
     "file watching": check_watching,
     "disk": check_disk,

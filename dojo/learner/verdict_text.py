@@ -63,7 +63,10 @@ def _trouble(verdict: Verdict) -> Iterator[Text]:
     if verdict.example:
         yield _line("\nThe smallest example:")
         for name, value in verdict.example.items():
-            yield _block("" if name in ("size", "sizes") else f"{name} = ", value)
+            if not any(line.startswith(f"{name} = torch.tensor(") or f" {name}=" in line for line in verdict.calls):
+                yield _block("" if name in ("size", "sizes") else f"{name} = ", value)
+    for line in verdict.calls:
+        yield _line(f"    {line}")
     if verdict.expected:
         yield _line("Expected:")
         yield _block("", verdict.expected, "green")

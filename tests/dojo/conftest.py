@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pytest
@@ -15,6 +16,7 @@ NAMED_ALONE = 0.99  # of the mistakes caught
 PAIRS_NAMED = 0.95  # of pairs of mistakes, at least one of the two
 OWN_NAMED = 0.99  # of mistakes in a file
 proved: Counter[str] = Counter()
+os.environ["DOJO_SERVER"] = "0"  # no test asks the server of whoever runs it, and none leaves a server behind
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -54,7 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def judge():
-    """One warm judge for all tests."""
+    """One judge for all tests, with a server of its own."""
     with Judge(ROOT) as judge:
         yield judge
 
