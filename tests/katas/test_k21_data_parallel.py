@@ -529,12 +529,15 @@ PROCESSES = TOGETHER | {"dtype": "the processes are started once, in double prec
 
 
 @claim(step=4, slow=True, double=True, seconds=30.0, without=PROCESSES)
-def test_two_processes_train_as_one(kata):
+def test_two_processes_train_as_one(kata, reference):
     """Two real processes, joined by torch.distributed with gloo, get the weights that one process gets by itself."""
     ranks = 2 if hasattr(os, "fork") else 1
     model, batches = beginning(0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     losses = [alone(model, optimizer, x, y) for x, y in batches]
+    single, ((x, y), *_) = beginning(0)
+    step = torch.optim.SGD(single.parameters(), lr=0.5)
+    together(kata, reference, 1, lambda group: kata.train_step_parallel(single, step, x, y, group))  # if it is written
     want = torch.cat([*(weight.detach().flatten() for weight in model.parameters()), torch.tensor(losses)])
     loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "")
     with tempfile.TemporaryDirectory() as folder:
