@@ -215,25 +215,18 @@ MISTAKES = [
         complete ones have to go round as well.""",
     ),
     mistake(
-        "only the second half of the ring",
-        swap(f"    {HALF}\n        {SENT}\n        {ADDED}\n", ""),
-        caught_by=SUMS,
-        explanation="""Chunks go round and take the place of others, but nothing is ever added. Sums have to grow first, on
-        their way round.""",
-    ),
-    mistake(
-        "a step too few in the first half",
+        "what goes round in the second half was never added to",
         swap(HALF, HALF.replace("W - 1)", "W - 2)")),
         caught_by=SUMS,
-        explanation="""The sums stop a step too early, and each chunk lacks what one rank has. A chunk has to come by all
-        the W − 1 other ranks.""",
+        explanation="""Each chunk of the result is the own one of a single rank. The first half is missing, or ends a step too
+        early, or adds what arrives to the chunk that was just sent.""",
     ),
     mistake(
-        "a step too many in the first half",
+        "a step too many in one of the halves",
         swap(HALF, HALF.replace("W - 1)", "W)")),
         caught_by=MOST,
-        explanation="""The sums travel a step too far, back to the rank at which they began. The second half
-        repairs that, but more is sent than needed, and a rank that is alone sends to itself.""",
+        explanation="""One of the two loops goes round W times. There are W − 1 others: the numbers come out right, but each
+        rank sends a chunk more than it has to, and a rank that is alone sends to itself.""",
     ),
     mistake(
         "a step too few in the second half",
@@ -241,13 +234,6 @@ MISTAKES = [
         caught_by=SUMS,
         explanation="""The complete chunks stop a step too early, and each rank keeps one chunk that is not complete. There
         are W − 1 others to tell.""",
-    ),
-    mistake(
-        "a step too many in the second half",
-        swap(WHOLE, WHOLE.replace("W - 1)", "W)")),
-        caught_by=MOST,
-        explanation="""The complete chunks travel a step too far, back to where they came from. Nothing is wrong then, but
-        more is sent than needed.""",
     ),
     mistake(
         "a step too many in both halves",
@@ -265,25 +251,11 @@ MISTAKES = [
         some numbers count several times; they have to replace it.""",
     ),
     mistake(
-        "the chunk that was just sent is added to",
-        swap(ADDED, "chunks[(rank - step) % W] += group.receive(left)"),
-        caught_by=SUMS,
-        explanation="""What arrives is added to the chunk that has just been sent. From the left comes the chunk before
-        it, and the same numbers belong to the same numbers.""",
-    ),
-    mistake(
         "the chunk one too far is added to",
         swap(ADDED, "chunks[(rank - step - 2) % W] += group.receive(left)"),
         caught_by=SUMS,
         explanation="""What arrives is added to a chunk one place before its own. The left neighbour sends, in the same
         step, the chunk right before the one that is sent from here.""",
-    ),
-    mistake(
-        "the chunk after is added to",
-        swap(ADDED, "chunks[(rank - step + 1) % W] += group.receive(left)"),
-        caught_by=SUMS,
-        explanation="""What arrives is added to the chunk after the one that was sent. The left neighbour's rank is smaller
-        by one, and so is the number of its chunk.""",
     ),
     mistake(
         "the same chunk is sent in each step of the first half",
