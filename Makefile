@@ -17,6 +17,8 @@ READY_DEV := $(VENV)/.ready-dev
 endif
 BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
+# What to type next is printed in this form, and not in that of `python -m dojo`.
+export DOJO_DOOR := make
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(BOOTSTRAP) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make BOOTSTRAP=python3.12" if sys.version_info < (3, 10) else 0)'

@@ -6,6 +6,7 @@ It is the server that all commands in a clone share, or one of this process's ow
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ..curriculum.catalog import Kata
+from ..system.command import door
 from ..system.processes import PATIENCE, end, environment
 from . import shared_server
 from .messages import Answer, Request, answer_of, line_of
@@ -87,8 +89,8 @@ class OwnServer:
 
     def __init__(self, root: Path, stamp: str):
         self._stamp = stamp
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dojo.judge.server", stamp],
+        self._process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, "-m", "dojo.judge.server" if hasattr(os, "fork") else "dojo.judge.spawning", stamp],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -154,7 +156,7 @@ class Judge:
         with self._lock:
             self._asked += 1
             name = str(path) if path else None
-            request = Request(str(kata.root), kata.slug, sorted(solved), name, diagnose, self._asked, stamp)
+            request = Request(str(kata.root), kata.slug, sorted(solved), name, diagnose, self._asked, stamp, door())
             self._waiting.append(request)
             if self._server is not None and self._server.judges_by(stamp):
                 self._server.send(request)

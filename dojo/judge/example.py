@@ -59,8 +59,7 @@ def pasted(calls: Sequence[Call], got: Any, contract: Any, dtype: torch.dtype) -
     """Lines that make the call after which a law failed: the last one that gave `got`, else the last of all."""
     if not calls:
         return []
-    same = [at for at, call in enumerate(calls) if _equal(call.result, got)]
-    last = same[-1] if same else len(calls) - 1
+    last = decisive(calls, got)
     lines = _Lines(contract, dtype)
     if "." in calls[last].name:
         owner = calls[last].positional[0]
@@ -74,6 +73,12 @@ def pasted(calls: Sequence[Call], got: Any, contract: Any, dtype: torch.dtype) -
     if dtype == torch.float64 and ("torch.tensor" in text or "torch.randn" in text or "# the weights" in text):
         text = f"torch.set_default_dtype({dtype})\n{text}"
     return text.split("\n")
+
+
+def decisive(calls: Sequence[Call], got: Any) -> int:
+    """Which of some calls a law failed after: the last that gave `got`, else the last."""
+    same = [at for at, call in enumerate(calls) if _equal(call.result, got)]
+    return same[-1] if same else len(calls) - 1
 
 
 def _equal(left: Any, right: Any) -> bool:

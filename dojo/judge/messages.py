@@ -22,6 +22,7 @@ class Request:
     diagnose: bool = True  # whether to look for the mistake behind what is wrong
     id: int = 0  # the answer repeats it
     stamp: str = ""  # of the files by which the verdict is to be given
+    door: str = ""  # how a verb is called where the answer is read
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 `python -m dojo.judge.server STAMP [FILE]` answers whoever connects to the listening socket that it was given as an open
 file of that number; without one, the process that started it, by its standard streams. STAMP says by which files it
-judges. Between requests it prepares for the next one.
+judges. Between requests it prepares for the next one. Where no process can be forked, `spawning` takes its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import signal
 import socket
 import sys
@@ -24,8 +23,8 @@ from ..spec.errors import Stop
 from ..spec.isolation import hide_gpus
 from ..spec.torch_internals import load_compiler
 from .askers import LOOK, Askers
-from .messages import Answer, Request, line_of, message_of
-from .run import KataRun, judge
+from .messages import Request
+from .run import KataRun
 from .supervisor import supervise
 
 
@@ -36,9 +35,6 @@ def main(stamp: str, *listening: str) -> None:
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()
-    if not hasattr(os, "fork"):
-        _answer_by_itself()
-        return
     listener = socket.socket(fileno=int(listening[0])) if listening else None
     if listener is not None:
         listener.set_inheritable(False)
@@ -58,14 +54,6 @@ def _serve(askers: Askers) -> None:
             return
         elif next(preparation, "over") == "over":
             askers.attend(LOOK)
-
-
-def _answer_by_itself() -> None:
-    """Where no process can be forked: judge in this one."""
-    for line in sys.stdin.buffer:
-        if isinstance(request := message_of(line), Request):
-            sys.stdout.write(line_of(Answer(request.id, judge(request))))
-            sys.stdout.flush()
 
 
 def prepare(request: Request, askers: Askers) -> Iterator[None]:

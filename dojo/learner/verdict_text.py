@@ -14,13 +14,15 @@ WIDTH = 100  # characters of each
 PRINTED = 12  # lines of the learner's own output that are shown
 
 
-def render(verdict: Verdict, title: str, traceback: bool = False, advice: bool = True) -> Text:
-    """All that a learner is to read of a verdict; with `advice` also what to type next."""
+def render(verdict: Verdict, title: str, traceback: bool = False, advice: str | None = None) -> Text:
+    """All that a learner is to read of a verdict, and below it `advice`, which unless given is what to type next."""
     text = Text()
     for part in _parts(verdict, title, traceback):
         text.append_text(part)
+    if advice is None:
+        advice = after_verdict(verdict)
     if advice:
-        text.append(f"\n{after_verdict(verdict)}")
+        text.append(f"\n{advice}")
     text.rstrip()
     return text
 

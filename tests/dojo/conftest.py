@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from dojo.judge.client import Judge
+from dojo.system.command import DOOR
 
 from .clones import Clone
 from .trees import ROOT
@@ -16,6 +17,7 @@ NAMED_ALONE = 0.99  # of the mistakes caught
 PAIRS_NAMED = 0.95  # of pairs of mistakes, at least one of the two
 OWN_NAMED = 0.99  # of mistakes in a file
 proved: Counter[str] = Counter()
+os.environ[DOOR] = "make"  # commands are printed in this form, also by the processes that tests start
 os.environ["DOJO_SERVER"] = "0"  # no test asks the server of whoever runs it, and none leaves a server behind
 
 
