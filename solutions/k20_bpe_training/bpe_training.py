@@ -11,7 +11,7 @@ from ..k01_tokens.tokens import BPETokenizer, bpe_merge
 
 
 class LargerFirst(tuple):
-    """A pair that comes before all smaller ones: of equal entries a heap of `heapq` has the smallest on top."""
+    """A pair that comes before all smaller ones, for whoever keeps pairs in a heap: `heapq` has the smallest on top."""
 
     __lt__ = tuple.__gt__
 
