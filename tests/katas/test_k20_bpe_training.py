@@ -44,8 +44,9 @@ Ha! Naïve, was it? I'd rather the truth than 300 crowns... We'll see the hour, 
 She'll sing the song of the other shore; the singer sings and the sea, it sings along, as ever.
 """
 BYTES = {bytes([byte]): byte for byte in range(256)}
-RANKS = BYTES | {token: 256 + i for i, token in enumerate([b"an", b"na", b"ban", b" b", b" ban", b"l ", b"<|", b"ll"])}
-SPECIAL = {"<|end|>": 1000, "<|end|><|start|>": 700, "<|start|>": 264, "[a.b*]": 300, "é": 999}
+LEARNED = [b"an", b"na", b"ban", b" b", b" ban", b"l ", b"<|", b"ll", b"'ll", b"  ", b" \n", b"\n\n", b"xb"]
+RANKS = BYTES | {token: 256 + i for i, token in enumerate(LEARNED)}
+SPECIAL = {"<|end|>": 1000, "<|end|><|start|>": 700, "<|start|>": 269, "[a.b*]": 300, "é": 999}
 specials = list(SPECIAL)
 kinds = ["two letters", "runs", "three letters", "accents", "prose", "spaces"]
 patterns = list(PATTERNS)
@@ -215,7 +216,7 @@ def test_pieces_are_counted(kata, kind, pattern, seed):
 @of_text(step=1, text=st.text(max_size=12), pattern=["letters alone", "GPT-2's"])
 def test_pieces_of_any_text(kata, text, pattern):
     """Any text has pieces, the empty one none; what the pattern does not match is left out."""
-    text = f"{text} e\u0301 \u212b İx\r\n{text}"
+    text = f"{text} e\u0301 \u212b İx\r\n\n  b \n \n{text}"
     want = Counter(match.group().encode("utf-8") for match in regex.finditer(PATTERNS[pattern], text))
     same_counts(kata.split_pieces(text, PATTERNS[pattern]), want, "split_pieces(text, pattern)", text=text)
     same_counts(kata.split_pieces("", PATTERNS[pattern]), {}, 'split_pieces("", pattern)')
@@ -457,7 +458,8 @@ SPECIAL_TEXTS = {
     "they are no text": ("ab<|end|>ab<|end|>cab <|end|> <|end|>", ("<|end|>",)),
     "nothing is merged across": ("b<|>a b<|>a ba ab ab<|>", ("<|>",)),
     "they mean what they say": ("a.b axb axb a+ aa aa a.b [x] x x", ("a.b", "a+", "[x]")),
-    "the longest wins": ("a<e><f>b<e>a<f>b<f>b<e><f>b<f>b", ("<e>", "<e><f>", "<f>b")),
+    "the longest wins": ("<e>xyxy <e>xyxy ab <e>xyxy ba <e>xyxy<e>ab<e>", ("<e>", "<e>xyxy", "xy <e>")),
+    "capitals are others": ("<e> <E> ab<E>ab <E> <E>b a<e>a", ("<e>",)),
     "letters may be special": ("abcabcab abcab", ("ca",)),
     "pieces are those of each part": ("a   <e>  b  a   <e>   b", ("<e>",)),
     "beyond ASCII": ("néné né ené ené", ("é",)),
@@ -465,7 +467,7 @@ SPECIAL_TEXTS = {
 }
 
 
-@of_text(step=3, text=list(SPECIAL_TEXTS), merges=[1, 3, 6])
+@of_text(step=3, text=list(SPECIAL_TEXTS), merges=[1, 3, 6], examples=12)
 def test_special_tokens_take_no_part_in_training(kata, text, merges):
     """The text is cut at special tokens, the longest where two begin alike: they are not counted nor merged across."""
     text, special = SPECIAL_TEXTS[text]
@@ -486,7 +488,7 @@ def test_trainings_do_not_meet(kata, kind, seed):
 def special_text(seed):
     """A text with special tokens in it, wherever they happen to stand."""
     rng = random.Random(f"special {seed}")
-    return "".join(rng.choices([*SPECIAL, "<|end", "|>", " banana", "né", " ", "  ", "'ll", "[a.b", "axbb]"], k=9))
+    return "".join(rng.choices([*SPECIAL, "<|end", "|>", " banana", "<|END|>", " ", "  ", "'ll", "[a.b", "axbb]"], k=9))
 
 
 def tokenizer_of(kata, pattern=GPT2, special=SPECIAL):
@@ -546,7 +548,7 @@ def test_decode_gives_the_text_back(kata, seed, allowed):
 @of_text(step=4)
 def test_broken_bytes_are_replaced(kata):
     """Bytes that are no valid UTF-8 decode to the replacement character, also beside a special token."""
-    lists = [[195], [195, 1000, 169], [226, 130, 700], [255, 256, 97], [1000, 169, 264], []]
+    lists = [[195], [195, 1000, 169], [226, 130, 700], [255, 256, 97], [1000, 169, 269], []]
     spelt = {i: token for token, i in RANKS.items()} | {i: token.encode() for token, i in SPECIAL.items()}
     want = [b"".join(spelt[i] for i in ids).decode("utf-8", errors="replace") for ids in lists]
     check.equal([tokenizer_of(kata).decode(ids) for ids in lists], want, f"decode of each of {lists}")
@@ -605,7 +607,7 @@ def test_a_cut_within_a_piece_is_not_seen(kata):
         "naïve 1597!?",
         "ba",
         "",
-        "<|end|> b",
+        "<|end|> b an b",
         " \n",
     ]
     got, want = [], []
