@@ -94,10 +94,10 @@ def train_bpe(
     pieces = {tuple(bytes([byte]) for byte in word): count for word, count in words.items()}
 
     counts = count_pairs(pieces)
-    homes = defaultdict(set)  # the pieces in which a pair stands, or has stood
+    homes = defaultdict(dict)  # the pieces in which a pair stands, or has stood, in order
     for piece in pieces:
         for pair in pairwise(piece):
-            homes[pair].add(piece)
+            homes[pair][piece] = True
     heap = [(-count, LargerFirst(pair)) for pair, count in counts.items()]  # the most frequent pair on top
     heapq.heapify(heap)
     ranks = {bytes([byte]): byte for byte in range(256)}
@@ -117,7 +117,7 @@ def train_bpe(
         counts.update(gained)
         for piece in new:
             for neighbours in pairwise(piece):
-                homes[neighbours].add(piece)
+                homes[neighbours][piece] = True
         for neighbours in gained:
             if token in neighbours:
                 heapq.heappush(heap, (-counts[neighbours], LargerFirst(neighbours)))

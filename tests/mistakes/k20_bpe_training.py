@@ -25,7 +25,7 @@ SINGLE = "pieces = {tuple(bytes([byte]) for byte in word): count for word, count
 STALE_TOP = "if counts[pair] < -count:  # rarer than when it was put there: back to its place"
 TAKE_AWAY = "counts.subtract(count_pairs(old))"
 HOMES = """for neighbours in pairwise(piece):
-                homes[neighbours].add(piece)"""
+                homes[neighbours][piece] = True"""
 BYTES = "ranks = {bytes([byte]): byte for byte in range(256)}"
 ROOM = "while heap and len(ranks) + len(special_tokens) < vocab_size:"
 IDS = "return ranks, {special: len(ranks) + i for i, special in enumerate(special_tokens)}"
@@ -56,10 +56,10 @@ STREAM = f"""held = ""
 
 # What trains in the solution, from the first count to the last merge; most people count anew after each merge.
 FAST = """counts = count_pairs(pieces)
-    homes = defaultdict(set)  # the pieces in which a pair stands, or has stood
+    homes = defaultdict(dict)  # the pieces in which a pair stands, or has stood, in order
     for piece in pieces:
         for pair in pairwise(piece):
-            homes[pair].add(piece)
+            homes[pair][piece] = True
     heap = [(-count, LargerFirst(pair)) for pair, count in counts.items()]  # the most frequent pair on top
     heapq.heapify(heap)
     ranks = {bytes([byte]): byte for byte in range(256)}
@@ -79,7 +79,7 @@ FAST = """counts = count_pairs(pieces)
         counts.update(gained)
         for piece in new:
             for neighbours in pairwise(piece):
-                homes[neighbours].add(piece)
+                homes[neighbours][piece] = True
         for neighbours in gained:
             if token in neighbours:
                 heapq.heappush(heap, (-counts[neighbours], LargerFirst(neighbours)))
