@@ -171,11 +171,14 @@ class Lookup:
         return {check.name: answer for check, answer in self.answers.items()}
 
     def _answers_of(self, mistake: Mistake, names: Sequence[str]) -> dict[str, Answer]:
-        """What a mistake answers on the checks of these names."""
+        """What a mistake answers on the checks of these names; of one that the index holds, by the index."""
+        checks = {check.name: check for check in self.answers}
+        if mistake in self.suite.mistakes:
+            row = self.suite.mistakes.index(mistake)
+            return {name: self.index.answer(row, checks[name]) for name in names}
         subject = self._variant((mistake,))
         if subject is None:
             return {}
-        checks = {check.name: check for check in self.answers}
         return {name: answer_of(outcome_on(checks[name], subject, self.reference).evidence) for name in names}
 
     def _variant(self, mistakes: tuple[Mistake, ...]) -> Subject | None:

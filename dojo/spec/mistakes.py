@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -47,7 +48,8 @@ class Mistake:
 class Family:
     """Mistakes that differ in a constant, which stands as {c} in name, swaps and explanation.
 
-    The bank and the index hold the members with these `constants`, in order of size; a diagnosis finds any other.
+    The bank and the index hold the members with these `constants`, in order of size; a diagnosis finds any other,
+    of the same sign where all of these have one.
     """
 
     name: str
@@ -68,6 +70,11 @@ class Family:
         return Mistake(name, swaps, self.caught_by, explanation, self, constant)
 
     @property
+    def of_one_sign(self) -> bool:
+        """Whether all constants are above 0, or all below."""
+        return all(constant > 0 for constant in self.constants) or all(constant < 0 for constant in self.constants)
+
+    @property
     def some(self) -> Mistake:
         """The mistake where its constant is not known."""
         name, explanation = (text.replace("{c}", UNKNOWN) for text in (self.name, self.explanation))
@@ -76,7 +83,8 @@ class Family:
 
 def _filled(text: str, constant: float, form: str) -> str:
     """A text with the constant for {c}: to read ("g"), or as a number of Python's ("r")."""
-    return text.replace("{c}", f"{constant:,.6g}" if form == "g" else repr(constant))
+    number = re.sub(r"e\+?(-?)0*", r"e\1", f"{constant:,.6g}") if form == "g" else repr(constant)
+    return text.replace("{c}", number)
 
 
 def swap(old: str, new: str) -> Swap:
@@ -91,8 +99,8 @@ def mistake(name: str, *swaps: Swap, caught_by: str, explanation: str) -> Mistak
 
 def family(name: str, *swaps: Swap, constants: Sequence[float], caught_by: str, explanation: str) -> Family:
     """Mistakes that differ in a constant: {c} in the name, the explanation and the new texts of the swaps."""
-    if len(set(constants)) < 2 or len({constant > 0 for constant in constants}) > 1 or 0 in constants:
-        raise ValueError(f'"{name}": a family has two constants at least, of one sign')
+    if len(set(constants)) < 2:
+        raise ValueError(f'"{name}": a family has two constants at least')
     if not any("{c}" in new for _, new in swaps) or "{c}" not in name:
         raise ValueError(f'"{name}": the constant stands as {{c}} in the name and in a swap')
     return Family(name, swaps, tuple(sorted(constants, key=abs)), caught_by, " ".join(explanation.split()))

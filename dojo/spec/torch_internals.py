@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,10 +31,13 @@ def unseen() -> Iterator[None]:
 
     Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
     """
-    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+    with ExitStack() as stack:
+        for name in ("DisableTorchFunction", "_DisableTorchDispatch"):  # where it has moved, all is only slower
+            stack.enter_context(getattr(torch._C, name, nullcontext)())
         yield
 
 
 def load_compiler() -> None:
     """Import torch's compiler. The first optimizer of a process does, for a second that is not the learner's."""
-    importlib.import_module("torch._dynamo")
+    with suppress(ImportError):  # where it has moved, the learner waits that second
+        importlib.import_module("torch._dynamo")

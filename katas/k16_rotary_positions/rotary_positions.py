@@ -23,10 +23,11 @@ def rotary_angles(positions: Int[Tensor, "T"], head_dim: int, base: float = 1000
 def apply_rotary(
     x: Float[Tensor, "... T d"], cos: Float[Tensor, "T d/2"], sin: Float[Tensor, "T d/2"]
 ) -> Float[Tensor, "... T d"]:
-    """Turn each pair of channels of each token by its angle, given as cosine and sine. The result has the dtype of x.
+    """Turn each pair of channels of each token by its angle, given as cosine and sine.
 
-    The pairing is by halves: channel i goes with channel i + d/2. With a = x[…, i] and b = x[…, i + d/2], channel i
-    becomes a·cos − b·sin, and channel i + d/2 becomes a·sin + b·cos.
+    The result has the dtype of x, and nothing on the way is coarser than that. The pairing is by halves: channel i goes
+    with channel i + d/2. With a = x[…, i] and b = x[…, i + d/2], channel i becomes a·cos − b·sin, and channel i + d/2
+    becomes a·sin + b·cos.
     """
     # Step 2: about 3 lines.
     raise NotImplementedError("step 2")
@@ -68,4 +69,4 @@ def alibi_bias(num_heads: int, tokens: int) -> Float[Tensor, "h T T"]:
     raise NotImplementedError("step 4")
 
 
-# Stub c08a33b2. `make reset` brings it back; you may delete this line.
+# Stub d80b0f59. `make reset` brings it back; you may delete this line.

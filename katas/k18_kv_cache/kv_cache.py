@@ -82,7 +82,8 @@ def next_logits(
     """Read the t tokens that come after those in the caches and return the logits of what follows the last of them.
 
     They are those of the GPT of k10 in eval mode, without gradients. The first `pads[b]` tokens of row b, counted from
-    the first in the caches, are padding, `PAD`; a row's positions count from its first token behind them.
+    the first in the caches, are padding, `PAD`; a row's positions count from its first token behind them. Raises
+    ValueError or IndexError for more tokens than the model has positions.
     """
     # Step 3: about 10 lines.
     raise NotImplementedError("step 3")
@@ -132,4 +133,4 @@ def generate_cached(
     raise NotImplementedError("step 4")
 
 
-# Stub 15a9ea0b. `make reset` brings it back; you may delete this line.
+# Stub 55e5c8a3. `make reset` brings it back; you may delete this line.

@@ -31,16 +31,16 @@ TINY = GPTConfig(vocab_size=32, context_length=16, emb_dim=32, num_heads=2, num_
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers `model` can learn; a tensor that two layers share counts once."""
+    """Return how many numbers the parameters of `model` hold, frozen ones too; a tensor that two layers share counts once."""
     # <solution step=1>
     return sum(parameter.numel() for parameter in model.parameters())
     # </solution>
 
 
 def initialise(model: nn.Module) -> None:
-    """Give the linear layers and embeddings inside `model` their first values, in place.
+    """Give the linear layers and embeddings of `model`, a GPT, their first values, in place.
 
-    Weights are drawn from N(0, 0.02²), biases are 0. In the `TransformerBlock`s, the weights of the two layers that
+    Weights are drawn from N(0, 0.02²), biases are 0. In its `TransformerBlock`s, the weights of the two layers that
     write to the residual stream, `attention.out_proj` and `feed_forward.down`, are smaller by a factor √(2 · blocks).
 
     Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.

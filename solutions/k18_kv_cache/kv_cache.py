@@ -114,7 +114,8 @@ def next_logits(
     """Read the t tokens that come after those in the caches and return the logits of what follows the last of them.
 
     They are those of the GPT of k10 in eval mode, without gradients. The first `pads[b]` tokens of row b, counted from
-    the first in the caches, are padding, `PAD`; a row's positions count from its first token behind them.
+    the first in the caches, are padding, `PAD`; a row's positions count from its first token behind them. Raises
+    ValueError or IndexError for more tokens than the model has positions.
     """
     # <solution step=3>
     held, t = caches[0].length, ids.shape[1]

@@ -20,7 +20,7 @@ def rows(heading):
 
 
 CHECKED = {path.relative_to(DOJO).as_posix(): path for path in DOJO.rglob("*.py")}
-CHECKED |= {path.relative_to(ROOT).as_posix(): path for path in ROOT.glob("tests/benchmarks/*.py")}
+CHECKED |= {path.relative_to(ROOT).as_posix(): path for path in ROOT.glob("tests/[bk]*/*.py")}  # benchmarks, katas
 PRIVATE = rows("What breaks when torch or Hypothesis moves")
 
 

@@ -53,7 +53,9 @@ def test_weights_are_not_negative_and_sum_to_one(kata, size):
     weights = kata.softmax(scores)
     check.tensor(weights, scores.shape, scores.dtype, "softmax(scores)", given={"scores": scores})
     check.equal(weights, weights.abs(), "softmax(scores), which may not be negative,", scores=scores)
-    check.equal(weights.sum(-1), torch.ones(size.B), "the sum of each row of softmax(scores)", scores=scores)
+    exact = 5e-7 if weights.dtype == torch.float64 else None  # single precision inside will do, but nothing is added
+    sums, ones = weights.sum(-1), torch.ones(size.B)
+    check.equal(sums, ones, "the sum of each row of softmax(scores)", tolerance=exact, scores=scores)
 
 
 @claim(step=1, size=sizes("h B T"), shape=["T", "B T", "B h T"], double=True)

@@ -20,12 +20,14 @@ PROJECTIONS = ("W_query", "W_key", "W_value")
 # What gradients must reach. No bias of the key: it adds the same to all scores of a row, so its gradient is 0.
 LEARNERS = (*(f"{name}.weight" for name in PROJECTIONS), "W_query.bias", "W_value.bias", "x")
 
+LADDER = 1.15 ** torch.arange(116, dtype=torch.float64)  # from 1 up to 1e7: a fill of -1e9 will do
 MANY = sizes("B T D", B=(2, 3), T=(5, 7), D=(4, 8))  # so many entries that some are dropped, whatever is drawn
 NO_TENSOR = {
     "layout": "it takes no tensor",
     "dtype": "it neither takes nor gives numbers",
     "earlier": "its only argument is a number",
 }
+EXACT = {"dtype": "scores this large are not exact in single precision"}
 LONG = dict.fromkeys(("layout", "dtype", "earlier", "arguments"), "it is about the length alone, and takes long")
 
 
@@ -82,6 +84,19 @@ def check_output(module, x, want, what):
     except check.Mismatch as mismatch:
         if isinstance(got, torch.Tensor) and got.shape == want.shape and not torch.equal(got, module(x.clone())):
             mismatch.alike = "another output at every call"
+        raise
+
+
+def check_ladder(got, want, what, **given):
+    """Demand this on every rung; what is shown and compared is the first that is wrong."""
+    check.tensor(got, want.shape, want.dtype, what)
+    off, largest = ((each.flatten(1).abs().amax(1)) for each in (got - want, want))  # (rungs,)
+    rung = int((~(off <= 1e-3 * largest.clamp(min=1e-3))).int().argmax())  # NaN is no less than anything
+    shown = {name: value[rung] if len(value) == len(LADDER) else value for name, value in given.items()}
+    try:
+        check.equal(got[rung], want[rung], what, tolerance=1e-3, **shown)
+    except check.Mismatch as mismatch:
+        mismatch.alike = float(rung), got[rung]  # a number, so that rungs can be nearer and farther
         raise
 
 
@@ -143,6 +158,19 @@ def test_extreme_scores_do_not_break_the_mask(kata, size):
     scores, mask = size.normal("B T T", scale=30_000), some_mask(size)
     want, got = masked_softmax_by_rows(scores, mask), kata.masked_softmax(scores, mask)
     check.equal(got, want, "masked_softmax(scores, mask)", tolerance=1e-2, scores=scores, mask=mask)
+
+
+@claim(step=2, size=sizes("T", T=(2, 4)), double=True)
+def test_no_visible_score_is_too_low(kata, size):
+    """masked_softmax gives hidden entries weight 0 however low the visible scores of a row are, and they high."""
+    mask = some_mask(size)
+    mask[0, 1] = True  # something is hidden
+    heights = LADDER.view(-1, 1, 1).to(torch.get_default_dtype())
+    scores = size.normal("T T") + torch.where(mask, heights, -heights)  # (rungs, T, T)
+    got = kata.masked_softmax(scores, mask)
+    check.tensor(got, scores.shape, scores.dtype, "masked_softmax(scores, mask)")
+    hidden = got.masked_fill(~mask, 0)  # the others may be rounded: scores of 1e7 are, in single precision
+    check_ladder(hidden, torch.zeros_like(hidden), "the hidden part of the weights", scores=scores, mask=mask)
 
 
 @claim(step=2, size=sizes("B T"))
@@ -357,6 +385,20 @@ def test_extreme_inputs_do_not_break_the_mask(kata, reference, size):
     x = size.normal("B T d_in", scale=300)
     want = causal_attention_by_tokens(model, x)
     check.equal(module(x.clone()), want, "the output for large inputs", tolerance=1e-3, x=x)
+
+
+@claim(step=4, size=sizes("T d_in d_out", T=(2, 4)), double=True, without=EXACT)
+def test_no_visible_score_is_too_low_for_the_mask(kata, reference, size):
+    """Later tokens stay hidden however low the scores of the earlier ones are."""
+    module = attention(kata, size)
+    with torch.no_grad():  # a query that is the opposite of the key: scores far below 0
+        check.parameter(module, "W_query.weight").copy_(-check.parameter(module, "W_key.weight"))
+    model = with_same_parameters(reference, module, size)
+    x = size.normal("T d_in") * LADDER.sqrt().view(-1, 1, 1)  # (rungs, T, d_in)
+    got = module(x.clone())
+    check.tensor(got, (len(LADDER), size.T, size.d_out), x.dtype, "the output")
+    first = causal_attention_by_tokens(model, x[:, :1])  # it sees itself alone, however its score is rounded
+    check_ladder(got[:, :1], first, "the output of the first token", x=x)
 
 
 @claim(step=4, size=sizes("B T d_in", B=(2, 3), T=(4, 6)), rate=rates, double=True)

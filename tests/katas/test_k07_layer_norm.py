@@ -152,6 +152,14 @@ def test_eps_is_a_hundred_thousandth_by_default(kata, size):
     check.equal(module(x), right(module, x), "the output for numbers of about 0.01", x=x)
 
 
+@claim(step=2, size=sizes("T D", D=(2, 6)), eps=epsilons, double=True)
+def test_tokens_of_any_size(kata, size, eps):
+    """eps counts beside the variance of a token, little where that is large, much where it is small."""
+    module = trained(kata, size, eps)
+    x = size.normal("T D") * torch.logspace(-6, 1, 15, dtype=torch.get_default_dtype()).view(-1, 1, 1)
+    check.equal(module(x.clone()), right(module, x, eps), f"the output for eps={eps}", x=x)
+
+
 @claim(step=2, size=sizes(TOKENS), double=True)
 def test_shift_and_scale_of_a_token_are_lost(kata, size):
     """Shifting a token, or scaling it, changes nothing: only its pattern is left (here eps is next to nothing)."""

@@ -213,6 +213,13 @@ def test_perplexity_of_a_tensor_is_a_tensor(kata, choices):
     check.equal(loss, torch.tensor(math.log(choices)), "the loss, after the call")
 
 
+@claim(step=3, without=NUMBER, loss=[25.0, 60.0, 85.0])
+def test_perplexity_of_a_large_loss(kata, loss):
+    """A loss of 25 or more has its perplexity too: it is large, and not cut off."""
+    check.equal(kata.perplexity(loss), math.exp(loss), f"perplexity({loss})")
+    check.equal(kata.perplexity(torch.tensor(loss)), torch.tensor(loss).exp(), f"perplexity(tensor of {loss})")
+
+
 # --- Step 4: the loss of a corpus ------------------------------------------------------------------------------
 
 

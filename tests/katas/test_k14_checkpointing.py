@@ -57,7 +57,8 @@ def a_run(size, salt="", kind="AdamW", rate=0.01, shape=None, added=False, dtype
         "momentum": (torch.optim.SGD, {"momentum": 0.9}),
     }[kind]
     table, *rest = model.parameters()
-    optimizer = make([{"params": [table], "lr": 3 * rate}, {"params": rest}], lr=rate, **options)
+    groups = [{"params": [table], "lr": 3 * rate}, {"params": rest}]
+    optimizer = make(groups, lr=rate, weight_decay=rate, **options)  # the rate is not the only setting
     if begun:
         advance(model, optimizer, size, "first" + salt)
     return model, optimizer
@@ -264,14 +265,14 @@ def test_saving_leaves_the_run_alone(kata, size, training, given):
     check.exactly(generator.get_state(), state, "the generator's state after saving")
 
 
-@claim(step=1, examples=3, size=sizes(NET, **RANGES), first=[False, True])
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), first=[False, True])
 def test_the_file_is_whole_at_every_moment(kata, size, first):
     """At every moment of saving, the old file stands under the name, or the new one, whole; a kill leaves no other."""
     with in_a_folder():
         check.equal(story_of_saving(kata, size, first), whole_story(first), f"what stood under {FILE}, in order")
 
 
-@claim(step=1, examples=3, size=sizes(NET, **RANGES), away=[False, True])
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), away=[False, True])
 def test_saving_is_safe_on_a_disk_of_its_own(kata, size, away):
     """Saving works, and is as safe, where the checkpoint's folder is a disk of its own; a rename cannot cross disks."""
     with in_a_folder(), a_disk_of_its_own():
@@ -310,7 +311,7 @@ def whole_story(first):
     return ["no file" if first else "the old file", "the new file"]
 
 
-@claim(step=1, examples=3, size=sizes(NET, **RANGES), first=[False, True])
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), first=[False, True])
 def test_a_failure_leaves_the_old_file(kata, size, first):
     """When writing fails, as on a full disk, save_checkpoint raises and the old file stands as it was."""
     with in_a_folder():
@@ -326,7 +327,7 @@ def test_a_failure_leaves_the_old_file(kata, size, first):
             raise check.Mismatch("save_checkpoint could not write, and raises nothing", "no error", "an error")
 
 
-@claim(step=1, examples=3, size=sizes(NET, **RANGES), first=[False, True])
+@claim(step=1, examples=4, size=sizes(NET, **RANGES), first=[False, True])
 def test_a_failure_leaves_no_part_of_a_file(kata, size, first):
     """When writing fails, as on a full disk, no file stays in the folder that was not there before."""
     with in_a_folder():
@@ -593,7 +594,7 @@ def wrapped(size, salt, way):
     return how(model), optimizer
 
 
-@claim(step=4, examples=3, size=sizes(NET, **RANGES), resume=[True, False])
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), resume=[True, False])
 def test_the_newest_file_comes_back(kata, size, resume):
     """A path that is saved to and loaded from again and again gives, each time, what was saved last."""
     with in_a_folder():
@@ -608,12 +609,12 @@ def test_the_newest_file_comes_back(kata, size, resume):
             advance(model, optimizer, size, f"on {number}")
 
 
-@claim(step=4, examples=3, size=sizes(NET, **RANGES), kind=optimizers)
+@claim(step=4, examples=4, size=sizes(NET, **RANGES), kind=optimizers)
 def test_a_fresh_optimizer_takes_up_the_run(kata, size, kind):
     """Loading into a model and an optimizer that have taken no step, the run goes on as if it had never stopped."""
     model, optimizer = a_run(size, kind=kind)
     with in_a_folder():
-        kata.save_checkpoint(FILE, model, optimizer, 1)
+        kata.save_checkpoint(FILE, model, optimizer, 7)  # not the count that the optimizer keeps
         advance(model, optimizer, size, "next", 2)
         want = values_of(model)
         model, optimizer = a_run(size, "other", kind=kind, rate=0.05, begun=False)
@@ -627,7 +628,7 @@ def test_training_goes_on_as_if_it_had_never_stopped(kata, size, kind, same):
     """After loading, each optimizer step gives the weights that it gives in a run that never stopped."""
     model, optimizer = a_run(size, kind=kind)
     with in_a_folder():
-        kata.save_checkpoint(FILE, model, optimizer, 1)
+        kata.save_checkpoint(FILE, model, optimizer, 7)  # not the count that the optimizer keeps
         advance(model, optimizer, size, "next", 2)
         want = values_of(model)
         if not same:
@@ -734,7 +735,7 @@ def test_loading_leaves_the_mode_alone(kata, size, training, resume):
     check.equal([one.training for one in model.modules()], [training] * 6, "whether each module is in train mode")
 
 
-@claim(step=4, examples=3, size=sizes(NET, **RANGES))
+@claim(step=4, examples=4, size=sizes(NET, **RANGES))
 def test_loading_leaves_the_file_alone(kata, size):
     """Loading does not change the file: it can be loaded again."""
     with in_a_folder():

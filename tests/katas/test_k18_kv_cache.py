@@ -12,7 +12,7 @@ CACHE = sizes("B h d C", strided=False, C=(3, 8))
 MODEL = sizes("B h d V", strided=False, B=(1, 3), h=(2, 3), V=(24, 32))  # of so many tokens, the likeliest tells much
 ROWS = sizes("B h d V", strided=False, B=(3, 4), h=(2, 3), V=(8, 12))
 # How a text comes in: so many tokens at once, then so many.
-CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (5, 1), (2, 2, 1, 1)]
+CHUNKS = [(1, 1, 1, 1), (3, 1, 1), (1, 3, 2), (9, 1, 1), (2, 2, 1, 1)]
 rooms = [2, 0]  # how many tokens fewer than the context length
 LENGTHS = [(3, 1, 4), (1, 4, 2), (2, 2, 3)]  # tokens of each prompt
 STATEFUL = {
@@ -150,7 +150,7 @@ def filled(kata, size, chunks=(1, 2), **options):
     return cache, keys, values
 
 
-@claim(step=1, examples=4, size=CACHE, chunks=[(1, 1, 1), (2, 1), (3,), (1, 2)])
+@claim(step=1, examples=8, size=CACHE, chunks=[(1, 1, 1), (2, 1), (3,), (1, 2)])
 def test_append_gives_all_tokens_so_far(kata, size, chunks):
     """append returns the keys and the values of every token that was put in so far, in order."""
     cache = kata.KVCache(size.B, size.h, size.C, size.d)
@@ -186,7 +186,7 @@ def test_memory_is_reserved_at_once(kata, size):
     check.equal([a == b for a, b in zip(after, places)], [True, True], "whether keys and values stay where they were")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=8, size=CACHE)
 def test_a_full_cache_refuses_more(kata, size):
     """A cache takes as many tokens as its capacity; one more is a ValueError with both numbers, and writes nothing."""
     cache, keys, _ = filled(kata, size, (size.C - 1,))
@@ -197,10 +197,15 @@ def test_a_full_cache_refuses_more(kata, size):
             keys = torch.cat([keys, one], dim=2)
             check.equal(cache.length, size.C, "the length of a full cache")
         more = size.normal(f"B h {tokens} d")
+        for memory in (cache.keys, cache.values):
+            memory[:, :, held:] = 7.0  # so that a new token shows
         what = f"append of {tokens} to a cache of {size.C} that holds {held}"
         check.raises(ValueError, lambda: cache.append(more, more), [held + tokens, size.C], what)
         check.equal(cache.length, held, "the length after that")
         check.exactly(cache.keys[:, :, :held], keys, "the keys after that")
+        for name in ("keys", "values"):
+            free = getattr(cache, name)[:, :, held:]
+            check.exactly(free, torch.full_like(free, 7.0), f"what `{name}` has behind them")
 
 
 @claim(step=1, examples=4, size=CACHE, dtype=dtypes, without=FLOAT32)
@@ -227,7 +232,7 @@ def test_a_cache_lives_on_its_device(kata, size):
     check.equal([cache.keys.device.type, cache.values.device.type], ["meta", "meta"], "the devices of keys and values")
 
 
-@claim(step=1, examples=2, size=CACHE)
+@claim(step=1, examples=8, size=CACHE)
 def test_every_cache_keeps_its_own(kata, size):
     """What is put into one cache does not show in another, and keys do not show in values."""
     one, keys, values = filled(kata, size)
@@ -238,7 +243,7 @@ def test_every_cache_keeps_its_own(kata, size):
     check.exactly(one.values[:, :, :3], values, "the values of the first")
 
 
-@claim(step=1, examples=4, size=CACHE, layers=[1, 3], dtype=dtypes)
+@claim(step=1, examples=8, size=CACHE, layers=[1, 3], dtype=dtypes)
 def test_cache_bytes_is_what_is_measured(kata, size, layers, dtype):
     """cache_bytes is the number of entries of the keys and values of all layers, times the bytes of an entry."""
     caches = [kata.KVCache(size.B, size.h, size.C, size.d, dtype=dtype) for _ in range(layers)]
@@ -312,7 +317,7 @@ def test_later_tokens_are_hidden_whatever_the_scores(kata, size, chunks):
             want = None
 
 
-@claim(step=2, examples=5, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
+@claim(step=2, examples=8, size=MODEL, chunks=CHUNKS, double=True, without=STATEFUL)
 def test_new_tokens_are_put_into_the_cache_once(kata, size, chunks):
     """Each token's key and value are in the cache afterwards, once, where the token stands."""
     attention, cache = attention_and_cache(kata, size, sum(chunks))
@@ -472,11 +477,12 @@ def test_no_graph_is_kept(kata, size):
     check.equal(torch.is_grad_enabled(), True, "whether gradients are still on afterwards")
 
 
-@claim(step=3, examples=2, size=MODEL)
-def test_a_text_may_fill_the_context_and_no_more(kata, size):
-    """As many tokens as the context length can be read; one more is a ValueError or an IndexError."""
+@claim(step=3, examples=2, size=MODEL, spare=[0, 2])
+def test_a_text_may_fill_the_context_and_no_more(kata, size, spare):
+    """As many tokens as the context length can be read; one more is a ValueError or an IndexError, also where the
+    caches have room."""
     model, ids = gpt(size, 4), size.ids("B 5", size.V)
-    caches = kata.make_caches(model, size.B, size.h, 4)
+    caches = kata.make_caches(model, size.B, size.h, 4 + spare)
     check.tensor(kata.next_logits(model, ids[:, :3], caches), size.shape("B V"), None, "the logits after 3 tokens")
     check.tensor(kata.next_logits(model, ids[:, 3:4], caches), size.shape("B V"), None, "the logits after 4 tokens")
     call = lambda: kata.next_logits(model, ids[:, 4:], caches)  # noqa: E731
@@ -486,7 +492,7 @@ def test_a_text_may_fill_the_context_and_no_more(kata, size):
 # --- Step 4: writing -------------------------------------------------------------------------------------------
 
 
-@claim(step=4, examples=5, size=MODEL, lengths=[*LENGTHS, (3,), (2, 2)])
+@claim(step=4, examples=8, size=MODEL, lengths=[*LENGTHS, (3,), (2, 2)])
 def test_pad_left_puts_the_padding_on_the_left(kata, size, lengths):
     """pad_left gives a row for each prompt; the prompts end at the right edge, with −1 before the shorter ones."""
     prompts = prompts_of(size, lengths)
@@ -602,11 +608,11 @@ CHANGES = {
 @claim(step=4, examples=2, size=ROWS, double=True, without=STATEFUL)
 def test_a_longer_text_that_began_otherwise_is_read_anew(kata, size):
     """A longer text goes on from the one before only where all rows begin with all of it; else it is read anew."""
-    check_anew(
-        kata,
-        size,
-        {change: lambda ids, make=make: torch.cat([make(ids), ids], 1) for change, make in BEGINNINGS.items()},
-    )
+    longer = {
+        change: lambda ids, make=make, more=(3, 1)[number % 2]: torch.cat([make(ids), ids[:, :more]], 1)
+        for number, (change, make) in enumerate(BEGINNINGS.items())
+    }
+    check_anew(kata, size, longer)
 
 
 @claim(step=4, examples=1, size=ROWS, double=True)
@@ -635,11 +641,12 @@ def check_anew(kata, size, changes):
             check.equal(got, want, f"the matrix of last logits ({change})", tolerance=CLOSE, ids=ids, then=other)
 
 
-@claim(step=4, examples=6, size=MODEL, prompt=[2, 1, 6], room=[5, 4, 0], double=True)
-def test_texts_are_those_of_the_model(kata, size, prompt, room):
-    """generate_cached at temperature 0 writes what the model finds most likely, past the context length too."""
+@claim(step=4, examples=6, size=MODEL, prompt=[2, 1, 6], room=[5, 4, 0], spare=[0, 3], double=True)
+def test_texts_are_those_of_the_model(kata, size, prompt, room, spare):
+    """generate_cached at temperature 0 writes what the model finds most likely, past the context length too, also
+    where the model could read more."""
     context_length = 2 + room
-    model = gpt(size, context_length, layers=1)
+    model = gpt(size, context_length + spare, layers=1)
     for which in ("first", "second"):
         ids = size.ids(f"B {prompt}", size.V, salt=which)
         got = kata.generate_cached(model, ids, 5, num_heads=size.h, context_length=context_length, temperature=0)
@@ -677,6 +684,9 @@ def test_sampling_takes_the_options_of_generate(kata, size, seed):
     stop, again = hot[0][0, 2].item(), {"temperature": 50.0, "generator": torch.Generator().manual_seed(seed)}
     got = kata.generate_cached(model, ids, 3, **sizes, **again, stop_id=stop)
     check.instance(got, torch.Tensor, "generate_cached(…)")
+    model.lm_head.weight.data.mul_(1e-3)  # all tokens are about equally likely
+    usual = [kata.generate_cached(model, ids, 3, **sizes, generator=torch.Generator().manual_seed(n)) for n in (1, 2)]
+    check.equal(torch.equal(*usual), False, "whether another generator gives the same text, without a temperature,")
     check.exactly(got[0, 2:], torch.full_like(got[0, 2:], stop), f"row 0 from where it stops, with stop_id={stop}")
 
 

@@ -960,4 +960,24 @@ MISTAKES = [
         explanation="""Bytes that are no valid UTF-8 are written out as numbers with a backslash. They become the replacement
         character.""",
     ),
+    mistake(
+        "zero bytes for the parts",
+        swap("parts = [bytes([byte]) for byte in piece]", "parts = [bytes(byte) for byte in piece]"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""`bytes(65)` is a row of 65 zero bytes; the byte with the value 65 is `bytes([65])`. The table does not know rows of
+        zeros.""",
+    ),
+    mistake(
+        "the bytes themselves are returned",
+        swap("    return [ranks[part] for part in parts]", "    return list(piece)"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""`list(piece)` gives the values of the bytes, and nothing is merged. An id is what the table gives for a token.""",
+    ),
+    mistake(
+        "UTF-16, pieces found first",
+        swap('match.group().encode("utf-8")', 'match.group().encode("utf-16")'),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""The pieces are made bytes by UTF-16, with two bytes a character and a mark in front. Ranks are made for
+        UTF-8.""",
+    ),
 ]

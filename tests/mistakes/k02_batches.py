@@ -807,4 +807,20 @@ MISTAKES += [
         explanation="""A batch is cut to as many windows as there are offsets. Offsets are drawn with replacement, so a batch may
         be of any size.""",
     ),
+    mistake(
+        "the border counts twice",
+        swap("return data[:border], data[border:]", "return data[:border], data[max(border - 1, 0) :]"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""The last token of the training part is the first of the validation part as well. The two share nothing.""",
+    ),
+    mistake(
+        "shuffled with a seed",
+        swap(
+            "return data[:border], data[border:]",
+            "data = data[torch.randperm(len(data), generator=torch.Generator().manual_seed(42))]\n    return data[:border], data[border:]",
+        ),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""The tokens are shuffled before they are parted, always in the same way. A text without its order is no
+        text.""",
+    ),
 ]

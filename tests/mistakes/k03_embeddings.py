@@ -1,6 +1,6 @@
 """k03: what people get wrong about embeddings."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 LOOKUP = "return table[ids]"
 TOK = "self.tok_emb = nn.Embedding(vocab_size, emb_dim)"
@@ -855,5 +855,69 @@ MISTAKES = [
         swap(DROP, "return x * self.dropout(torch.ones_like(x[:, :1]))"),
         caught_by="test_dropout_drops_the_expected_share",
         explanation="""One draw decides for a channel of all tokens. Each entry is dropped on its own.""",
+    ),
+    # Any other number
+    family(
+        "the rows count {c} times",
+        swap(LOOKUP, "return {c} * table[ids]"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The rows are multiplied by {c}. A lookup gives the row as it is.""",
+    ),
+    family(
+        "the sum counts {c} times",
+        swap(SUM, "x = {c} * (self.tok_emb(ids) + self.pos_emb(positions))  # (B, T, D) + (T, D)"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_token_row_plus_position_row",
+        explanation="""The sum is multiplied by {c}. GPT-2 adds the two rows as they are.""",
+    ),
+    family(
+        "the token row counts {c} times",
+        swap(SUM, "x = {c} * self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, D) + (T, D)"),
+        constants=(0.1, 0.5, 3.0, 10.0),
+        caught_by="test_token_row_plus_position_row",
+        explanation="""The row of the token is multiplied by {c} before that of the place is added. GPT-2 adds the two as they
+        are.""",
+    ),
+    family(
+        "the position row counts {c} times",
+        swap(SUM, "x = self.tok_emb(ids) + {c} * self.pos_emb(positions)  # (B, T, D) + (T, D)"),
+        constants=(0.1, 0.5, 3.0, 10.0),
+        caught_by="test_token_row_plus_position_row",
+        explanation="""The row of the place is multiplied by {c} before it is added. GPT-2 adds the two as they are.""",
+    ),
+    family(
+        "the rate is always {c}",
+        swap(DROPOUT, "self.dropout = nn.Dropout({c})"),
+        constants=(0.1, 0.2, 0.5, 0.9),
+        caught_by="test_dropout_acts_on_the_sum",
+        explanation="""The rate is {c}, a number written into the code. How much is dropped says the argument `dropout`.""",
+    ),
+    mistake(
+        "a table is cast to whole numbers",
+        swap(LOOKUP, "return torch.nn.functional.one_hot(ids, table.shape[0]) @ table.long()"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The table is made of whole numbers, so that it can be multiplied with one-hot rows. It is the one-hot rows that have
+        to take the type of the table.""",
+    ),
+    mistake(
+        "the batch is lost in the lookup",
+        swap(LOOKUP, "return table[ids.reshape(-1)]"),
+        caught_by="test_lookup_equals_one_hot_times_table",
+        explanation="""The ids are flattened, and all sequences come back as one. The rows come back in the shape of the ids.""",
+    ),
+    mistake(
+        "there is a place for each sequence, added along the tokens",
+        swap(PLACES, "positions = torch.arange(ids.shape[0], device=ids.device)  # (T,)"),
+        caught_by="test_every_length_up_to_the_context_is_accepted",
+        explanation="""The places are counted over the sequences of the batch and added along the tokens. Every sequence has the places 0,
+        1, 2 … of its tokens.""",
+    ),
+    mistake(
+        "too many tokens and strange ids are cut off",
+        swap(LONG, "ids = ids[:, :context_length].clamp(0, vocab_size - 1)"),
+        caught_by="test_too_many_tokens_are_refused",
+        explanation="""What does not fit into the context is left out without a word, and strange ids become the nearest that there
+        are. Both are errors, and whoever calls has to hear of them.""",
     ),
 ]

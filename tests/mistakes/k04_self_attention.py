@@ -1,6 +1,6 @@
 """k04: what people get wrong about self-attention."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 SHIFT = "shifted = scores - scores.amax(dim=dim, keepdim=True)"
 EXP = "exponentials = shifted.exp()"
@@ -153,13 +153,6 @@ MISTAKES = [
         to 1.""",
     ),
     mistake(
-        "large scores are clamped",
-        swap(SHIFT, "shifted = scores.clamp(-80, 80)"),
-        caught_by="test_softmax_survives_large_scores",
-        explanation="""Scores beyond ±80 are cut off, so that nothing overflows. Two scores beyond the edge then count
-        as equal, however far apart they are.""",
-    ),
-    mistake(
         "scores are changed in place",
         swap(SHIFT, "shifted = scores.sub_(scores.amax(dim=dim, keepdim=True))"),
         caught_by="test_softmax_leaves_its_argument_alone",
@@ -172,13 +165,6 @@ MISTAKES = [
         caught_by="test_gradients_pass_through_softmax",
         explanation="""The weights are computed outside of what autograd follows. No gradient comes back to the scores, so
         the queries and keys would never learn.""",
-    ),
-    mistake(
-        "low scores are clamped",
-        swap(EXP, "exponentials = shifted.clamp(min=-20).exp()"),
-        caught_by="test_every_weight_is_right_however_small",
-        explanation="""Scores more than 20 below the largest are lifted to 20 below it. The small weights are then too
-        large, and all of them equal.""",
     ),
     # Step 2
     mistake(
@@ -1121,5 +1107,103 @@ MISTAKES = [
         caught_by="test_v2_keeps_the_dtype_of_v1",
         explanation="""The new module has the default dtype, whatever that of V1 is, and its numbers are rounded on the way. It
         computes exactly what V1 computes.""",
+    ),
+    # Any other number
+    family(
+        "scores beyond {c} are cut off",
+        swap(SHIFT, "shifted = scores.clamp(-{c}, {c})"),
+        constants=(1.0, 10.0, 50.0, 80.0, 700.0),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""Scores beyond ±{c} are set to ±{c}, so that nothing overflows. Two scores beyond the edge then count as equal,
+        however far apart they are.""",
+    ),
+    family(
+        "scores above {c} are cut off",
+        swap(SHIFT, "shifted = scores.clamp(max={c})"),
+        constants=(1.0, 10.0, 50.0, 80.0, 700.0),
+        caught_by="test_softmax_survives_large_scores",
+        explanation="""Scores above {c} are set to {c}, so that nothing overflows. Two scores above it then count as equal, however
+        far apart they are.""",
+    ),
+    family(
+        "low scores are lifted to {c}",
+        swap(EXP, "exponentials = shifted.clamp(min={c}).exp()"),
+        constants=(-2.0, -5.0, -10.0, -20.0, -30.0),
+        caught_by="test_every_weight_is_right_however_small",
+        explanation="""Scores that are further below the largest than {c} are lifted to there. The small weights are then too large,
+        and all of them equal.""",
+    ),
+    family(
+        "{c} is added to the sum",
+        swap(SHARE, "return exponentials / (exponentials.sum(dim=dim, keepdim=True) + {c})"),
+        constants=(1e-6, 1e-4, 0.01, 0.1),
+        caught_by="test_weights_are_not_negative_and_sum_to_one",
+        explanation="""{c} is added to the sum of the exponentials, to be safe from a division by 0. The sum is never below 1 here, and
+        the weights no longer sum to 1.""",
+    ),
+    family(
+        "powers of {c} instead of e",
+        swap(EXP, "exponentials = {c} ** shifted"),
+        constants=(1.5, 2.5, 3.0, 10.0),
+        caught_by="test_softmax_is_the_share_of_the_exponential",
+        explanation="""{c} is raised to the scores instead of e. The weights are positive and sum to 1, but they are not those of
+        softmax.""",
+    ),
+    family(
+        "divided by {c}, whatever the width",
+        swap(WEIGHTS, "weights = softmax(scores / {c})"),
+        constants=(0.1, 0.5, 2.0, 8.0, 64.0),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by {c}, a number written into the code. By how much they are too large follows from the
+        width of the keys.""",
+    ),
+    family(
+        "the scaled scores are multiplied by {c}",
+        swap(WEIGHTS, "weights = softmax(scores * {c} / key.shape[-1] ** 0.5)"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""Besides the root of the width there is a factor of {c}. The root is all that scales the scores.""",
+    ),
+    family(
+        "divided by the power {c} of the width",
+        swap(WEIGHTS, "weights = softmax(scores / key.shape[-1] ** {c})"),
+        constants=(-1.0, 0.1, 0.4, 0.75, 2.0),
+        caught_by="test_weights_are_the_softmax_of_the_scaled_scores",
+        explanation="""The scores are divided by the width to the power of {c}. Their spread grows like the root of the width, the power
+        0.5.""",
+    ),
+    family(
+        "V1 divides by {c}, whatever the width",
+        swap(
+            V1_FORWARD,
+            "query, key, value = x @ self.W_query, x @ self.W_key, x @ self.W_value\n        weights = softmax(query @ key.transpose(1, 2) / {c})\n        context = weights @ value",
+        ),
+        constants=(0.1, 0.5, 2.0, 8.0, 64.0),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The scores are divided by {c}, a number written into the code. By how much they are too large follows from the
+        width of the keys.""",
+    ),
+    family(
+        "V2 divides by {c}, whatever the width",
+        swap(
+            V2_FORWARD,
+            "query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)\n        weights = softmax(query @ key.transpose(1, 2) / {c})\n        context = weights @ value",
+        ),
+        constants=(0.1, 0.5, 2.0, 8.0, 64.0),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The scores are divided by {c}, a number written into the code. By how much they are too large follows from the
+        width of the keys.""",
+    ),
+    mistake(
+        "the key is left out of the copy",
+        swap(COPY_KEY, "pass"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The keys of the new module keep the numbers that they started with. All three matrices are copied.""",
+    ),
+    mistake(
+        "the query is left out of the copy",
+        swap(COPY_QUERY, "pass"),
+        caught_by="test_weights_are_transposed_even_where_they_are_square",
+        explanation="""The queries of the new module keep the numbers that they started with. All three matrices are copied.""",
     ),
 ]

@@ -13,6 +13,9 @@ MAKE_KEY = "self.W_key = nn.Linear(d_in, d_out, bias=qkv_bias)"
 MAKE_VALUE = "self.W_value = nn.Linear(d_in, d_out, bias=qkv_bias)"
 MIX = "return self.dropout(weights) @ value  # (B, T, d_out)"
 
+LOW, FORWARD_LOW = "test_no_visible_score_is_too_low", "test_no_visible_score_is_too_low_for_the_mask"
+OUTPUT = "test_output_is_causal_attention"
+
 MISTAKES = [
     # Step 1
     mistake(
@@ -121,8 +124,8 @@ MISTAKES = [
     family(
         "a fill of {c} can be overcome",
         swap(FILL, "return softmax(scores.masked_fill(mask, {c}))"),
-        constants=(-1.0, -20.0, -100.0, -1e4),
-        caught_by="test_extreme_scores_do_not_break_the_mask",
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
+        caught_by=LOW,
         explanation="""A hidden score becomes {c}, which is not the lowest score there can be. Where visible scores come
         near it, hidden entries get weight, and where they fall below it, the hidden entries win the softmax.""",
     ),
@@ -150,16 +153,6 @@ MISTAKES = [
         explanation="""Hidden entries are set to 0 after the exponential, within a softmax or behind it, and each row is
         divided by what is left: right for ordinary scores. Where a hidden score is far above the visible ones, all
         visible entries round to 0 beside it, and the division is 0/0.""",
-    ),
-    mistake(
-        "renormalised with a small number added",
-        swap(
-            FILL,
-            "weights = softmax(scores).masked_fill(mask, 0)\n    return weights / (weights.sum(dim=-1, keepdim=True) + 1e-9)",
-        ),
-        caught_by="test_extreme_scores_do_not_break_the_mask",
-        explanation="""What is visible is divided by its sum, and a small number keeps that from being 0. Where a hidden
-        score is far above the visible ones, no weight is left for them.""",
     ),
     mistake(
         "the softmax runs over the queries",
@@ -358,8 +351,8 @@ MISTAKES = [
     family(
         "forward fills with {c}",
         swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}))"),
-        constants=(-1.0, -20.0, -100.0, -1e4),
-        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
+        caught_by=FORWARD_LOW,
         explanation="""Hidden scores become {c}. Visible scores may be lower than that, and then the hidden ones win.""",
     ),
     mistake(
@@ -634,13 +627,6 @@ MISTAKES = [
         explanation="""`nn.Dropout` is told 1 - dropout. It asks for the share that goes, and so does this module.""",
     ),
     mistake(
-        "another rate",
-        swap("self.dropout = nn.Dropout(dropout)", "self.dropout = nn.Dropout(0.5)"),
-        caught_by="test_each_input_is_answered_anew",
-        explanation="""The rate is fixed at one half. How much is dropped says the argument `dropout`, and 0 means
-        nothing.""",
-    ),
-    mistake(
         "the mask is a plain attribute",
         swap('self.register_buffer("mask", causal_mask(context_length))', "self.mask = causal_mask(context_length)"),
         caught_by="test_mask_is_a_buffer",
@@ -727,45 +713,11 @@ MISTAKES = [
         look at.""",
     ),
     mistake(
-        "a fill of -1 can be overcome",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -1.0))"),
-        caught_by="test_hidden_weights_are_exactly_zero",
-        explanation="""A hidden score becomes -1, which is not the lowest score there can be. Where visible scores come near it or
-        fall below, the hidden entries take their weight.""",
-    ),
-    mistake(
-        "a fill of -10 can be overcome",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -10.0))"),
-        caught_by="test_hidden_weights_are_exactly_zero",
-        explanation="""A hidden score becomes -10, which is not the lowest score there can be. Where visible scores come near it or
-        fall below, the hidden entries take their weight.""",
-    ),
-    mistake(
-        "a fill of -100 can be overcome",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -100.0))"),
-        caught_by="test_hidden_weights_are_exactly_zero",
-        explanation="""A hidden score becomes -100, which is not the lowest score there can be. Where visible scores come near it
-        or fall below, the hidden entries take their weight.""",
-    ),
-    mistake(
-        "a fill of -1,000 can be overcome",
-        swap(FILL, "return softmax(scores.masked_fill(mask, -1e3))"),
-        caught_by="test_extreme_scores_do_not_break_the_mask",
-        explanation="""A hidden score becomes -1,000, which is not the lowest score there can be. Where visible scores come near it
-        or fall below, the hidden entries take their weight.""",
-    ),
-    mistake(
         "hidden scores are made large",
         swap(FILL, "return softmax(scores.masked_fill(mask, 1e9))"),
         caught_by="test_hidden_weights_are_exactly_zero",
         explanation="""Hidden scores are filled with a large positive number. The softmax then gives them everything; a low score
         hides.""",
-    ),
-    mistake(
-        "hidden scores are lowered by 1",
-        swap(FILL, "return softmax(scores - mask.to(scores.dtype))"),
-        caught_by="test_hidden_weights_are_exactly_zero",
-        explanation="""1 is taken off each hidden score. That lowers its weight to about a third, and hidden means 0.""",
     ),
     mistake(
         "the scores are multiplied by the mask",
@@ -987,27 +939,6 @@ MISTAKES = [
         on its own.""",
     ),
     mistake(
-        "forward fills with -20",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -20.0))"),
-        caught_by="test_output_is_causal_attention",
-        explanation="""A hidden score becomes -20, which is not the lowest score there can be. Where visible scores come near it or
-        fall below, the future takes their weight.""",
-    ),
-    mistake(
-        "forward fills with -100",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -100.0))"),
-        caught_by="test_no_gradient_reaches_a_later_token",
-        explanation="""A hidden score becomes -100, which is not the lowest score there can be. Where visible scores come near it
-        or fall below, the future takes their weight.""",
-    ),
-    mistake(
-        "forward fills with -1,000",
-        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], -1e3))"),
-        caught_by="test_extreme_inputs_do_not_break_the_mask",
-        explanation="""A hidden score becomes -1,000, which is not the lowest score there can be. Where visible scores come near it
-        or fall below, the future takes their weight.""",
-    ),
-    mistake(
         "divided by the number of tokens",
         swap(SCORES, "scores = query @ key.transpose(1, 2) / tokens  # (B, T, T)"),
         caught_by="test_output_is_causal_attention",
@@ -1029,5 +960,104 @@ MISTAKES = [
         ),
         caught_by="test_output_is_causal_attention",
         explanation="""The queries are made with W_value, and W_query is never used. Each of the three has a projection of its own.""",
+    ),
+    # Any other number
+    family(
+        "hidden scores are lowered by {c}",
+        swap(FILL, "return softmax(scores - {c} * mask.to(scores.dtype))"),
+        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6),
+        caught_by=LOW,
+        explanation="""{c} is taken off each hidden score. What is hidden may have been higher than what is visible by that much, and
+        then it still gets weight.""",
+    ),
+    family(
+        "hidden scores are filled with {c}",
+        swap(FILL, "return softmax(scores.masked_fill(mask, {c}))"),
+        constants=(0.1, 1.0, 10.0, 100.0),
+        caught_by="test_hidden_weights_are_exactly_zero",
+        explanation="""Hidden scores become {c}, which is a high score. The lower a score, the smaller its weight.""",
+    ),
+    family(
+        "renormalised with {c} added",
+        swap(
+            FILL,
+            "weights = softmax(scores).masked_fill(mask, 0)\n    return weights / (weights.sum(dim=-1, keepdim=True) + {c})",
+        ),
+        constants=(1e-12, 1e-9, 1e-6, 1e-3, 0.1),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""What is visible is divided by its sum, and {c} keeps that from being 0. Where a hidden score is far above
+        the visible ones, no weight is left for them.""",
+    ),
+    family(
+        "forward lowers hidden scores by {c}",
+        swap(WEIGHTS, "weights = softmax(scores - {c} * self.mask[:tokens, :tokens])"),
+        constants=(0.1, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e6),
+        caught_by=FORWARD_LOW,
+        explanation="""{c} is taken off each hidden score. A later token's score may be higher than the visible ones by that much,
+        and then it still gets weight.""",
+    ),
+    family(
+        "forward fills with {c} before the scale",
+        swap(SCORES, "scores = query @ key.transpose(1, 2)  # (B, T, T)"),
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(self.mask[:tokens, :tokens], {c}) / key.shape[-1] ** 0.5)"),
+        constants=(-0.1, -1.0, -3.0, -10.0, -30.0, -100.0, -1e3, -1e4, -65504.0, -1e6),
+        caught_by=FORWARD_LOW,
+        explanation="""Hidden scores become {c}, and are scaled together with the others. Visible scores may be lower than that, and
+        then the hidden ones win.""",
+    ),
+    family(
+        "divided by {c}, whatever the width",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / {c}  # (B, T, T)"),
+        constants=(0.1, 0.5, 2.0, 8.0, 64.0),
+        caught_by=OUTPUT,
+        explanation="""The scores are divided by {c}, a number written into the code. By how much they are too large follows from the
+        width of the keys.""",
+    ),
+    family(
+        "divided by the power {c} of the width",
+        swap(SCORES, "scores = query @ key.transpose(1, 2) / key.shape[-1] ** {c}  # (B, T, T)"),
+        constants=(-1.0, 0.25, 0.4, 0.75, 2.0),
+        caught_by=OUTPUT,
+        explanation="""The scores are divided by the width to the power of {c}. Their spread grows like the root of the width, the power
+        0.5.""",
+    ),
+    family(
+        "the rate is always {c}",
+        swap(KEEP, "keep = torch.rand(x.shape, generator=generator, device=x.device) >= {c}"),
+        swap(DROP, "return x * keep / (1 - {c})"),
+        constants=(0.1, 0.3, 0.5, 0.9),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""Entries are dropped with probability {c}, a number written into the code. How much is dropped says the argument
+        `rate`.""",
+    ),
+    family(
+        "what survives is multiplied by {c}",
+        swap(DROP, "return x * keep * {c}"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_gradients_pass_through_dropout",
+        explanation="""What survives is multiplied by {c}, whatever the rate. The expected value stays where it is divided by the share
+        that is kept.""",
+    ),
+    family(
+        "the module's rate is always {c}",
+        swap("self.dropout = nn.Dropout(dropout)", "self.dropout = nn.Dropout({c})"),
+        constants=(0.1, 0.2, 0.5, 0.9),
+        caught_by="test_dropout_acts_on_the_weights",
+        explanation="""The rate is fixed at {c}. How much is dropped says the argument `dropout`, and 0 means nothing.""",
+    ),
+    mistake(
+        "the first two dimensions of the key change places",
+        swap(SCORES, "scores = query @ key.transpose(0, 1) / key.shape[-1] ** 0.5  # (B, T, T)"),
+        caught_by=OUTPUT,
+        explanation="""Batch and tokens of the keys change places. Each query is to meet all keys of its own text: the last two
+        dimensions change places.""",
+    ),
+    mistake(
+        "neither the generator nor the scale",
+        swap(KEEP, "keep = torch.rand(x.shape, device=x.device) >= rate"),
+        swap(DROP, "return x * keep"),
+        caught_by="test_dropout_draws_from_the_generator",
+        explanation="""What survives stays as it is, and the draw does not ask the generator. The expected value has to stay, and equal
+        generators have to drop the same entries.""",
     ),
 ]

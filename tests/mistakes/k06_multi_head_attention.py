@@ -1986,4 +1986,168 @@ MISTAKES = [
         explanation="""The arguments of MultiHeadAttention stand in another order than in the signature that was given.
         Whoever calls by place hands the rate in as the number of heads.""",
     ),
+    mistake(
+        "the input width has to divide",
+        swap(CHECK, "if d_in % num_heads != 0:"),
+        swap(REFUSE, 'raise ValueError(f"d_in = {d_in} cannot be split evenly into {num_heads} heads")'),
+        caught_by="test_width_that_does_not_divide_is_refused",
+        explanation="""It is d_in that is tested for being divisible, and shown. x may be of any width: it is the projected
+        channels that are shared out among the heads.""",
+    ),
+    mistake(
+        "the wrapper drops half of its result",
+        swap(
+            JOIN,
+            "return nn.functional.dropout(torch.cat([head(x) for head in self.heads], dim=-1), 0.5, self.training)",
+        ),
+        caught_by="test_wrapper_passes_the_dropout_rate_on",
+        explanation="""In training half of the contexts are dropped, behind what the heads drop. Only attention weights are
+        dropped, at the rate that was asked for.""",
+    ),
+    mistake(
+        "the mode is taken for the rate",
+        swap(MIX, "context = nn.functional.dropout(weights, self.training) @ value"),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""`self.training` stands where the rate belongs: True counts as 1, so that all weights are dropped in
+        training. The rate comes first, and whether it is training after it.""",
+    ),
+    mistake(
+        "scaled by the input's share of a head",
+        swap(SCORES, "scores = query / (x.shape[-1] // self.num_heads) ** 0.5 @ key.transpose(2, 3)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The width of a head is worked out from x, which may be of another width than the projections. It is
+        the projected channels that are shared out among the heads.""",
+    ),
+    mistake(
+        "keys and values of earlier calls stay",
+        swap(
+            SCORES,
+            """if not self.training:
+            old = self.__dict__.get("kept")
+            if old is not None and old[0].shape[:2] == key.shape[:2]:
+                key, value = torch.cat([old[0], key], dim=2), torch.cat([old[1], value], dim=2)
+            self.kept = key.detach(), value.detach()
+        scores = query / query.shape[-1] ** 0.5 @ key.transpose(2, 3)""",
+        ),
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill_(torch.ones(scores.shape[-2:], dtype=torch.bool)"
+            ".triu(1 + scores.shape[3] - T), -torch.inf).softmax(dim=-1)",
+        ),
+        caught_by="test_each_input_is_answered_anew",
+        explanation="""In eval mode the keys and values of every call are kept and put in front of those of the next. Each
+        call gets a text of its own, which has nothing before it.""",
+    ),
+    mistake(
+        "the diagonal is hidden, and NaN becomes 0",
+        swap(
+            WEIGHTS,
+            "weights = scores.masked_fill_(torch.ones(T, T, dtype=torch.bool).triu(), -torch.inf)"
+            ".softmax(dim=-1).nan_to_num(0.0)",
+        ),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Each token's own score is hidden too. The first token is left with nothing to look at, and the NaN
+        that tells of it is painted over.""",
+    ),
+    mistake(
+        "the mask is cut down for good",
+        swap(WEIGHTS, "self.mask = self.mask[:T, :T]\n        " + WEIGHTS.replace("masked_fill_", "masked_fill")),
+        caught_by="test_a_prefix_gives_the_same_outputs",
+        explanation="""The part of the mask that one text needs is put in the place of the whole. The next longer text finds a
+        mask that is too small for it.""",
+    ),
+    mistake(
+        "all heads share the first head's keys and values",
+        swap(KEY, KEY + "[:, :1]"),
+        swap(VALUE, VALUE + "[:, :1]"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Only the first head's keys and values are used, by every head. That saves memory and is another kind of
+        attention, of many queries; here each head has its own.""",
+    ),
+    mistake(
+        "all heads share the first head's keys",
+        swap(KEY, KEY + "[:, :1]"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Every head compares its queries with the keys of the first head. Each head has keys of its own.""",
+    ),
+    mistake(
+        "all heads share the first head's values",
+        swap(VALUE, VALUE + "[:, :1]"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Every head mixes the values of the first head. Each head has values of its own.""",
+    ),
+    mistake(
+        "the heads of a token look at each other",
+        swap(QUERY, "query = split_heads(self.W_query(x), self.num_heads).transpose(1, 2)"),
+        swap(KEY, "key = split_heads(self.W_key(x), self.num_heads).transpose(1, 2)"),
+        swap(VALUE, "value = split_heads(self.W_value(x), self.num_heads).transpose(1, 2)"),
+        swap(WEIGHTS, "weights = scores.softmax(dim=-1)"),
+        swap(MIX, "context = (self.dropout(weights) @ value).transpose(1, 2)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""The tokens stand before the heads, so each token's heads are compared with one another. Tokens look at
+        tokens, head by head.""",
+    ),
+    mistake(
+        "queries and keys are made of length 1",
+        swap(
+            SCORES,
+            "scores = nn.functional.normalize(query, dim=-1) / query.shape[-1] ** 0.5"
+            " @ nn.functional.normalize(key, dim=-1).transpose(2, 3)",
+        ),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""Queries and keys are divided by their lengths, so that a score is a cosine. Here how long they are
+        counts too.""",
+    ),
+    mistake(
+        "the largest score of all is taken off",
+        swap(
+            WEIGHTS,
+            WEIGHTS.replace(
+                ".softmax(dim=-1)",
+                "\n        weights = (weights - weights.max()).exp()"
+                "\n        weights = weights / weights.sum(dim=-1, keepdim=True)",
+            ),
+        ),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""From every score the largest of the whole batch is taken off before the exponential. Where a row's own
+        scores are far below it, all of its exponentials become 0, and the row NaN.""",
+    ),
+    mistake(
+        "exponentials of the scores as they are",
+        swap(
+            WEIGHTS,
+            WEIGHTS.replace(
+                ".softmax(dim=-1)", ".exp()\n        weights = weights / weights.sum(dim=-1, keepdim=True)"
+            ),
+        ),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""Nothing is taken off before the exponential. Scores of a thousand make it infinite, and infinity
+        divided by infinity is NaN.""",
+    ),
+    mistake(
+        "the contexts are divided by the number of heads",
+        swap(RESULT, "return self.out_proj(merge_heads(context) / self.num_heads)"),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""What the heads have found is divided by their number, as for a mean. They stand side by side, and
+        nothing is added up.""",
+    ),
+    mistake(
+        "far tokens count less",
+        swap(
+            WEIGHTS,
+            "far = torch.arange(T)[:, None] - torch.arange(T)\n        "
+            + WEIGHTS.replace("scores.masked_fill_", "(scores - 0.1 * far).masked_fill"),
+        ),
+        caught_by="test_output_is_multi_head_attention",
+        explanation="""A score falls with the distance between two tokens. Here attention does not know of places: the
+        embedding does.""",
+    ),
+    family(
+        "scores beyond {c} are cut off",
+        swap(WEIGHTS, WEIGHTS.replace("scores.masked_fill_", "scores.clamp(-{c}, {c}).masked_fill")),
+        constants=(5.0, 30.0, 50.0, 100.0),
+        caught_by="test_extreme_inputs_do_not_break_the_mask",
+        explanation="""No score may be above {c} or below its negative. A softmax that takes off the largest score needs no
+        such bounds, and they make different scores equal.""",
+    ),
 ]

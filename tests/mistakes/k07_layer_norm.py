@@ -1,6 +1,6 @@
 """k07: what people get wrong about layer norm."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 WEIGHT = "self.weight = nn.Parameter(torch.ones(emb_dim))"
 BIAS = "self.bias = nn.Parameter(torch.zeros(emb_dim))"
@@ -174,20 +174,6 @@ MISTAKES = [
         caught_by="test_a_constant_token_stays_finite",
         explanation="""The distance from the mean is divided by the standard deviation alone. A token whose features are
         all equal has none, and 0/0 is not a number.""",
-    ),
-    mistake(
-        "eps is ignored",
-        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + 1e-5)"),
-        caught_by=NORMALISES,
-        explanation="""The number added to the variance does not depend on `eps`: it is always about 1e-5. The layer takes an `eps`, and whoever gives one
-        means it.""",
-    ),
-    mistake(
-        "another eps by default",
-        swap("eps: float = 1e-5", "eps: float = 1e-6"),
-        caught_by="test_eps_is_a_hundred_thousandth_by_default",
-        explanation="""Where nobody says otherwise `eps` is not 1e-5. The weights of GPT-2 were trained with that number,
-        and for small inputs another one gives other outputs.""",
     ),
     mistake(
         "eps is a lower limit",
@@ -534,18 +520,6 @@ MISTAKES = [
         explanation="""eps is added above the line, too or instead. Its only place is beside the variance.""",
     ),
     mistake(
-        "1e-8 by default",
-        swap("eps: float = 1e-5", "eps: float = 1e-8"),
-        caught_by="test_every_call_is_computed_anew",
-        explanation="""Without an eps of its own the layer adds 1e-8, as Adam does. GPT-2's layers add 1e-5.""",
-    ),
-    mistake(
-        "1e-3 by default",
-        swap("eps: float = 1e-5", "eps: float = 1e-3"),
-        caught_by="test_every_call_is_computed_anew",
-        explanation="""Without an eps of its own the layer adds 1e-3, as other libraries do. GPT-2 adds 1e-5.""",
-    ),
-    mistake(
         "divided by n + 1",
         swap(VARIANCE, "variance = (x - mean).pow(2).sum(dim=-1, keepdim=True) / (x.shape[-1] + 1)"),
         caught_by="test_each_token_has_mean_0_and_variance_1",
@@ -696,5 +670,50 @@ MISTAKES = [
         caught_by="test_any_dimensions_may_come_before_the_features",
         explanation="""The shape of x is taken apart into batch, tokens and features. Any number of dimensions may come before the
         features.""",
+    ),
+    # Any other number
+    family(
+        "eps is always {c}",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + {c})"),
+        constants=(1e-12, 1e-8, 1e-6, 1e-5, 1e-3, 0.01, 0.5),
+        caught_by="test_tokens_of_any_size",
+        explanation="""The number added to the variance is {c}, whatever `eps` is. The layer takes an `eps`, and whoever gives one
+        means it.""",
+    ),
+    family(
+        "eps is {c} by default",
+        swap("eps: float = 1e-5", "eps: float = {c}"),
+        constants=(1e-12, 1e-8, 1e-6, 1e-3, 0.1),
+        caught_by="test_eps_is_a_hundred_thousandth_by_default",
+        explanation="""Where nobody says otherwise `eps` is {c}. The weights of GPT-2 were trained with 1e-5, and for small inputs
+        another number gives other outputs.""",
+    ),
+    family(
+        "eps counts {c} times",
+        swap(NORMALISED, "normalised = (x - mean) / torch.sqrt(variance + {c} * self.eps)"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_tokens_of_any_size",
+        explanation="""eps is multiplied by {c} before it is added to the variance. It is added as it is.""",
+    ),
+    family(
+        "the power {c} for the root",
+        swap(NORMALISED, "normalised = (x - mean) / (variance + self.eps) ** {c}"),
+        constants=(-0.5, 0.1, 0.4, 0.75, 2.0),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by the power {c} of its variance. The root, the power 0.5, makes the spread 1.""",
+    ),
+    mistake(
+        "divided by its length, eps outside",
+        swap(NORMALISED, "normalised = (x - mean) / ((x - mean).norm(dim=-1, keepdim=True) + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The token is divided by its length, the root of the sum of the squares. The standard deviation is the root of
+        their mean.""",
+    ),
+    mistake(
+        "the mean distance, and eps is added to it",
+        swap(NORMALISED, "normalised = (x - mean) / ((x - mean).abs().mean(dim=-1, keepdim=True) + self.eps)"),
+        caught_by=NORMALISES,
+        explanation="""The spread is measured by the mean absolute distance from the mean. The standard deviation squares the
+        distances before it averages them.""",
     ),
 ]

@@ -1,6 +1,6 @@
 """k08: what people get wrong about the feed-forward."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 INNER = "inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)"
 FACTOR = "math.sqrt(2 / math.pi)"  # small pieces, so that two mistakes in one line can be told together
@@ -17,6 +17,7 @@ HIDDEN = "hidden = self.activation(self.up(x))"
 OUTPUT = "return self.down(hidden)  # (B, T, D)"
 
 CURVE = "test_gelu_is_the_tanh_form"
+DIGITS = "test_constants_of_gelu_have_all_their_digits"
 SHAPES = "test_up_widens_and_down_brings_back"
 OUTPUTS = "test_output_is_down_of_gelu_of_up"
 
@@ -56,33 +57,6 @@ MISTAKES = [
         caught_by=CURVE,
         explanation="""x is squared inside the tanh. A square forgets the sign, so far to the left the curve comes
         back up.""",
-    ),
-    mistake(
-        "0.44715 for 0.044715",
-        swap(CONSTANT, "0.44715"),
-        caught_by=CURVE,
-        explanation="""The factor of the cube is ten times too large: a zero is missing. The curve bends too sharply.""",
-    ),
-    mistake(
-        "0.04715 for 0.044715",
-        swap(CONSTANT, "0.04715"),
-        caught_by=CURVE,
-        explanation="""The factor of the cube has lost a digit. The curve looks right and is off from the third decimal
-        on.""",
-    ),
-    mistake(
-        "0.04471 for 0.044715",
-        swap(CONSTANT, "0.04471"),
-        caught_by="test_constants_of_gelu_have_all_their_digits",
-        explanation="""The factor of the cube has lost its last digit. That is a matter of millionths here, but the numbers no
-        longer agree with those of anybody else.""",
-    ),
-    mistake(
-        "0.79788 for √(2/π)",
-        swap(FACTOR, "0.79788"),
-        caught_by="test_constants_of_gelu_have_all_their_digits",
-        explanation="""The factor in front of the bracket is √(2/π) cut after five decimals. That is a matter of millionths
-        here, but the numbers no longer agree with those of anybody else.""",
     ),
     mistake(
         "computed in float32",
@@ -470,41 +444,10 @@ MISTAKES = [
         explanation="""The factor is 1/√2, which belongs to the exact form with erf. The tanh form has √(2/π).""",
     ),
     mistake(
-        "0.8 for √(2/π)",
-        swap(FACTOR, "0.8"),
-        caught_by="test_gelu_is_the_tanh_form",
-        explanation="""The factor is rounded to one decimal. The curve looks right and is off from the third decimal on.""",
-    ),
-    mistake(
         "3.14 for π",
         swap("math.pi", "3.14"),
         caught_by="test_gelu_is_the_tanh_form",
         explanation="""π has lost its digits. The curve looks right, but the numbers no longer agree with those of anybody else.""",
-    ),
-    mistake(
-        "0.045 for 0.044715",
-        swap(CONSTANT, "0.045"),
-        caught_by="test_gelu_is_the_tanh_form",
-        explanation="""The factor of the cube is rounded. The curve looks right, but the numbers no longer agree with those of
-        anybody else.""",
-    ),
-    mistake(
-        "0.0447 for 0.044715",
-        swap(CONSTANT, "0.0447"),
-        caught_by="test_constants_of_gelu_have_all_their_digits",
-        explanation="""The factor of the cube has lost two digits. The numbers no longer agree with those of anybody else.""",
-    ),
-    mistake(
-        "0.0044715 for 0.044715",
-        swap(CONSTANT, "0.0044715"),
-        caught_by="test_gelu_is_the_tanh_form",
-        explanation="""The factor of the cube is ten times too small: there is a zero too many. The cube hardly counts.""",
-    ),
-    mistake(
-        "0.044175 for 0.044715",
-        swap(CONSTANT, "0.044175"),
-        caught_by="test_gelu_is_the_tanh_form",
-        explanation="""Two digits of the factor of the cube are exchanged. The curve looks right and is off in the fifth decimal.""",
     ),
     mistake(
         "the half stands beside x inside",
@@ -538,13 +481,6 @@ MISTAKES = [
         swap(VALUE, "return torch.nn.functional.elu(x)"),
         caught_by="test_gelu_is_the_tanh_form",
         explanation="""Negative numbers become e^x − 1 and the others stay. That is ELU, which comes close to −1 far to the left.""",
-    ),
-    mistake(
-        "leaky ReLU",
-        swap(VALUE, "return torch.nn.functional.leaky_relu(x)"),
-        caught_by="test_gelu_is_the_tanh_form",
-        explanation="""Negative numbers are made a hundred times smaller and the others stay. That is leaky ReLU; far to the left
-        GELU is 0.""",
     ),
     mistake(
         "softplus",
@@ -581,12 +517,6 @@ MISTAKES = [
         swap(VALUE, "return torch.relu(x) ** 2"),
         caught_by="test_gelu_is_the_tanh_form",
         explanation="""Negative numbers become 0 and the others are squared. GELU passes large numbers as they are.""",
-    ),
-    mistake(
-        "large numbers are cut off",
-        swap(INNER, "x = x.clamp(-10, 10)\n    " + INNER),
-        caught_by="test_gelu_far_out",
-        explanation="""x is kept between −10 and 10 before anything else. What is larger should pass as it is.""",
     ),
     mistake(
         "the layer is the exact form",
@@ -763,5 +693,78 @@ MISTAKES = [
         swap(OUTPUT, "return self.down(hidden)[:, -1]"),
         caught_by="test_output_is_down_of_gelu_of_up",
         explanation="""What comes back is the last token alone. Each token thinks it over.""",
+    ),
+    # Any other number
+    family(
+        "{c} for 0.044715",
+        swap(CONSTANT, "{c}"),
+        constants=(0.0044715, 0.03, 0.044175, 0.0447, 0.04471, 0.045, 0.04715, 0.44715, 1.0),
+        caught_by=DIGITS,
+        explanation="""The factor of the cube is {c}. Even where the curve looks right, the numbers no longer agree with those of
+        anybody else.""",
+    ),
+    family(
+        "{c} for √(2/π)",
+        swap(FACTOR, "{c}"),
+        constants=(0.1, 0.5, 0.75, 0.7978, 0.79788, 0.8, 0.85, 3.0),
+        caught_by=DIGITS,
+        explanation="""The factor in front of the bracket is {c}. Even where the curve looks right, the numbers no longer agree
+        with those of anybody else.""",
+    ),
+    family(
+        "{c} for the half",
+        swap(HALF, "{c} * x * "),
+        constants=(0.1, 0.4, 0.6, 2.0),
+        caught_by=CURVE,
+        explanation="""One plus a tanh goes up to 2, and is multiplied by {c}. Far to the right GELU is x itself.""",
+    ),
+    family(
+        "x times the sigmoid of {c} x",
+        swap(VALUE, "return x * torch.sigmoid({c} * x)"),
+        constants=(0.5, 1.5, 1.7, 2.0, 4.0),
+        caught_by=CURVE,
+        explanation="""x is multiplied by sigmoid({c} · x). That is a cruder form of the curve; GPT-2 was trained with the one that
+        has a tanh.""",
+    ),
+    family(
+        "leaky ReLU with a slope of {c}",
+        swap(VALUE, "return torch.nn.functional.leaky_relu(x, {c})"),
+        constants=(0.001, 0.01, 0.1, 0.2),
+        caught_by=CURVE,
+        explanation="""Negative numbers are multiplied by {c} and the others stay. That is leaky ReLU; far to the left GELU is
+        0.""",
+    ),
+    family(
+        "what lies beyond {c} is cut off",
+        swap(INNER, "x = x.clamp(-{c}, {c})\n    " + INNER),
+        constants=(1.0, 3.0, 10.0, 30.0, 100.0),
+        caught_by="test_gelu_far_out",
+        explanation="""x is kept between −{c} and {c} before anything else. What is larger should pass as it is.""",
+    ),
+    mistake(
+        "the cube of x with its factor",
+        swap(SUM, "(x + (0.044715 * x) ** 3)"),
+        caught_by=CURVE,
+        explanation="""0.044715 is raised to the third power together with x. The cube is that of x alone.""",
+    ),
+    mistake(
+        "the expansion counts twice",
+        swap(UP, "self.up = nn.Linear(emb_dim, 2 * expansion * emb_dim)"),
+        swap(DOWN, "self.down = nn.Linear(2 * expansion * emb_dim, emb_dim)"),
+        caught_by=SHAPES,
+        explanation="""Between the two layers a token is twice as wide as asked for. It is `expansion` times as wide as
+        `emb_dim`.""",
+    ),
+    mistake(
+        "the square of ReLU in between",
+        swap(HIDDEN, "hidden = torch.relu(self.up(x)) ** 2"),
+        caught_by=OUTPUTS,
+        explanation="""Between `up` and `down` stands the square of ReLU. The layer of step 2 belongs there.""",
+    ),
+    mistake(
+        "what up gives is added to its activation",
+        swap(HIDDEN, "hidden = self.up(x)\n        hidden = hidden + self.activation(hidden)"),
+        caught_by=OUTPUTS,
+        explanation="""`down` gets the sum of what `up` gives and its activation. It should get the activation alone.""",
     ),
 ]

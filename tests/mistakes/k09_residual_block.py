@@ -1,6 +1,6 @@
 """k09: what people get wrong about residual blocks."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 LAYERS = "self.layers = nn.ModuleList(nn.Linear(d_in, d_out) for d_in, d_out in pairwise(layer_sizes))"
 LAYER = "out = gelu(layer(x))"
@@ -372,14 +372,6 @@ MISTAKES = [
         token can look one way only.""",
     ),
     mistake(
-        "another eps in the norms",
-        swap(NORM1, "self.norm1 = LayerNorm(emb_dim, eps=1e-3)"),
-        swap(NORM2, "self.norm2 = LayerNorm(emb_dim, eps=1e-3)"),
-        caught_by=EARLIER,
-        explanation="""The norms are built with an eps of their own. Weights that were trained with the default would not
-        fit.""",
-    ),
-    mistake(
         "attention without dropout",
         swap(
             ATTENTION, "self.attention = MultiHeadAttention(emb_dim, emb_dim, context_length, 0.0, num_heads, qkv_bias)"
@@ -462,14 +454,6 @@ MISTAKES = [
         caught_by=SILENT,
         explanation="""The stream is added to itself before anything is added to it. It doubles from block to
         block.""",
-    ),
-    mistake(
-        "the branches count half",
-        swap(FIRST, FIRST.replace("+ ", "+ 0.5 * ")),
-        swap(SECOND, SECOND.replace("+ ", "+ 0.5 * ")),
-        caught_by=ALONE,
-        explanation="""Only half of what a branch has found is added. How much it says, its last layer learns by
-        itself.""",
     ),
     mistake(
         "the feed-forward reads the attention alone",
@@ -648,13 +632,6 @@ MISTAKES = [
         swap(SECOND, "x = x + self.feed_forward(self.dropout(self.norm2(x)))"),
         caught_by=DROPPED,
         explanation="""What is dropped is what a branch reads. Dropout acts on what it adds.""",
-    ),
-    mistake(
-        "another rate",
-        swap(DROPOUT, "self.dropout = nn.Dropout(0.1)"),
-        caught_by=DROPPED,
-        explanation="""The rate is a number written into the code. The block takes `dropout`, and whoever gives one means
-        it.""",
     ),
     mistake(
         "drops unless told otherwise",
@@ -1063,5 +1040,81 @@ MISTAKES = [
         caught_by=SILENT,
         explanation="""Dropout acts on the stream and not on what is added to it. The stream runs straight through; it is the
         branch that is dropped.""",
+    ),
+    # Any other number
+    family(
+        "the branches count {c} times",
+        swap(FIRST, FIRST.replace("+ ", "+ {c} * ")),
+        swap(SECOND, SECOND.replace("+ ", "+ {c} * ")),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by=ALONE,
+        explanation="""What a branch has found is multiplied by {c} before it is added. How much it says, its last layer learns by
+        itself.""",
+    ),
+    family(
+        "x counts {c} times in both sums",
+        swap(FIRST, FIRST.replace("= x", "= {c} * x")),
+        swap(SECOND, SECOND.replace("= x", "= {c} * x")),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by=SILENT,
+        explanation="""The stream is multiplied by {c} before anything is added to it. It grows or shrinks from block to block.""",
+    ),
+    family(
+        "the layer's output counts {c} times",
+        swap(SHORTCUT, "out = x + {c} * out"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by=DEEP,
+        explanation="""What the layer gives is multiplied by {c} before it is added to its input. The two are added as they are.""",
+    ),
+    family(
+        "the shortcut counts {c} times",
+        swap(SHORTCUT, "out = {c} * x + out"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by=DEEP,
+        explanation="""The input of the layer is multiplied by {c} before the output is added. The two are added as they are.""",
+    ),
+    family(
+        "{c} times the loss",
+        swap(LOSS, "loss = {c} * model(x).pow(2).mean()"),
+        constants=(0.1, 2.0, 10.0, 100.0),
+        caught_by=MEANS,
+        explanation="""The mean square is multiplied by {c}, and all gradients with it. The loss is the mean square itself.""",
+    ),
+    family(
+        "an eps of {c} in the norms",
+        swap(NORM1, "self.norm1 = LayerNorm(emb_dim, eps={c})"),
+        swap(NORM2, "self.norm2 = LayerNorm(emb_dim, eps={c})"),
+        constants=(1e-12, 1e-8, 1e-6, 1e-3, 0.1),
+        caught_by=EARLIER,
+        explanation="""The norms are built with an eps of {c}. Weights that were trained with the default would not fit.""",
+    ),
+    family(
+        "an eps of {c} in the second norm",
+        swap(NORM2, "self.norm2 = LayerNorm(emb_dim, eps={c})"),
+        constants=(1e-12, 1e-8, 1e-6, 1e-3, 0.1),
+        caught_by=EARLIER,
+        explanation="""The second norm is built with an eps of {c}. Both have the default.""",
+    ),
+    family(
+        "an eps of {c} in the first norm",
+        swap(NORM1, "self.norm1 = LayerNorm(emb_dim, eps={c})"),
+        constants=(1e-12, 1e-8, 1e-6, 1e-3, 0.1),
+        caught_by=EARLIER,
+        explanation="""The first norm is built with an eps of {c}. Both have the default.""",
+    ),
+    family(
+        "the block's rate is always {c}",
+        swap(DROPOUT, "self.dropout = nn.Dropout({c})"),
+        constants=(0.1, 0.2, 0.5, 0.9),
+        caught_by=DROPPED,
+        explanation="""The rate is {c}, a number written into the code. The block takes `dropout`, and whoever gives one means it.""",
+    ),
+    mistake(
+        "every rate is fixed",
+        swap(DROPOUT, "self.dropout = nn.Dropout(0.1)"),
+        swap(ATTENTION, ATTENTION.replace("dropout,", "0.1,")),
+        caught_by="test_attention_gets_the_dropout",
+        explanation="""The rates of the attention and of the block are numbers written into the code. The block takes `dropout`, and
+        whoever gives one means it.""",
     ),
 ]

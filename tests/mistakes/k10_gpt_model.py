@@ -1,6 +1,6 @@
 """k10: what people get wrong about the GPT model."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 COUNT = "return sum(parameter.numel() for parameter in model.parameters())"
 WEIGHT = "nn.init.normal_(module.weight, std=0.02)"
@@ -40,6 +40,8 @@ TOKENS = "self.embedding.tok_emb(ids)"
 PLACES = "self.embedding.pos_emb.weight[: ids.shape[1]]"
 SHAPES = "test_layers_of_one_shape_count_each"
 GRADIENT = "test_gradient_reaches_every_part"
+ONCE = "test_dropout_acts_once"
+LEARNS = "test_a_tied_weight_learns_at_both_ends"
 LIMIT = "test_too_many_tokens_are_refused"
 
 MISTAKES = [
@@ -1176,12 +1178,12 @@ MISTAKES = [
         caught_by=FORMULA,
         explanation="""Scores below 0 become 0. A low score says that a word is unlikely, and has to stay.""",
     ),
-    mistake(
-        "logits are capped",
-        swap(LOGITS, "return 3 * (self.lm_head(self.final_norm(x)) / 3).tanh()  # (B, T, V)"),
+    family(
+        "logits are capped at {c}",
+        swap(LOGITS, "return {c} * (self.lm_head(self.final_norm(x)) / {c}).tanh()  # (B, T, V)"),
+        constants=(3.0, 15.0, 30.0, 50.0),
         caught_by=FORMULA,
-        explanation="""Large scores are bent down to a highest one, as some later models do. GPT-2 leaves them as they
-        are.""",
+        explanation="""Large scores are bent down to {c} at most, as some later models do. GPT-2 leaves them as they are.""",
     ),
     mistake(
         "ids instead of logits",
@@ -1604,5 +1606,111 @@ MISTAKES = [
         caught_by=LIMIT,
         explanation="""What does not fit is left unread, and its logits are made up. Whoever gives too long a text
         should be told.""",
+    ),
+    mistake(
+        "the embedding's dropout, once more",
+        swap(EMBED, "x = self.embedding.dropout(self.embedding(ids))  # (B, T, D)"),
+        caught_by=ONCE,
+        explanation="""What the embedding gives goes through its dropout again. It has been there already, so more of it is lost
+        than was asked for.""",
+    ),
+    mistake(
+        "the embedding's dropout after the blocks",
+        swap(LOGITS, "return self.lm_head(self.final_norm(self.embedding.dropout(x)))  # (B, T, V)"),
+        caught_by=ONCE,
+        explanation="""The stream goes through the embedding's dropout once more when the blocks are done. What a block adds has
+        been through a dropout of its own.""",
+    ),
+    mistake(
+        "the embedding's dropout before the head",
+        swap(LOGITS, "return self.lm_head(self.embedding.dropout(self.final_norm(x)))  # (B, T, V)"),
+        caught_by=ONCE,
+        explanation="""What the final norm gives goes through the embedding's dropout before the head. Nothing is dropped
+        there.""",
+    ),
+    mistake(
+        "the embedding's dropout between the blocks",
+        swap(STEP, "x = self.embedding.dropout(block(x))"),
+        caught_by=ONCE,
+        explanation="""The whole stream goes through the embedding's dropout after every block. A block drops only what it adds;
+        the stream itself goes through.""",
+    ),
+    mistake(
+        "the logits of the last text of this shape",
+        swap(
+            EMBED,
+            'last = self.__dict__.get("last")\n'
+            "        if last is not None and not self.training and last.shape[:2] == ids.shape:\n"
+            "            return last\n        " + EMBED,
+        ),
+        swap(
+            LOGITS,
+            "logits = self.lm_head(self.final_norm(x))\n        self.last = logits.detach()\n        return logits",
+        ),
+        caught_by="test_each_text_gets_logits_of_its_own",
+        explanation="""In eval mode the logits of a text are kept, and given again for the next text of the same shape. Each
+        text is read anew.""",
+    ),
+    mistake(
+        "always a context of 1024",
+        swap(EMBEDDING, EMBEDDING.replace("config.context_length", "1024")),
+        swap(BLOCK, BLOCK.replace("config.context_length", "1024")),
+        caught_by="test_parts_have_parameters_of_their_own",
+        explanation="""Embedding and blocks are made for 1024 tokens, the context of GPT-2. The configuration says how many
+        positions there are.""",
+    ),
+    mistake(
+        "the stream is cut off between the blocks",
+        swap(STEP, "x = block(x) if x.grad_fn is None or block is self.blocks[0] else x.detach() + block(x) - x"),
+        caught_by=LEARNS,
+        explanation="""Blocks after the first pass on what they add only: the gradient of the stream itself is cut off or counted
+        wrongly. Going back, the stream is a straight way to the embedding.""",
+    ),
+    mistake(
+        "the final norm without its weights",
+        swap(
+            LOGITS,
+            "x = x - x.mean(-1, keepdim=True)\n        x = x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt()\n"
+            "        return self.lm_head(x)  # (B, T, V)",
+        ),
+        caught_by=FORMULA,
+        explanation="""The stream is normalised by hand, and the weight and bias of `final_norm` are left out. They are there to be
+        learned.""",
+    ),
+    mistake(
+        "every vector is drawn",
+        swap(
+            INITIALISE,
+            INITIALISE + "\n        for values in self.parameters():\n            if values.ndim == 1:\n"
+            "                nn.init.normal_(values, std=0.02)",
+        ),
+        caught_by=STARTS,
+        explanation="""All biases are drawn, and the weights of the norms, so that every norm starts with next to nothing. Biases
+        start at 0, and norms at 1.""",
+    ),
+    mistake(
+        "the first block is left out, unless it is alone",
+        swap(LOOP, "for block in list(self.blocks)[1:] or self.blocks:"),
+        caught_by=FORMULA,
+        explanation="""Where there are several blocks, the stream passes by the first one. All blocks read and write it in
+        turn.""",
+    ),
+    mistake(
+        "the last block is left out, unless it is alone",
+        swap(LOOP, "for block in list(self.blocks)[:-1] or self.blocks:"),
+        caught_by=FORMULA,
+        explanation="""Where there are several blocks, the stream passes by the last one. All blocks read and write it in
+        turn.""",
+    ),
+    mistake(
+        "tied logits are scaled by the width",
+        swap(
+            LOGITS,
+            "logits = self.lm_head(self.final_norm(x))\n"
+            "        return logits / x.shape[-1] ** 0.5 if self.config.tie_weights else logits",
+        ),
+        caught_by=FORMULA,
+        explanation="""Where the head shares the embedding's weight, the logits are divided by the root of the width, as in T5.
+        GPT-2 does not do that: its embeddings start small.""",
     ),
 ]

@@ -1,6 +1,6 @@
 """k11: what people get wrong about cross-entropy and perplexity."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 SHIFTED = "shifted = logits - logits.amax(dim=-1, keepdim=True)  # the largest is 0, so exp never overflows"
 DIFFERENCE = "return shifted - shifted.exp().sum(dim=-1, keepdim=True).log()"
@@ -37,31 +37,12 @@ MISTAKES = [
         """The probabilities are made first and then their logarithm. A probability that is too small for a float is 0, and
         its logarithm is -inf.""",
     ),
-    *[
-        one(
-            f"{small} saves the logarithm",
-            DIFFERENCE,
-            f"return (torch.softmax(logits, dim=-1) + {small}).log()",
-            "huge_logits_give_finite_results",
-            """A small number is added to the probabilities before the logarithm. The result is finite and wrong: nothing can
-            be less likely than that number.""",
-        )
-        for small in ("1e-6", "1e-8", "1e-9", "1e-10", "1e-12")
-    ],
     one(
         "exp overflows",
         SHIFTED,
         "shifted = logits",
         "huge_logits_give_finite_results",
         """The exponentials are taken of the logits as they are. From 89 on a float32 has no place for the result.""",
-    ),
-    one(
-        "large logits are cut off",
-        SHIFTED,
-        "shifted = logits.clamp(-80.0, 80.0)",
-        "huge_logits_give_finite_results",
-        """Logits beyond a limit are set to the limit, so that `exp` does not overflow. All of those then look equally
-        likely.""",
     ),
     one(
         "one maximum for all tokens",
@@ -202,17 +183,6 @@ MISTAKES = [
         """The loss goes by way of the probability of the target and takes its logarithm. A probability too small for a float
         is 0, and the loss infinite, though the logarithm had been there.""",
     ),
-    *[
-        one(
-            f"{small} saves the logarithm in the loss",
-            MEAN,
-            f"return -(picked.exp() + {small}).log().mean()",
-            "huge_logits_give_a_finite_loss",
-            """A small number is added to the probability of the target before its logarithm. The loss is finite and wrong: no
-            target can be less likely than that number.""",
-        )
-        for small in ("1e-8", "1e-9", "1e-10", "1e-12")
-    ],
     one(
         "the logits themselves are picked",
         LOG_PROBS,
@@ -313,14 +283,6 @@ MISTAKES = [
         LOSS,
         """Besides the target every other token adds −ln(1 − p), as in binary cross-entropy. Here one token is right, and its
         probability says all.""",
-    ),
-    one(
-        "the target is smoothed",
-        MEAN,
-        "return -(0.9 * picked.mean() + 0.1 * log_probs.mean())",
-        LOSS,
-        """A tenth of the target is spread over the whole vocabulary. That is a way to train; the loss asked for is that of
-        the target alone.""",
     ),
     one(
         "base 2 (cross_entropy)",
@@ -1083,5 +1045,111 @@ MISTAKES = [
         "return round(total / tokens, 2)",
         CORPUS,
         """The loss is rounded to two digits. It is rounded where it is printed.""",
+    ),
+    # Any other number
+    family(
+        "{c} saves the logarithm",
+        swap(DIFFERENCE, "return (torch.softmax(logits, dim=-1) + {c}).log()"),
+        constants=(1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-6, 1e-3),
+        caught_by="test_huge_logits_give_finite_results",
+        explanation="""{c} is added to the probabilities before the logarithm. The result is finite and wrong: nothing can be less
+        likely than that number.""",
+    ),
+    family(
+        "probabilities are at least {c}",
+        swap(DIFFERENCE, "return torch.softmax(logits, dim=-1).clamp(min={c}).log()"),
+        constants=(1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-6, 1e-3),
+        caught_by="test_huge_logits_give_finite_results",
+        explanation="""Probabilities below {c} are lifted to it before the logarithm. The result is finite and wrong: nothing can be less
+        likely than that number.""",
+    ),
+    family(
+        "logits beyond {c} are cut off",
+        swap(SHIFTED, "shifted = logits.clamp(-{c}, {c})"),
+        constants=(1.0, 10.0, 50.0, 80.0, 700.0),
+        caught_by="test_huge_logits_give_finite_results",
+        explanation="""Logits beyond ±{c} are set to ±{c}, so that `exp` does not overflow. All of those then look equally
+        likely.""",
+    ),
+    family(
+        "the logits are divided by {c}",
+        swap(SHIFTED, "logits = logits / {c}\n    " + SHIFTED),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_log_softmax_is_the_logarithm_of_softmax",
+        explanation="""The logits are divided by {c}, as a temperature does in sampling. The loss takes them as they are.""",
+    ),
+    family(
+        "{c} saves the logarithm in the loss",
+        swap(MEAN, "return -(picked.exp() + {c}).log().mean()"),
+        constants=(1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-6, 1e-3),
+        caught_by="test_huge_logits_give_a_finite_loss",
+        explanation="""{c} is added to the probability before its logarithm is taken. However wrong the model is, the loss cannot
+        say so.""",
+    ),
+    family(
+        "the targets are smoothed by {c}",
+        swap(MEAN, "return -((1 - {c}) * picked.mean() + {c} * log_probs.mean())"),
+        constants=(0.01, 0.05, 0.1, 0.2, 0.5),
+        caught_by="test_loss_is_the_mean_of_minus_ln_p",
+        explanation="""A share of {c} of each target is spread over the whole vocabulary. That is label smoothing; here the target
+        alone counts.""",
+    ),
+    family(
+        "{c} times the loss",
+        swap(MEAN, "return -{c} * picked.mean()"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_loss_is_the_mean_of_minus_ln_p",
+        explanation="""The mean is multiplied by {c}. The loss is the mean itself, in nats.""",
+    ),
+    family(
+        "logits over {c} in the loss",
+        swap(LOG_PROBS, "log_probs = log_softmax(logits / {c})  # (B, T, V)"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_loss_is_the_mean_of_minus_ln_p",
+        explanation="""The logits are divided by {c}, as a temperature does in sampling. The loss takes them as they are.""",
+    ),
+    family(
+        "a perplexity to the base {c}",
+        swap(PERPLEXITY, "return {c} ** loss"),
+        constants=(1.5, 2.5, 2.7, 2.72, 3.0, 5.0),
+        caught_by="test_perplexity_of_a_float_is_a_float",
+        explanation="""{c} is raised to the loss. A loss in nats goes with the base e.""",
+    ),
+    family(
+        "a loss above {c} is cut off",
+        swap(PERPLEXITY, "return loss.clamp(max={c}).exp() if isinstance(loss, Tensor) else math.exp(min(loss, {c}))"),
+        constants=(1.0, 10.0, 20.0, 50.0),
+        caught_by="test_perplexity_of_a_large_loss",
+        explanation="""A loss above {c} counts as {c}, so that nothing overflows. Such a model is worse than the number says.""",
+    ),
+    mistake(
+        "dimension 1 is the vocabulary (log_softmax)",
+        swap(SHIFTED, "shifted = logits - logits.amax(dim=1, keepdim=True)"),
+        swap(DIFFERENCE, "return shifted - shifted.exp().sum(dim=1, keepdim=True).log()"),
+        caught_by="test_log_softmax_is_the_logarithm_of_softmax",
+        explanation="""Dimension 1 is counted from the front. The vocabulary is the last dimension, however many there are.""",
+    ),
+    mistake(
+        "the maximum comes back with the wrong sign",
+        swap(
+            DIFFERENCE,
+            "return logits - shifted.exp().sum(dim=-1, keepdim=True).log() + logits.amax(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_log_softmax_is_the_logarithm_of_softmax",
+        explanation="""The maximum is added where it has to be subtracted. The logarithm of the whole sum is that of the shifted sum plus
+        the maximum, and all of it is subtracted.""",
+    ),
+    mistake(
+        "train mode is switched on afterwards",
+        swap(RESTORE, "    finally:\n        model.train()"),
+        caught_by="test_mode_is_as_before_afterwards",
+        explanation="""The model is put into train mode at the end, whatever it was in. Whoever measures a model in eval mode gets it
+        back in another.""",
+    ),
+    mistake(
+        "only the tokens of the last batch are counted",
+        swap(COUNT, "                tokens = y.numel()"),
+        caught_by="test_corpus_loss_is_the_mean_over_all_tokens",
+        explanation="""The sum of all batches is divided by the tokens of the last of them. The count has to grow with the sum.""",
     ),
 ]

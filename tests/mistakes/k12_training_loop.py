@@ -1,6 +1,6 @@
 """k12: what people get wrong about the training loop."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 ZERO = "    optimizer.zero_grad()\n"
 LOSS = "loss = cross_entropy(model(x), y)"
@@ -1599,5 +1599,100 @@ MISTAKES = [
         caught_by="test_a_second_run_draws_other_batches",
         explanation="""The generator is put back to its seed with each pass through the data. A run takes it as it comes,
         and it moves on with each draw.""",
+    ),
+    # Any other number
+    family(
+        "a loss of {c} times the mean",
+        swap(LOSS, "loss = {c} * cross_entropy(model(x), y)"),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The loss is multiplied by {c} before anything else. What is returned and how far the step goes both follow
+        it.""",
+    ),
+    family(
+        "the gradient counts {c} times",
+        swap(BACKWARD, "    ({c} * loss).backward()\n"),
+        constants=(0.1, 0.25, 2.0, 10.0),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The loss is multiplied by {c} before its gradients are taken. Every step then has another length than the
+        learning rate says.""",
+    ),
+    family(
+        "a long gradient is cut to {c}",
+        swap(CLIP, "nn.utils.clip_grad_norm_(model.parameters(), {c})"),
+        constants=(0.01, 0.1, 0.5, 1.0, 2.0, 5.0),
+        caught_by="test_a_long_gradient_is_cut_to_the_norm",
+        explanation="""The norm that a gradient is cut to is always {c}. How long it may be says `max_grad_norm`.""",
+    ),
+    family(
+        "gradients are cut to {c} unasked",
+        swap(ONE_STEP, "loss = train_step(model, optimizer, x, y, {c})"),
+        constants=(0.01, 0.1, 0.5, 2.0),
+        caught_by="test_training_is_one_step_after_the_other",
+        explanation="""Every step is taken with gradients cut to norm {c}. Nobody asked for that, and nobody can turn it off.""",
+    ),
+    family(
+        "a cosine of {c} times the progress",
+        swap(FALL, "return floor + (peak - floor) / 2 * (1 + math.cos({c} * progress))"),
+        constants=(0.5, 2.0, 3.0, 3.1, 3.14, 4.0),
+        caught_by=FALLS,
+        explanation="""The cosine is taken of {c} times the progress. Half a cosine ends at π.""",
+    ),
+    family(
+        "an exponential fall by {c}",
+        swap(FALL, "return floor + (peak - floor) * math.exp(-{c} * progress)"),
+        constants=(1.0, 2.0, 3.0, 10.0),
+        caught_by=FALLS,
+        explanation="""The rate falls by the same factor in every step, by e to the power of {c} in all. It is half a cosine that is asked
+        for, level at both ends.""",
+    ),
+    family(
+        "the power {c} of a straight fall",
+        swap(FALL, "return floor + (peak - floor) * (1 - progress) ** {c}"),
+        constants=(0.5, 0.75, 1.5, 2.0, 3.0),
+        caught_by=FALLS,
+        explanation="""What is left of the way is raised to the power of {c}. It is half a cosine that is asked for, level at both
+        ends.""",
+    ),
+    family(
+        "the floor is {c} of the peak",
+        swap("    if step < warmup:", "    floor = {c} * peak\n    if step < warmup:"),
+        constants=(0.01, 0.1, 0.2),
+        caught_by=FALLS,
+        explanation="""The rate falls to {c} of the peak. It falls to `floor`, which whoever calls has chosen.""",
+    ),
+    family(
+        "the rise to the power of {c}",
+        swap(RISE, "return peak * ((step + 1) / warmup) ** {c}"),
+        constants=(0.5, 0.75, 1.5, 3.0),
+        caught_by=RISES,
+        explanation="""The share of the warm-up is raised to the power of {c}. A straight line is asked for.""",
+    ),
+    family(
+        "{c} times the rate",
+        swap('group["lr"] = schedule(step)', 'group["lr"] = {c} * schedule(step)'),
+        constants=(0.1, 0.5, 2.0, 10.0),
+        caught_by=SCHEDULED,
+        explanation="""Every group gets {c} times what the schedule says. It gets `schedule(step)` itself.""",
+    ),
+    mistake(
+        "inputs and targets are exchanged",
+        swap(LOSS, "loss = cross_entropy(model(y), x)"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The model reads the targets and is to predict the inputs, the tokens before them. x goes in, y is what should come
+        out.""",
+    ),
+    mistake(
+        "as many parts as a batch has windows",
+        swap(BATCHES, "zip(inputs.chunk(batch_size), targets.chunk(batch_size))"),
+        caught_by="test_evaluate_takes_no_more_than_batch_size_windows_at_a_time",
+        explanation="""`chunk` is told how many parts there are, `split` how large each is. `batch_size` is the size.""",
+    ),
+    mistake(
+        "the loss is a sum over the texts",
+        swap(LOSS, "loss = cross_entropy(model(x), y) * len(x)"),
+        caught_by="test_step_returns_the_loss_before_the_update",
+        explanation="""The mean loss is multiplied by the size of the batch, so that twice the batch makes twice the step. The loss is the
+        mean over all tokens.""",
     ),
 ]

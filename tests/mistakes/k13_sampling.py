@@ -1,6 +1,6 @@
 """k13: what people get wrong about sampling."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 GREEDY = "return logits.argmax(dim=-1)"
 WARM = "    if not t > 0:\n"
@@ -342,24 +342,20 @@ MISTAKES = [
         caught_by="test_temperature_divides_the_logits",
         explanation="""Only the first row is divided. One temperature is meant for every row of the batch.""",
     ),
-    mistake(
-        "a temperature above 1 becomes 1",
-        swap(DIVIDE, "return logits / min(t, 1.0)\n"),
+    family(
+        "a temperature is never above {c}",
+        swap(DIVIDE, "return logits / min(t, {c})\n"),
+        constants=(1.0, 1.5, 2.0),
         caught_by="test_temperature_divides_the_logits",
-        explanation="""The temperature is held at 1 from above. One above 1 is allowed, and makes the choice more
-        even.""",
+        explanation="""The temperature is held at {c} from above, as sliders of many programs do. No upper end is asked for.""",
     ),
-    mistake(
-        "a temperature below 1 becomes 1",
-        swap(DIVIDE, "return logits / max(t, 1.0)\n"),
+    family(
+        "a temperature is never below {c}",
+        swap(DIVIDE, "return logits / max(t, {c})\n"),
+        constants=(0.25, 0.5, 1.0),
         caught_by="test_temperature_divides_the_logits",
-        explanation="""The temperature is held at 1 from below. One below 1 is allowed, and sharpens the choice.""",
-    ),
-    mistake(
-        "a temperature above 2 becomes 2",
-        swap(DIVIDE, "return logits / min(t, 2.0)\n"),
-        caught_by="test_temperature_divides_the_logits",
-        explanation="""The temperature is held at 2, as sliders of many programs do. No upper end is asked for.""",
+        explanation="""The temperature is held at {c} from below. Any above 0 is allowed, and the lower it is, the sharper the
+        choice.""",
     ),
     mistake(
         "the temperature is rounded",
@@ -539,12 +535,13 @@ MISTAKES = [
         explanation="""A dropped logit becomes 0 or a number like 1e-10, which would be small as a probability. As a logit it
         is an ordinary one: its exponential is 1, and the token can still be drawn.""",
     ),
-    mistake(
-        "dropped logits become a low number",
-        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], -1e9)"),
+    family(
+        "dropped logits become {c}",
+        swap(TOP_K, "return logits.masked_fill(logits < kept[:, -1:], {c})"),
+        constants=(-100.0, -1e4, -1e9, -1e10),
         caught_by="test_top_k_keeps_the_k_largest_of_each_row",
-        explanation="""A dropped logit becomes -1e9, which no later filter can tell from a logit. What is dropped is
-        marked by minus infinity.""",
+        explanation="""A dropped logit becomes {c}, which no later filter can tell from a logit. What is dropped is marked by
+        minus infinity.""",
     ),
     mistake(
         "the first row's border for the whole batch",
@@ -1183,12 +1180,13 @@ MISTAKES = [
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
         explanation="""The filtered logits are worked out and not returned. Without `return` a function gives None.""",
     ),
-    mistake(
-        "top-p's dropped logits become a low number",
-        swap(TOP_P, TOP_P.replace("-torch.inf", "-1e9")),
+    family(
+        "top-p's dropped logits become {c}",
+        swap(TOP_P, TOP_P.replace("-torch.inf", "{c}")),
+        constants=(-100.0, -1e4, -1e9, -1e10),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
-        explanation="""A dropped logit becomes -1e9, which no later filter can tell from a logit. What is dropped is
-        marked by minus infinity.""",
+        explanation="""A dropped logit becomes {c}, which no later filter can tell from a logit. What is dropped is marked by
+        minus infinity.""",
     ),
     mistake(
         "top-p's dropped logits become nan",
@@ -2298,5 +2296,178 @@ MISTAKES = [
         swap("    stop_id: int | None = None,\n", "    stop_id: int | None = 0,\n"),
         caught_by="test_new_tokens_follow_from_the_last_of_their_row",
         explanation="""Without a stop_id, token 0 ends a row. None means that nothing does.""",
+    ),
+    mistake(
+        "the largest logit, cut to a whole number",
+        swap(GREEDY, "return logits.amax(dim=-1).long()"),
+        caught_by="test_greedy_takes_the_largest_logit_of_each_row",
+        explanation="""What comes back is how large the largest logit is, cut to a whole number so that it looks like an id. A token is known by its
+        place in the row.""",
+    ),
+    mistake(
+        "top-k keeps probabilities",
+        swap(TOP_K, "return softmax(logits).masked_fill(logits < kept[:, -1:], 0.0)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""What is kept comes back as its probability, and what is dropped as 0. A filter returns logits, and marks what is dropped by
+        minus infinity.""",
+    ),
+    mistake(
+        "top-k returns log-probabilities",
+        swap(TOP_K, TOP_K + ".log_softmax(dim=-1)"),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The survivors become logarithms of their probabilities. That draws the same tokens; but a filter leaves the logits that it
+        keeps as they are.""",
+    ),
+    mistake(
+        "top-k's mask is put back by the wrong order",
+        swap(
+            TOP_K,
+            "order = logits.argsort(dim=-1, descending=True)\n"
+            "    dropped = torch.arange(logits.shape[-1]).expand_as(order) >= k\n"
+            "    return logits.masked_fill(dropped.gather(-1, order), -torch.inf)",
+        ),
+        caught_by="test_top_k_keeps_the_k_largest_of_each_row",
+        explanation="""The mask of the sorted logits is read at the places that the order names, which is no way back. Each token's place in the
+        order says whether it is dropped.""",
+    ),
+    mistake(
+        "the crossing token is dropped, save at p exactly",
+        swap(BEFORE, "before = probabilities.cumsum(dim=-1)"),
+        swap(DROPPED, "dropped = before > p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A token is dropped when the sum *with* it is above p, so what is kept hardly ever reaches p. Where one token is likelier than
+        p, nothing is left at all.""",
+    ),
+    mistake(
+        "only the first is saved from the cut above p",
+        swap(BEFORE, "before = probabilities.cumsum(dim=-1).index_fill(-1, torch.tensor([0]), 0.0)"),
+        swap(DROPPED, "dropped = before > p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""A token is dropped when the sum with it is above p, and only the most likely one is always kept. The token that crosses p
+        belongs to those that are kept.""",
+    ),
+    mistake(
+        "the sum is kept in half precision",
+        swap(BEFORE, "before = (probabilities.half().cumsum(dim=-1) - probabilities.half()).to(logits.dtype)"),
+        caught_by="test_top_p_close_to_one",
+        explanation="""The probabilities are added up in 16 bits, of which three digits are right. Where the cut comes depends on the
+        rounding.""",
+    ),
+    mistake(
+        "tokens less likely than 1 - p are dropped",
+        swap(DROPPED, "dropped = probabilities < 1 - p"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Each token's own probability is compared with 1 − p. p is what the tokens that are kept reach together.""",
+    ),
+    mistake(
+        "a share 1 - p of the likeliest is the border",
+        swap(DROPPED, "dropped = probabilities < (1 - p) * probabilities[:, :1]"),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""Tokens below a share 1 − p of the most likely one are dropped. That is another filter; p is what the tokens that are kept
+        reach together.""",
+    ),
+    mistake(
+        "p stops short of 1",
+        swap(ALL, "    p = min(p, 0.999999)"),
+        caught_by="test_top_p_of_one_keeps_all",
+        explanation="""A p of 1 becomes 0.999999. What is left of the last millionth is dropped, where p = 1 keeps everything.""",
+    ),
+    mistake(
+        "summed from below, p = 1 drops what is next to 0",
+        swap(ALL, "    pass"),
+        swap(SORTED, "ordered, order = logits.sort(dim=-1)"),
+        swap(BEFORE, "before = probabilities.cumsum(dim=-1)"),
+        swap(DROPPED, "dropped = (before <= 1 - p).index_fill(-1, torch.tensor([logits.shape[-1] - 1]), False)"),
+        caught_by="test_top_p_of_one_keeps_all",
+        explanation="""From the least likely token up, what sums to no more than 1 − p is dropped. At p = 1 those go whose probability is rounded to
+        0, where every token is kept.""",
+    ),
+    mistake(
+        "summed from below, none is kept at a small p",
+        swap(SORTED, "ordered, order = logits.sort(dim=-1)"),
+        swap(BEFORE, "before = probabilities.cumsum(dim=-1)"),
+        swap(DROPPED, "dropped = before <= 1 - p"),
+        caught_by="test_top_p_keeps_at_least_one",
+        explanation="""From the least likely token up, what sums to no more than 1 − p is dropped. Where p is so small that 1 − p is rounded to 1,
+        that is all of them.""",
+    ),
+    mistake(
+        "p = 0 keeps the likeliest",
+        swap(P_CHECK, "    if not 0 <= p <= 1:\n"),
+        swap(DROPPED, "dropped = (before >= p).index_fill(-1, torch.tensor([0]), False)"),
+        caught_by="test_p_must_be_above_zero_and_at_most_one",
+        explanation="""A p of 0 is taken for greedy. Whoever wants that says temperature 0; a p of 0 is refused.""",
+    ),
+    mistake(
+        "the window is one token short, but never empty",
+        swap(WINDOW, "logits = model(ids[:, -max(context_length - 1, 1) :])[:, -1]"),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The model sees one token less than it could. The window holds context_length tokens.""",
+    ),
+    mistake(
+        "logits are kept by the length of the window",
+        swap(
+            WINDOW,
+            "window = ids[:, -context_length:]\n"
+            "                kept = {} if _ == 0 else kept  # noqa: F821\n"
+            "                logits = kept.setdefault(window.shape[1], model(window)[:, -1])",
+        ),
+        caught_by="test_temperature_zero_takes_the_most_likely_token",
+        explanation="""The logits of the first window of a length are used for every other of that length. Once the window is full, its length stays
+        and its tokens do not.""",
+    ),
+    family(
+        "a temperature below {c} counts as {c}",
+        swap(EVAL, EVAL + "    temperature = max(temperature, {c})\n"),
+        constants=(1e-8, 1e-5, 0.01, 0.1),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""A small number takes the place of a lower temperature, of 0 and of those below 0 as well. 0 means greedy, and what is below 0
+        is refused.""",
+    ),
+    mistake(
+        "Gumbel noise of the wrong sign",
+        swap(
+            DRAW, "next_ids = (logits + torch.rand(logits.shape, generator=generator).log().neg().log()).argmax(dim=-1)"
+        ),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Noise is added and the largest wins, but the noise has its long side below. With the other sign it would draw each token as
+        often as it is likely.""",
+    ),
+    mistake(
+        "the luck has one logarithm",
+        swap(DRAW, "next_ids = (logits - torch.rand(logits.shape, generator=generator).log()).argmax(dim=-1)"),
+        caught_by="test_tokens_are_drawn_as_often_as_they_are_likely",
+        explanation="""Noise with a single logarithm is added, and the largest wins. It takes two to draw each token as often as it is likely.""",
+    ),
+    mistake(
+        "the drawn id is one too low",
+        swap(
+            DRAW,
+            "luck = torch.rand(len(logits), 1, generator=generator)\n"
+            "                next_ids = ((softmax(logits).cumsum(dim=-1) < luck).sum(dim=-1) - 1) % logits.shape[-1]",
+        ),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""The token before the one that was drawn is written. As many sums lie below the random number as there are tokens before the
+        drawn one.""",
+    ),
+    mistake(
+        "each logit through a sigmoid",
+        swap(DRAW, "next_ids = torch.multinomial(logits.sigmoid(), 1, generator=generator)[:, 0]"),
+        caught_by="test_new_tokens_follow_from_the_last_of_their_row",
+        explanation="""A sigmoid looks at each logit alone, and all large ones become 1. The tokens of a row share one probability among
+        them.""",
+    ),
+    mistake(
+        "logits below 0 count as 0, the others as shares",
+        swap(DRAW, "next_ids = torch.multinomial(logits.clamp(min=0) + 1e-9, 1, generator=generator)[:, 0]"),
+        caught_by="test_a_low_temperature_draws_the_most_likely_token_only",
+        explanation="""Tokens are drawn in proportion to their logits, as far as those are above 0. It is their exponentials that are in proportion
+        to the probabilities.""",
+    ),
+    mistake(
+        "a stopped row repeats the token before",
+        swap(FILL, "                next_ids = torch.where(stopped, ids[:, -2], next_ids)\n"),
+        caught_by="test_each_row_stops_by_itself",
+        explanation="""A row that has stopped is filled with the token before its last. It is filled with stop_id.""",
     ),
 ]

@@ -1556,4 +1556,86 @@ MISTAKES = [
         explanation="""The names are saved without what wrappers put in front, `module.` and `_orig_mod.`. A model that
         is wrapped looks for its own names, and a child may be called so too.""",
     ),
+    mistake(
+        "the optimizer counts on from the step",
+        swap(
+            WITH_OPTIMIZER,
+            WITH_OPTIMIZER
+            + """        for moments in optimizer.state.values():
+            if "step" in moments:
+                moments["step"].fill_(state["step"])
+""",
+        ),
+        caught_by="test_training_goes_on_as_if_it_had_never_stopped",
+        explanation="""The count that AdamW keeps for each parameter is set to the step of the run. The two need not be the same:
+        a parameter may have joined later, and AdamW corrects its means by its own count.""",
+    ),
+    mistake(
+        "the learning rates stay those of the new optimizer",
+        swap(
+            WITH_OPTIMIZER,
+            """    if optimizer is not None:
+        rates = [group["lr"] for group in optimizer.param_groups]
+        optimizer.load_state_dict(state["optimizer"])
+        for group, rate in zip(optimizer.param_groups, rates):
+            group["lr"] = rate
+""",
+        ),
+        caught_by="test_settings_come_back_with_the_optimizer",
+        explanation="""After loading, each group gets back the learning rate that it was made with. A schedule that has come half
+        its way begins anew.""",
+    ),
+    mistake(
+        "settings come back only with numbers",
+        swap(
+            WITH_OPTIMIZER,
+            '    if optimizer is not None:\n        if state["optimizer"]["state"]:\n            ' + LOAD_OPTIMIZER,
+        ),
+        caught_by="test_a_fresh_optimizer_takes_up_the_run",
+        explanation="""An optimizer that keeps no numbers, as plain SGD does not, is passed over. Its settings, such as the learning
+        rate, are lost with it.""",
+    ),
+    mistake(
+        "the random numbers of a new generator are saved",
+        swap(CPU_RANDOM, '"cpu_random": torch.Generator().get_state(),'),
+        caught_by="test_random_numbers_go_on_where_they_were",
+        explanation="""A generator is made for the purpose, and its state is saved. Dropout draws from torch's own.""",
+    ),
+    mistake(
+        "a step of 0 becomes 1",
+        swap(SAVE_STEP, '        "step": step or 1,\n'),
+        caught_by="test_the_step_comes_back",
+        explanation="""0 counts as false, so that `or` puts a 1 in its place. A run may be saved before its first step.""",
+    ),
+    mistake(
+        "whole numbers do not come back",
+        swap(
+            LOAD_MODEL,
+            """    own = model.state_dict()
+    model.load_state_dict(state["model"] | {k: v.clone() for k, v in own.items() if not v.is_floating_point()})
+""",
+        ),
+        caught_by="test_weights_and_buffers_come_back",
+        explanation="""Only what holds fractions is loaded. A buffer may hold whole numbers, such as a count of batches.""",
+    ),
+    mistake(
+        "only errors of files are expected",
+        swap("    except Exception as error:  # a damaged", "    except (OSError, EOFError) as error:  # a damaged"),
+        caught_by="test_a_damaged_file_is_refused",
+        explanation="""Errors of the disk and an early end are expected, and no others. What stands in a damaged file makes torch raise
+        nearly anything.""",
+    ),
+    mistake(
+        "the path has to be a text",
+        swap(PATH, '    path = Path("" + path)\n'),
+        caught_by="test_the_file_gets_exactly_the_name_it_was_given",
+        explanation="""A text is put together with the path. A path may be a `Path` too, to which nothing can be added.""",
+    ),
+    mistake(
+        "a normal number late",
+        swap(LOAD_RANDOM, LOAD_RANDOM + "        torch.randn(1)\n"),
+        caught_by="test_random_numbers_go_on_where_they_were",
+        explanation="""When the random numbers are back, one is drawn. Those that follow are no longer those of a run that never
+        stopped.""",
+    ),
 ]

@@ -802,4 +802,57 @@ MISTAKES = [
         explanation="""The picture goes onto whatever axes are in use, and a second one over the first. Without `ax` it is drawn
         on a figure of its own.""",
     ),
+    mistake(
+        "the first layer for all",
+        swap("return torch.stack(caught)", "return torch.stack(caught[:1] * len(caught))"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""The map of the first layer stands for every layer. Each has its own.""",
+    ),
+    mistake(
+        "dimensions of size 1 are lost",
+        swap("return torch.stack(caught)", "return torch.stack(caught).squeeze()"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""`squeeze` takes away every dimension of size 1: a single layer, text or token. The result always has five
+        dimensions.""",
+    ),
+    mistake(
+        "every hook is removed",
+        swap(
+            "        for hook in hooks:\n            hook.remove()",
+            "        for block in model.blocks:\n            block.attention.dropout._forward_hooks.clear()",
+        ),
+        caught_by="test_no_hook_stays",
+        explanation="""All hooks of the dropouts are cleared, those of other people included. Each hook has a handle, which removes it
+        alone.""",
+    ),
+    mistake(
+        "the largest over layers and heads",
+        swap("weights.mean(dim=(0, 2))", "weights.amax(dim=(0, 2))"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The largest weight of all layers and heads counts. Importance is a mean over them.""",
+    ),
+    mistake(
+        "summed over the wrong side, and divided by nothing",
+        swap("weights.mean(dim=(0, 2)).sum(dim=1)", "weights.mean(dim=(0, 2)).sum(dim=2)"),
+        swap("return received / viewers", "return received"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""What a token gives away is summed, which is 1 for each. What counts is what it receives, from those who can see
+        it.""",
+    ),
+    mistake(
+        "colours are logarithms of at least a millionth",
+        swap("weights.detach().cpu().numpy()", "weights.detach().cpu().clamp(min=1e-6).log().numpy()"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""The colours show the logarithms of the weights, so that small ones can be seen. The picture is to show the weights.""",
+    ),
+    mistake(
+        "labels without ticks of their own",
+        swap(
+            "ax.set_xticks(range(len(tokens)), labels, rotation=90)\n    ax.set_yticks(range(len(tokens)), labels)",
+            "import warnings\n    warnings.simplefilter('ignore')\n    ax.set_xticklabels(labels)\n    ax.set_yticklabels(labels)",
+        ),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The labels are set and the ticks left where matplotlib put them, which is not one for each token. Ticks and labels
+        go together.""",
+    ),
 ]

@@ -100,8 +100,16 @@ MISTAKES = [
         explanation="""The base is 10,000 whatever was asked for. Models made for long texts have a larger one.""",
     ),
     mistake(
-        "another base unless told",
-        swap("head_dim: int, base: float = 10000.0)", "head_dim: int, base: float = 1000.0)"),
+        "the base is cut to a whole number",
+        swap(ANGLES, "return positions[:, None] * float(int(base)) ** -exponents  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""What stands behind the point of the base is lost. A base is any number, and those of
+        models for long texts are often no whole ones.""",
+    ),
+    family(
+        "a base of {c} unless told",
+        swap("head_dim: int, base: float = 10000.0)", "head_dim: int, base: float = {c})"),
+        constants=(1000.0, 500_000.0),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""Where nobody gives a base it is not 10,000, which is that of the paper. Weights that were trained
         with one base cannot be used with another.""",
@@ -118,6 +126,13 @@ MISTAKES = [
         swap(ANGLES, "return torch.deg2rad(positions[:, None] * base**-exponents)  # (T, d/2)"),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""The numbers are taken for degrees and divided by 57. They are angles in radians as they stand.""",
+    ),
+    mistake(
+        "the angles are turned into degrees",
+        swap(ANGLES, "return torch.rad2deg(positions[:, None] * base**-exponents)  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""The angles are multiplied by 57, as for a reader of degrees. Cosine and sine take
+        radians, and pair 0 turns by one a position.""",
     ),
     mistake(
         "the powers are not multiplied by the position",
@@ -192,6 +207,26 @@ MISTAKES = [
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""All positions beyond a longest one get its angle. The angle follows from a formula, which has
         no last row.""",
+    ),
+    mistake(
+        "positions from 2,048 on are an error",
+        swap(
+            ANGLES,
+            "table = torch.arange(2048, device=positions.device)[:, None] * base**-exponents\n    return table[positions]",
+        ),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""The angles are read from a table with 2,048 rows, and a later position has none. The
+        angle follows from a formula, which has no longest text.""",
+    ),
+    mistake(
+        "positions are pressed into 1,024",
+        swap(
+            ANGLES,
+            "shrink = min(1.0, 1024 / max(1, int(positions.max())))\n    return positions[:, None] * shrink * base**-exponents  # (T, d/2)",
+        ),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""Where a position is beyond 1,024 all of them are made smaller, as in position
+        interpolation. The angle of a token would then depend on what else is asked for.""",
     ),
     mistake(
         "positions begin again after 4,096",
@@ -305,6 +340,26 @@ MISTAKES = [
         to be known by all that it was made from.""",
     ),
     mistake(
+        "the angles are kept by number and largest position",
+        swap(
+            ANGLES,
+            "kept, name = rotary_angles.__dict__, (len(positions), int(positions.max()), head_dim, base, positions.device, torch.get_default_dtype())\n    return kept.setdefault(name, positions[:, None] * base**-exponents)",
+        ),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""The answer is kept, and given again for other positions of which there are as many and
+        the last is the same. Every position has to be looked at.""",
+    ),
+    mistake(
+        "the angles are kept for every dtype",
+        swap(
+            ANGLES,
+            "kept, name = rotary_angles.__dict__, (str(positions.tolist()), head_dim, base, positions.device)\n    return kept.setdefault(name, positions[:, None] * base**-exponents)",
+        ),
+        caught_by="test_angles_have_the_default_dtype",
+        explanation="""The answer is kept, and given again after the default dtype has changed. A kept answer
+        has to be looked for by all that it depends on.""",
+    ),
+    mistake(
         "the angles have the dtype of the positions",
         swap(ANGLES, "return (positions[:, None] * base**-exponents).to(positions.dtype)  # (T, d/2)"),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
@@ -331,6 +386,27 @@ MISTAKES = [
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""The angles are rounded to three digits on their way. At position 1,000 that is an error of
         whole turns.""",
+    ),
+    mistake(
+        "positions are rounded to bfloat16",
+        swap(ANGLES, "return positions.bfloat16().to(exponents.dtype)[:, None] * base**-exponents  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""Positions become bfloat16 on the way, which has no whole number between 256 and 258.
+        Neighbours far behind are turned alike.""",
+    ),
+    mistake(
+        "positions are rounded to half precision",
+        swap(ANGLES, "return positions.half().to(exponents.dtype)[:, None] * base**-exponents  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""Positions become float16 on the way, which has no whole number between 2,048 and 2,050
+        and nothing above 65,504. Neighbours far behind are turned alike, and then by infinity.""",
+    ),
+    mistake(
+        "positions are kept in 16 bits",
+        swap(ANGLES, "return positions.to(torch.int16)[:, None] * base**-exponents  # (T, d/2)"),
+        caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
+        explanation="""Positions become int16 on the way, and from 32,768 on they are negative. A whole number
+        of a text has 64 bits.""",
     ),
     mistake(
         "the pairs are counted on the CPU",
@@ -372,6 +448,12 @@ MISTAKES = [
         swap("if head_dim % 2 != 0:", "if head_dim % 4 != 0:"),
         caught_by="test_angle_is_the_position_times_the_frequency_of_the_pair",
         explanation="""Widths such as 6 are refused. A pair has two channels, so every even width will do.""",
+    ),
+    mistake(
+        "a head of two channels is refused",
+        swap("if head_dim % 2 != 0:", "if head_dim % 2 != 0 or head_dim < 4:"),
+        caught_by="test_two_channels_are_one_pair",
+        explanation="""The width 2 is refused. Two channels are one pair, and that will do.""",
     ),
     # Step 2
     mistake(
@@ -479,6 +561,14 @@ MISTAKES = [
         old ones.""",
     ),
     mistake(
+        "the first half is made of the new second half",
+        swap(HALVES, HALVES.split("  #")[0] + "\n    second_new = first * sin + second * cos"),
+        swap(TURN, "turned = torch.cat([first * cos - second_new * sin, second_new], dim=-1)  # (..., T, d)"),
+        caught_by="test_every_vector_keeps_its_length",
+        explanation="""The second channel is turned first, and the first takes its new value. Both need the old
+        ones.""",
+    ),
+    mistake(
         "the halves are joined in the wrong order",
         swap(TURN, "turned = torch.cat([first * sin + second * cos, first * cos - second * sin], dim=-1)"),
         caught_by="test_angle_of_zero_changes_nothing",
@@ -491,6 +581,13 @@ MISTAKES = [
         caught_by="test_rotation_multiplies_complex_numbers",
         explanation="""x comes back as it was. All that one could ask of lengths and distances holds for that, and the
         tokens have no positions.""",
+    ),
+    mistake(
+        "a single token is not turned",
+        swap(TURNED, "return turned.to(x.dtype) if x.shape[-2] > 1 else x"),
+        caught_by="test_rotation_multiplies_complex_numbers",
+        explanation="""x comes back as it was where it holds one token. A token that follows a cache comes
+        alone, and stands at a position like any other.""",
     ),
     mistake(
         "the angle is doubled",
@@ -518,6 +615,30 @@ MISTAKES = [
         caught_by="test_angle_of_zero_changes_nothing",
         explanation="""The tables are given four dimensions, and with them the result, whatever x has. There may be any
         number of dimensions before the tokens.""",
+    ),
+    mistake(
+        "exactly four dimensions",
+        swap(HALVES, "B, h, T, d = x.shape\n    " + HALVES),
+        caught_by="test_angle_of_zero_changes_nothing",
+        explanation="""The shape is taken apart into four names, which any other number of dimensions does not
+        fill. There may be any dimensions before the tokens, or none.""",
+    ),
+    mistake(
+        "four dimensions are taken for (B, T, h, d)",
+        swap(
+            HALVES,
+            HALVES.split("  #")[0] + "\n    cos, sin = (cos[:, None], sin[:, None]) if x.ndim == 4 else (cos, sin)",
+        ),
+        caught_by="test_angle_of_zero_changes_nothing",
+        explanation="""The tables are laid along the third dimension from the end, as where heads come behind
+        the tokens. Here x is (…, T, d), and tokens stand right before channels.""",
+    ),
+    mistake(
+        "tables of one pair lose a dimension",
+        swap(HALVES, HALVES.split("  #")[0] + "\n    cos, sin = cos.squeeze(), sin.squeeze()"),
+        caught_by="test_rotation_multiplies_complex_numbers",
+        explanation="""`squeeze` takes away every dimension of size 1, and a head of two channels has one pair.
+        The rows of the table then meet the channels.""",
     ),
     mistake(
         "the dtype of the tables wins",
@@ -735,6 +856,35 @@ MISTAKES = [
         explanation="""The result is bfloat16 whatever x is. It has the dtype of x.""",
     ),
     mistake(
+        "worked out in float32",
+        swap(HALVES, "dtype, x = x.dtype, x.float()\n    " + HALVES),
+        swap(TURNED, "return turned.to(dtype)"),
+        caught_by="test_rotation_multiplies_complex_numbers",
+        explanation="""x becomes float32 on the way. For 16 bits that is a gain, and of 64 it loses half of the
+        digits.""",
+    ),
+    mistake(
+        "worked out in bfloat16",
+        swap(HALVES, "dtype, x = x.dtype, x.bfloat16()\n    " + HALVES),
+        swap(TURNED, "return turned.to(dtype)"),
+        caught_by="test_angle_of_zero_changes_nothing",
+        explanation="""x becomes bfloat16 on the way and keeps three digits. That suits some models, and nobody
+        asked for it here.""",
+    ),
+    mistake(
+        "the tables are rounded to float32",
+        swap(HALVES, HALVES.split("  #")[0] + "\n    cos, sin = cos.float(), sin.float()"),
+        caught_by="test_rotation_multiplies_complex_numbers",
+        explanation="""Cosine and sine become float32 on the way. Tables of 64 bits lose half of their digits.""",
+    ),
+    mistake(
+        "the tables are rounded to bfloat16",
+        swap(HALVES, HALVES.split("  #")[0] + "\n    cos, sin = cos.bfloat16(), sin.bfloat16()"),
+        caught_by="test_every_vector_keeps_its_length",
+        explanation="""Cosine and sine become bfloat16 on the way and keep three digits. Their squares no longer
+        sum to 1, and vectors change their length.""",
+    ),
+    mistake(
         "the first half gets no gradient",
         swap(HALVES, HALVES.split("  #")[0] + "\n    first = first.detach()"),
         caught_by="test_gradient_is_turned_back",
@@ -747,6 +897,16 @@ MISTAKES = [
         caught_by="test_gradient_is_turned_back",
         explanation="""The second half is cut off from x. What was right about it could not be learned from the
         result.""",
+    ),
+    mistake(
+        "the partner gets no gradient",
+        swap(
+            TURN,
+            "partner = torch.cat([-second, first], dim=-1).detach()\n    turned = torch.cat([first * cos, second * cos], dim=-1) + partner * torch.cat([sin, sin], dim=-1)",
+        ),
+        caught_by="test_gradient_is_turned_back",
+        explanation="""What is added from the other channel of the pair is cut off from x. The gradient then
+        knows only the cosine's part.""",
     ),
     mistake(
         "the first turn is kept",
@@ -871,9 +1031,10 @@ MISTAKES = [
         explanation="""The module takes a base and then computes its angles without it. They are those of 10,000, whatever was
         asked for.""",
     ),
-    mistake(
-        "attention has another base unless told",
-        swap("num_heads: int, base: float = 10000.0,", "num_heads: int, base: float = 100.0,"),
+    family(
+        "attention has a base of {c} unless told",
+        swap("num_heads: int, base: float = 10000.0,", "num_heads: int, base: float = {c},"),
+        constants=(100.0, 500_000.0),
         caught_by="test_output_is_attention_over_turned_queries_and_keys",
         explanation="""Where nobody gives a base, the module's is not 10,000. Weights that were trained with one base cannot be
         used with another.""",
@@ -1206,6 +1367,13 @@ MISTAKES = [
         caught_by="test_output_is_attention_over_turned_queries_and_keys",
         explanation="""The scores are divided by the root of how many tokens there are. A score adds up channels, and
         knows nothing of the length.""",
+    ),
+    mistake(
+        "scaled by the width of x",
+        swap(SCORES, "scores = query @ key.transpose(2, 3) / x.shape[-1] ** 0.5"),
+        caught_by="test_output_is_attention_over_turned_queries_and_keys",
+        explanation="""The scores are divided by √d_in. What counts is how many channels a query has within its
+        head.""",
     ),
     mistake(
         "scaled by the number of heads",
@@ -1640,6 +1808,13 @@ MISTAKES = [
         the row.""",
     ),
     mistake(
+        "exponents spread from -1 to -8",
+        swap(SLOPES, "return 2.0 ** -torch.linspace(1, 8, num_heads)"),
+        caught_by="test_slopes_are_a_geometric_row",
+        explanation="""The exponents begin at −1 for any number of heads. That is right for 8 heads; otherwise
+        the step between two heads is the first exponent.""",
+    ),
+    mistake(
         "slopes are always float32",
         swap(SLOPES, SLOPES.replace("return ", "return (") + ").float()"),
         caught_by="test_slopes_and_bias_have_the_default_dtype",
@@ -1659,6 +1834,14 @@ MISTAKES = [
         swap(BIAS, BIAS.replace("alibi_slopes(num_heads)", "torch.tensor(alibi_slopes(num_heads))")),
         caught_by="test_slopes_are_a_geometric_row",
         explanation="""The slopes come as a list of numbers. A tensor is asked for.""",
+    ),
+    mistake(
+        "slopes have the shape of the scores",
+        swap(SLOPES, "return (2.0 ** (-8 * torch.arange(1, num_heads + 1) / num_heads))[:, None, None]"),
+        swap(BIAS, "bias = -alibi_slopes(num_heads) * distance  # (h, T, T)"),
+        caught_by="test_slopes_are_a_geometric_row",
+        explanation="""The slopes come as (h, 1, 1), ready for the matrix of distances. Here they are a row of h
+        numbers.""",
     ),
     mistake(
         "the bias is always float32",

@@ -1,6 +1,6 @@
 """k17: what people get wrong about Muon, and about AdamW beside it."""
 
-from dojo.spec import mistake, swap
+from dojo.spec import family, mistake, swap
 
 MEAN = "mean = betas[0] * mean + (1 - betas[0]) * gradient"
 SQUARE = "square = betas[1] * square + (1 - betas[1]) * gradient**2"
@@ -87,6 +87,13 @@ MISTAKES = [
         step, and again in each that follows.""",
     ),
     mistake(
+        "only the corrected mean is kept",
+        swap(ADAM_GIVES, "return weight, true_mean, square"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""The mean that comes back is the corrected one. The next step corrects it again; what is
+        kept are the running means as they are.""",
+    ),
+    mistake(
         "the old mean is used",
         swap(TRUE_MEAN, "true_mean = (mean - (1 - betas[0]) * gradient) / betas[0] / (1 - betas[0] ** step)"),
         caught_by="test_a_step_of_adamw_follows_its_formula",
@@ -134,6 +141,25 @@ MISTAKES = [
         root.""",
     ),
     mistake(
+        "the square of eps under the root",
+        swap(ADAM, "direction = true_mean / (true_square + eps**2).sqrt()"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""Both are squared and the root is taken of their sum. Where eps is small beside the root
+        that makes no difference, and elsewhere it does.""",
+    ),
+    mistake(
+        "eps is a least size",
+        swap(ADAM, "direction = true_mean / true_square.sqrt().clamp(min=eps)"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""The root is raised to eps where it is smaller. eps is added, whatever the root is.""",
+    ),
+    mistake(
+        "eps is always 1e-8",
+        swap(ADAM, "direction = true_mean / (true_square.sqrt() + 1e-8)"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""The usual eps is written into the formula. Whoever asks for another does not get it.""",
+    ),
+    mistake(
         "eps is left out",
         swap(ADAM, "direction = true_mean / true_square.sqrt()"),
         caught_by="test_a_step_of_adamw_follows_its_formula",
@@ -159,6 +185,13 @@ MISTAKES = [
         caught_by="test_a_step_of_adamw_follows_its_formula",
         explanation="""The second running mean takes in the square of the first. It takes in the square of the gradient, so
         that one that flips its sign is known to be large.""",
+    ),
+    mistake(
+        "the square of what the mean misses",
+        swap(SQUARE, "square = betas[1] * square + (1 - betas[1]) * (gradient - mean) ** 2"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""What is squared is the distance of the gradient from its mean, as in AdaBelief. AdamW
+        squares the gradient.""",
     ),
     mistake(
         "the betas are swapped",
@@ -188,9 +221,10 @@ MISTAKES = [
         caught_by="test_a_step_of_adamw_follows_its_formula",
         explanation="""The square is handed back where the mean belongs. The order is weight, mean, square.""",
     ),
-    mistake(
-        "other settings than the usual ones for AdamW",
-        swap("betas: tuple[float, float] = (0.9, 0.999)", "betas: tuple[float, float] = (0.9, 0.99)"),
+    family(
+        "a second beta of {c} unless told",
+        swap("betas: tuple[float, float] = (0.9, 0.999)", "betas: tuple[float, float] = (0.9, {c})"),
+        constants=(0.95, 0.99),
         caught_by="test_adamw_has_its_usual_settings",
         explanation="""Where nobody says anything, the settings are not the usual ones. They stand in the signature of the
         stub.""",
@@ -232,6 +266,14 @@ MISTAKES = [
         caught_by=ADAM_FORMULA,
         explanation="""Every step is corrected as if it were the first. Later on there is less and less to
         correct.""",
+    ),
+    mistake(
+        "only the first step is corrected",
+        swap(TRUE_MEAN, "true_mean = mean / (1 - betas[0]) if step == 1 else mean"),
+        swap(TRUE_SQUARE, "true_square = square / (1 - betas[1]) if step == 1 else square"),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""From the second step on mean and square are used as they are. They are too small for many
+        steps, each time by less.""",
     ),
     mistake(
         "the corrections change places",
@@ -335,6 +377,13 @@ MISTAKES = [
         itself.""",
     ),
     mistake(
+        "large gradients are clipped first",
+        swap(MEAN, "gradient = gradient / max(1.0, float(gradient.norm()))\n    " + MEAN),
+        caught_by="test_a_step_of_adamw_follows_its_formula",
+        explanation="""A gradient longer than 1 is shortened before anything else. Clipping, where it is wanted,
+        is done before the optimizer, over all parameters together.""",
+    ),
+    mistake(
         "eps is taken off",
         swap(ADAM, "direction = true_mean / (true_square.sqrt() - eps)"),
         caught_by=ADAM_FORMULA,
@@ -434,21 +483,34 @@ MISTAKES = [
         lost.""",
     ),
     mistake(
+        "AdamW is worked out in single precision",
+        swap(
+            MEAN,
+            "weight, gradient, mean, square = (one.float() for one in (weight, gradient, mean, square))\n    dtype = torch.get_default_dtype()\n    "
+            + MEAN,
+        ),
+        swap(ADAM_GIVES, "return weight.to(dtype), mean.to(dtype), square.to(dtype)"),
+        caught_by="test_adamw_keeps_the_dtype",
+        explanation="""Everything becomes float32 first. Numbers of 64 bits lose half of their digits.""",
+    ),
+    mistake(
         "AdamW returns single precision",
         swap(ADAM_GIVES, "return weight.float(), mean.float(), square.float()"),
         caught_by="test_adamw_keeps_the_dtype",
         explanation="""What comes back is float32 whatever came in. Weight, mean and square keep their dtype.""",
     ),
-    mistake(
-        "another rate for AdamW unless told",
-        swap("lr: float = 1e-3,\n    betas", "lr: float = 1e-2,\n    betas"),
+    family(
+        "a rate of {c} for AdamW unless told",
+        swap("lr: float = 1e-3,\n    betas", "lr: float = {c},\n    betas"),
+        constants=(3e-4, 1e-2),
         caught_by=ADAM_DEFAULTS,
         explanation="""Where nobody says anything, the rate is not 1e-3. The usual settings stand in the signature of
         the stub.""",
     ),
-    mistake(
-        "another eps unless told",
-        swap("eps: float = 1e-8", "eps: float = 1e-6"),
+    family(
+        "an eps of {c} unless told",
+        swap("eps: float = 1e-8", "eps: float = {c}"),
+        constants=(1e-6, 1e-5),
         caught_by=ADAM_DEFAULTS,
         explanation="""Where nobody says anything, `eps` is not 1e-8. The usual settings stand in the signature of the
         stub.""",
@@ -490,10 +552,25 @@ MISTAKES = [
         above the Frobenius norm.""",
     ),
     mistake(
+        "divided by the largest singular value",
+        swap(NORMALISED, "X = X / (torch.linalg.matrix_norm(X, 2) + 1e-12)"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The largest singular value becomes 1 exactly. To know it is what a decomposition is for;
+        the Frobenius norm, which is never smaller, costs one sum.""",
+    ),
+    mistake(
         "divided by the squared norm",
         swap(NORMALISED, "X = X / (X.pow(2).sum() + 1e-12)"),
         caught_by="test_each_singular_value_goes_through_the_polynomial",
         explanation="""The matrix is divided by the sum of its squares. The Frobenius norm is the root of that sum.""",
+    ),
+    family(
+        "divided by {c} times the norm",
+        swap(NORMALISED, "X = X / (X.norm() * {c} + 1e-12)"),
+        constants=(1.02, 2.0),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The matrix is divided by {c} times its norm, to be on the safe side. The norm is never below the
+        largest singular value, so it is safe as it is, and all values come out smaller.""",
     ),
     mistake(
         "normalised in every round",
@@ -510,8 +587,16 @@ MISTAKES = [
         that.""",
     ),
     mistake(
-        "a large number beside the norm",
-        swap(NORMALISED, "X = X / (X.norm() + 1e-2)"),
+        "zeros become the identity",
+        swap(TALL, "if not matrix.any():\n        return torch.eye(*matrix.shape, dtype=matrix.dtype)\n    " + TALL),
+        caught_by="test_zeros_stay_zeros",
+        explanation="""A matrix of zeros comes back with ones on its diagonal. It has no direction, and a step
+        without a gradient would move the weight.""",
+    ),
+    family(
+        "{c} beside the norm",
+        swap(NORMALISED, "X = X / (X.norm() + {c})"),
+        constants=(1e-3, 1e-2),
         caught_by="test_each_singular_value_goes_through_the_polynomial",
         explanation="""What is added to the norm is no longer small beside a small gradient. The result then depends on the
         size of the matrix.""",
@@ -567,6 +652,22 @@ MISTAKES = [
         swap("for _ in range(steps):", "for _ in range(steps + 1):"),
         caught_by="test_each_singular_value_goes_through_the_polynomial",
         explanation="""One iteration more is made than `steps` says.""",
+    ),
+    mistake(
+        "at least one iteration",
+        swap("for _ in range(steps):", "for _ in range(max(1, steps)):"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""Where no iteration is asked for there is one. Then the normalised matrix comes back.""",
+    ),
+    mistake(
+        "it stops where little changes",
+        swap(
+            ITERATION,
+            "before, X = X, a * X + (b * A + c * A @ A) @ X\n        if (X - before).norm() < 1e-2:\n            X = before\n            break",
+        ),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The loop ends as soon as an iteration changes little. It is `steps` iterations that were
+        asked for, whatever they change.""",
     ),
     mistake(
         "always five iterations",
@@ -666,6 +767,29 @@ MISTAKES = [
         any more.""",
     ),
     mistake(
+        "the result is made longer for tall matrices",
+        swap(BACK, "return (X.T if tall else X) * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5"),
+        swap(
+            "update = newton_schulz(direction, steps) * max(1, rows / columns) ** 0.5",
+            "update = newton_schulz(direction, steps)",
+        ),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The factor √max(1, m/n) is in newton_schulz. It belongs to the step; here the singular
+        values have to come near 1.""",
+    ),
+    mistake(
+        "the answer is kept whatever the iterations",
+        swap(
+            TALL,
+            "kept = newton_schulz.__dict__\n    name = str(matrix.tolist())\n    if name in kept:\n        return kept[name].clone()\n    "
+            + TALL,
+        ),
+        swap(BACK, "kept[name] = X.T if tall else X\n    return kept[name].clone()"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The answer for a matrix is kept, and given again for other iterations and other
+        coefficients. A kept answer has to be looked for by all that it depends on.""",
+    ),
+    mistake(
         "the result is normalised",
         swap(BACK, "X = X / (X.norm() + 1e-12)\n    " + BACK),
         caught_by=POLYNOMIAL,
@@ -709,6 +833,19 @@ MISTAKES = [
         swap("a, b, c = coefficients", "a, b, c = coefficients\n    c = -c"),
         caught_by=POLYNOMIAL,
         explanation="""The fifth power is taken off where it should be added. The values are then not held near 1.""",
+    ),
+    mistake(
+        "both powers are taken off",
+        swap(ITERATION, "X = a * X - (b * A + c * A @ A) @ X"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""The terms of degree 3 and 5 are subtracted. Their coefficients have their signs already.""",
+    ),
+    mistake(
+        "A itself is added, not A times X",
+        swap(ITERATION, "X = a * X + b * A + c * A @ A @ X if A.shape == X.shape else a * X + (b * A + c * A @ A) @ X"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""A pair of brackets is missing, and b·A stands by itself. All three terms are something
+        times X.""",
     ),
     mistake(
         "the term of degree 3 is missing",
@@ -768,6 +905,14 @@ MISTAKES = [
         swap(BACK, "return X.T"),
         caught_by=POLYNOMIAL,
         explanation="""The result is transposed also where the matrix was not. Only a tall one was turned.""",
+    ),
+    mistake(
+        "a square is turned and not turned back",
+        swap(TALL, "tall = matrix.shape[0] > matrix.shape[1]\n    turned = matrix.shape[0] >= matrix.shape[1]"),
+        swap(TURNED, "X = matrix.T if turned else matrix  # (short, long)"),
+        caught_by="test_each_singular_value_goes_through_the_polynomial",
+        explanation="""Two questions that belong together differ where rows and columns are equally many. A
+        square comes back transposed.""",
     ),
     mistake(
         "reshaped instead of turned",
@@ -1188,9 +1333,10 @@ MISTAKES = [
         explanation="""The direction is rounded to float32 before it is orthogonalised. In double precision half of
         the digits are lost.""",
     ),
-    mistake(
-        "another rate for a step of Muon unless told",
-        swap("lr: float = 0.02,\n    momentum", "lr: float = 1e-3,\n    momentum"),
+    family(
+        "a rate of {c} for a step of Muon unless told",
+        swap("lr: float = 0.02,\n    momentum", "lr: float = {c},\n    momentum"),
+        constants=(1e-3, 0.01),
         caught_by=MUON_DEFAULTS,
         explanation="""Where nobody says anything, the rate is not 0.02. The usual settings stand in the signature of
         the stub.""",
@@ -1542,9 +1688,10 @@ MISTAKES = [
         explanation="""The error is an AssertionError, which Python leaves out when it optimises. A wrong argument is
         a ValueError.""",
     ),
-    mistake(
-        "another momentum for Muon unless told",
-        swap("momentum: float = 0.95,\n        nesterov", "momentum: float = 0.9,\n        nesterov"),
+    family(
+        "a momentum of {c} for Muon unless told",
+        swap("momentum: float = 0.95,\n        nesterov", "momentum: float = {c},\n        nesterov"),
+        constants=(0.9, 0.99),
         caught_by=OPTIMIZER_DEFAULTS,
         explanation="""Where nobody says anything, the optimizer's momentum is not 0.95. The usual settings stand in
         the signature of the stub.""",

@@ -126,6 +126,23 @@ MISTAKES = [
         explanation="""New tokens are put before the old ones. A text goes on at its end.""",
     ),
     mistake(
+        "tokens are pushed in from the right",
+        swap(WRITE_KEYS, "self.keys = torch.cat([self.keys[:, :, key.shape[2] :], key], dim=2)"),
+        swap(WRITE_VALUES, "self.values = torch.cat([self.values[:, :, value.shape[2] :], value], dim=2)"),
+        swap(HELD, "return self.keys[:, :, -end:], self.values[:, :, -end:]"),
+        caught_by="test_memory_is_reserved_at_once",
+        explanation="""Everything that is held moves to the left to make room at the right edge. For each new
+        token the whole cache is copied, which is what reserving it was to avoid.""",
+    ),
+    mistake(
+        "only the first row is written",
+        swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:1]"),
+        swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:1]"),
+        caught_by="test_append_gives_all_tokens_so_far",
+        explanation="""The keys and values of the first text go into every row of the batch. Each row is a text
+        of its own.""",
+    ),
+    mistake(
         "one place too far",
         swap(END, "end, capacity = self.length + key.shape[2] + 1, self.keys.shape[2]"),
         swap(WRITE_KEYS, "self.keys[:, :, end - key.shape[2] : end] = key"),
@@ -145,6 +162,13 @@ MISTAKES = [
         caught_by="test_memory_is_reserved_at_once",
         explanation="""The memory has tokens before heads. It works, but the order that was asked for is batch, heads,
         tokens, width, in which a head's tokens lie side by side.""",
+    ),
+    mistake(
+        "room for tokens before the heads",
+        swap(SHAPE, "shape = (batch_size, capacity, num_heads, head_dim)"),
+        caught_by="test_append_gives_all_tokens_so_far",
+        explanation="""The memory is (B, capacity, h, d), and keys come as (B, h, t, d). The third dimension is
+        the one for tokens.""",
     ),
     mistake(
         "the cache grows by joining",
@@ -182,6 +206,16 @@ MISTAKES = [
         caught_by="test_a_full_cache_refuses_more",
         explanation="""The message gives the room that is left, or the length has changed already. Both numbers are asked
         for, the tokens there would be and the capacity, and nothing may have changed.""",
+    ),
+    mistake(
+        "what fits in is written before the refusal",
+        swap(
+            FULL,
+            "room = capacity - self.length\n        self.keys[:, :, self.length :] = key[:, :, :room] if end > capacity else self.keys[:, :, self.length :]\n        if end > capacity:",
+        ),
+        caught_by="test_a_full_cache_refuses_more",
+        explanation="""Keys go in as far as there is room, and then comes the error. Where something is refused,
+        nothing may have changed.""",
     ),
     mistake(
         "the dtype is not used",
@@ -256,6 +290,13 @@ MISTAKES = [
         swap(BYTES, "return numbers * 4"),
         caught_by="test_cache_bytes_is_what_is_measured",
         explanation="""Every entry is taken to have four bytes. That is so in float32 only.""",
+    ),
+    mistake(
+        "the bytes of an entry of the default dtype",
+        swap(BYTES, "return numbers * torch.empty(0).element_size()"),
+        caught_by="test_cache_bytes_is_what_is_measured",
+        explanation="""An entry has as many bytes as one of a tensor that is made without a dtype. What counts
+        is the dtype that was asked for.""",
     ),
     mistake(
         "bits for bytes",
@@ -595,6 +636,15 @@ MISTAKES = [
         way of (B, t, h, d).""",
     ),
     mistake(
+        "the biases of queries, keys and values are left out",
+        swap(SPLIT_QUERY, "query = split_heads(x @ attention.W_query.weight.T, num_heads)"),
+        swap(SPLIT_KEY, "key = split_heads(x @ attention.W_key.weight.T, num_heads)"),
+        swap(SPLIT_VALUE, "value = split_heads(x @ attention.W_value.weight.T, num_heads)"),
+        caught_by="test_piece_by_piece_equals_all_at_once",
+        explanation="""x is multiplied by the weights, and the biases of the layers are forgotten. A layer that
+        is called does both.""",
+    ),
+    mistake(
         "queries of the keys",
         swap(
             "query = split_heads(attention.W_query(x), num_heads)", "query = split_heads(attention.W_key(x), num_heads)"
@@ -641,6 +691,13 @@ MISTAKES = [
         swap(MIX, "return merge_heads(weights @ values)  # (B, t, D)"),
         caught_by="test_piece_by_piece_equals_all_at_once",
         explanation="""The heads are laid side by side and not projected. The attention of k06 ends with out_proj.""",
+    ),
+    mistake(
+        "the bias of out_proj is left out",
+        swap(MIX, "return merge_heads(weights @ values) @ attention.out_proj.weight.T"),
+        caught_by="test_piece_by_piece_equals_all_at_once",
+        explanation="""The heads are multiplied by the weight of out_proj, and its bias is forgotten. A layer
+        that is called does both.""",
     ),
     mistake(
         "padding is seen",
@@ -699,6 +756,13 @@ MISTAKES = [
         swap(HIDDEN, "hidden = columns < rows  # (t, T)"),
         caught_by=PIECES,
         explanation="""What comes before is hidden and what comes after is seen. A query looks back only.""",
+    ),
+    mistake(
+        "a token does not see itself over the cache",
+        swap(HIDDEN, "hidden = columns >= rows  # (t, T)"),
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -torch.inf)).nan_to_num()"),
+        caught_by="test_piece_by_piece_equals_all_at_once",
+        explanation="""The mask hides the token's own column as well. Each token sees itself and all before it.""",
     ),
     mistake(
         "one later token is seen",
@@ -794,6 +858,13 @@ MISTAKES = [
         which sum to 1 over the keys.""",
     ),
     mistake(
+        "the softmax is worked out in float32",
+        swap(WEIGHTS, "weights = softmax(scores.masked_fill(hidden, -torch.inf).float()).to(x.dtype)"),
+        caught_by="test_piece_by_piece_equals_all_at_once",
+        explanation="""The scores become float32 before the softmax. That helps numbers of 16 bits, and of 64 it
+        loses half of the digits.""",
+    ),
+    mistake(
         "no softmax over the cache",
         swap(WEIGHTS, "weights = scores.masked_fill(hidden, 0.0)"),
         caught_by=PIECES,
@@ -868,6 +939,13 @@ MISTAKES = [
         cache, so it has to be hidden in every call.""",
     ),
     mistake(
+        "padding is hidden from several tokens only",
+        swap("if pads is not None:\n        padding", "if pads is not None and x.shape[1] > 1:\n        padding"),
+        caught_by="test_padding_is_not_seen",
+        explanation="""A new token that comes alone sees all columns, and padding is among them. It stays in the
+        cache, and stays hidden.""",
+    ),
+    mistake(
         "pads are laid along the heads",
         swap(PADDING, "padding = columns < pads[None, :, None, None]  # (1, B, 1, T)"),
         caught_by=PADDED,
@@ -926,6 +1004,13 @@ MISTAKES = [
         swap(WHERE, "positions = torch.full((t,), held, device=ids.device)"),
         caught_by="test_each_step_equals_the_full_forward_pass",
         explanation="""Tokens that come in together get one position. Each has its own.""",
+    ),
+    mistake(
+        "all new tokens at the last position",
+        swap(WHERE, "positions = torch.full((t,), held + t - 1, device=ids.device)  # (t,)"),
+        caught_by="test_each_step_equals_the_full_forward_pass",
+        explanation="""Every new token gets the position of the last. That is right where one comes alone; a
+        prompt comes as a whole.""",
     ),
     mistake(
         "no positions",
@@ -1022,6 +1107,13 @@ MISTAKES = [
         caught_by="test_each_padded_row_is_as_if_alone",
         explanation="""The id −1 is looked up in the table, which has no such row. Since nobody sees a pad, any row will
         do.""",
+    ),
+    mistake(
+        "token 0 is taken for padding",
+        swap(EMBEDDED, "x = embedding.tok_emb(ids.clamp(min=1)) + embedding.pos_emb(positions)"),
+        caught_by="test_each_step_equals_the_full_forward_pass",
+        explanation="""Ids are raised to 1 at least, and token 0 is then read as token 1. Padding is −1, and
+        token 0 is a token like any other.""",
     ),
     mistake(
         "gradients are recorded",
@@ -1122,6 +1214,16 @@ MISTAKES = [
         text has come stands in its caches.""",
     ),
     mistake(
+        "positions stop at the last of the table",
+        swap(
+            WHERE,
+            "last = model.embedding.pos_emb.num_embeddings - 1\n    positions = torch.arange(held, held + t, device=ids.device).clamp(max=last)  # (t,)",
+        ),
+        caught_by="test_a_text_may_fill_the_context_and_no_more",
+        explanation="""Tokens beyond the context length all get the last position there is. The model has never
+        seen two tokens at one position, and nobody hears that the text is too long.""",
+    ),
+    mistake(
         "every call is one token further",
         swap(
             HOLDS, "caches[0].calls = getattr(caches[0], 'calls', -1) + 1\n    held, t = caches[0].calls, ids.shape[1]"
@@ -1169,6 +1271,14 @@ MISTAKES = [
         caught_by=FULL_PASS,
         explanation="""The stream is normalised after each addition, as in the first Transformer. The block of k09
         normalises what each layer reads.""",
+    ),
+    mistake(
+        "norm1 and norm2 change places",
+        swap(ATTEND, "x = x + cached_attention(block.attention, block.norm2(x), cache, pads)"),
+        swap(THINK, "x = x + block.feed_forward(block.norm1(x))"),
+        caught_by="test_each_step_equals_the_full_forward_pass",
+        explanation="""Attention reads by norm2 and the feed-forward by norm1. Each has learned the scale of its
+        own.""",
     ),
     mistake(
         "norm1 before both",
@@ -1233,6 +1343,13 @@ MISTAKES = [
         caught_by=FULL_PASS,
         explanation="""The blocks are called as they are, and what was read before plays no part. Attention has to
         look at the cache.""",
+    ),
+    mistake(
+        "of several new tokens only the last is read",
+        swap(HOLDS, "ids = ids[:, -1:] if caches[0].length else ids\n    held, t = caches[0].length, ids.shape[1]"),
+        caught_by="test_each_step_equals_the_full_forward_pass",
+        explanation="""Once something is held, only the last new token is read. Text may grow by several tokens
+        at once, and all of them belong into the caches.""",
     ),
     mistake(
         "the logits are probabilities",
@@ -1390,6 +1507,13 @@ MISTAKES = [
         explanation="""A longer text is taken for the last one with something added. It may be another text.""",
     ),
     mistake(
+        "one token more counts as the same text",
+        swap(ANEW, "if held == 0 or T != held + 1 or len(self.seen) != B:"),
+        caught_by="test_a_longer_text_that_began_otherwise_is_read_anew",
+        explanation="""A text that is one token longer than the one before is taken to go on from it. It may be
+        another text of that length.""",
+    ),
+    mistake(
         "only the last token seen is compared",
         swap(
             ANEW,
@@ -1415,6 +1539,16 @@ MISTAKES = [
         emptied.""",
     ),
     mistake(
+        "the caches are emptied and never made anew",
+        swap(
+            FRESH,
+            "self.caches = getattr(self, 'caches', None) or make_caches(self.model, B, self.num_heads, self.context_length)\n            for cache in self.caches:\n                cache.length = 0\n            held = 0",
+        ),
+        caught_by="test_another_text_is_read_anew",
+        explanation="""The length of each cache goes back to 0, and its memory stays. A text with more rows does
+        not fit into memory that was made for fewer.""",
+    ),
+    mistake(
         "the pads of the new tokens",
         swap(PADS, "pads = (ids[:, held:] == PAD).sum(dim=1)  # (B,)"),
         caught_by="test_prompts_of_several_lengths_are_continued_each_by_itself",
@@ -1426,6 +1560,22 @@ MISTAKES = [
         swap(READ, "logits = next_logits(self.model, ids[:, held:], self.caches)"),
         caught_by="test_prompts_of_several_lengths_are_continued_each_by_itself",
         explanation="""The padding is not handed on. It is then read as if it were text.""",
+    ),
+    mistake(
+        "token 0 counts as padding",
+        swap(PADS, "pads = (ids == 0).sum(dim=1)  # (B,)"),
+        caught_by="test_a_growing_text_gets_the_logits_of_the_model",
+        explanation="""The tokens 0 of a text are counted, and padding is not. Padding is PAD, −1.""",
+    ),
+    mistake(
+        "the padding of the first text is kept",
+        swap(
+            PADS,
+            "pads = self.__dict__.setdefault('kept', (ids == PAD).sum(dim=1))\n        pads = pads if len(pads) == B else (ids == PAD).sum(dim=1)",
+        ),
+        caught_by="test_prompts_of_several_lengths_are_continued_each_by_itself",
+        explanation="""The pads are counted once and kept. Another text has other padding, and so has a window
+        that has moved on.""",
     ),
     mistake(
         "the padding of the longest",
@@ -1697,6 +1847,36 @@ MISTAKES = [
         caught_by=SEVERAL,
         explanation="""The stand-in is made, and `generate` gets the model. It reads everything for every token, and
         knows nothing of padding.""",
+    ),
+    mistake(
+        "the window is the model's own",
+        swap(
+            WRITE,
+            "return generate(reader, ids, max_new_tokens, context_length=model.embedding.pos_emb.num_embeddings, **options)",
+        ),
+        caught_by="test_texts_are_those_of_the_model",
+        explanation="""The text is cut to what the model could read, and not to the context length that was
+        asked for. The caches hold no more than that.""",
+    ),
+    mistake(
+        "the temperature is 0 unless told",
+        swap(
+            WRITE,
+            'options = {"temperature": 0, **options}\n    return generate(reader, ids, max_new_tokens, context_length=context_length, **options)',
+        ),
+        caught_by="test_sampling_takes_the_options_of_generate",
+        explanation="""Where nobody gives a temperature the likeliest token is taken. What is left open is left
+        to `generate`, which draws.""",
+    ),
+    mistake(
+        "the prompt is cut to the window for good",
+        swap(
+            WRITE,
+            "return generate(reader, ids[:, -context_length:], max_new_tokens, context_length=context_length, **options)",
+        ),
+        caught_by="test_texts_are_those_of_the_model",
+        explanation="""What no longer fits into the window is missing in the result too. The text comes back
+        whole; only the model sees its end.""",
     ),
     mistake(
         "heads and context change places",

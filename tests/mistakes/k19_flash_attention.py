@@ -52,7 +52,6 @@ TILE_WEIGHTS = "weights = (scores - new_top).exp()"
 NEXT_TOP = "top = new_top\n"
 RUN = "context, logsumexp = flash_forward(query, key, value, block)"
 KEEP_BLOCK = "ctx.block = block"
-REUSED = "test_each_call_has_an_answer_of_its_own"
 LAYOUTS = "test_inputs_may_lie_in_memory_as_they_like"
 GRAD_LAYOUTS = "test_gradients_may_arrive_as_they_like"
 NO_LATER = "test_no_tile_is_made_for_later_keys"
@@ -115,6 +114,22 @@ MISTAKES = [
         caught_by=TILE_IS_PART,
         explanation="""Rows and columns are compared as if every tile stood on the diagonal. A tile beside it lies in the
         past as a whole, and hides nothing.""",
+    ),
+    mistake(
+        "positions of 8 bits",
+        swap(QUERY_AT, QUERY_AT.split("  #")[0] + "\n    query_position = query_position.to(torch.uint8)"),
+        swap(KEY_AT, KEY_AT.split("  #")[0] + "\n    key_position = key_position.to(torch.uint8)"),
+        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
+        explanation="""Positions become whole numbers of 8 bits, which begin anew after 255. A tile across that
+        place is masked the wrong way round.""",
+    ),
+    mistake(
+        "positions of half precision",
+        swap(QUERY_AT, QUERY_AT.split("  #")[0] + "\n    query_position = query_position.half()"),
+        swap(KEY_AT, KEY_AT.split("  #")[0] + "\n    key_position = key_position.half()"),
+        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
+        explanation="""Positions become float16, which has no odd number above 2,048. Neighbours far behind
+        share a position and see each other.""",
     ),
     mistake(
         "the place of the queries is ignored",
@@ -186,6 +201,19 @@ MISTAKES = [
         one head.""",
     ),
     mistake(
+        "divided by the root of the width of all heads",
+        swap(SCORES, "scores = query @ key.mT / (query.shape[1] * query.shape[-1]) ** 0.5"),
+        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
+        explanation="""The scores are divided by √(h·d). A head's dot products are sums over its own d channels.""",
+    ),
+    mistake(
+        "the root of the width without its fraction",
+        swap(SCORES, "scores = query @ key.mT / int(query.shape[-1] ** 0.5)"),
+        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
+        explanation="""The root is cut to a whole number. That is right where the width is a square, and
+        elsewhere scores are too large.""",
+    ),
+    mistake(
         "minus infinity times the mask",
         swap(HIDE, "return scores + (key_position > query_position[:, None]) * -torch.inf"),
         caught_by=TILE_IS_PART,
@@ -252,6 +280,13 @@ MISTAKES = [
         caught_by=TILE_IS_PART,
         explanation="""The scores are rounded to float32. In double precision half of the digits are lost.""",
     ),
+    mistake(
+        "scores are worked out in single precision",
+        swap(SCORES, "scores = (query.float() @ key.float().mT / query.shape[-1] ** 0.5).to(query.dtype)"),
+        caught_by="test_tile_is_a_part_of_the_whole_matrix_of_scores",
+        explanation="""Queries and keys become float32 for the product, and the result goes back. Half of the
+        digits are lost on the way.""",
+    ),
     # Step 2
     mistake(
         "nothing shrinks",
@@ -311,6 +346,14 @@ MISTAKES = [
         explanation="""The largest score so far is never below 0. Where all scores are far below, every exponential is 0,
         and the division is 0 by 0.""",
     ),
+    family(
+        "the largest score begins at {c}",
+        swap(TOP, TOP.replace("-torch.inf", "{c}")),
+        constants=(-1e4, -10.0),
+        caught_by="test_extreme_scores_do_not_overflow",
+        explanation="""The largest score so far begins at {c}. Where all scores are far below, every e^(score − largest) is
+        0, and so is what is divided by; nothing but −∞ is below all of them.""",
+    ),
     mistake(
         "one largest score for the whole tile",
         swap(NEW_TOP, "new_top = torch.maximum(top, scores.amax((-2, -1), keepdim=True))"),
@@ -331,6 +374,21 @@ MISTAKES = [
         swap(DIVIDE, "contexts.append(mix)"),
         caught_by=CONTEXT,
         explanation="""Each tile is divided by the sum so far. The divisor is known only after the last tile.""",
+    ),
+    mistake(
+        "each tile is divided by its own sum",
+        swap(MIX, "mix = mix * shrink + weights @ value[..., tile, :] / weights.sum(-1, keepdim=True)"),
+        swap(DIVIDE, "contexts.append(mix)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""What a tile adds is divided by the sum of that tile. The divisor is the sum of the whole
+        row, and comes last.""",
+    ),
+    mistake(
+        "a softmax of each tile in the walk",
+        swap(TILE_WEIGHTS, "weights = scores.softmax(-1)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""The weights of each tile sum to 1 by themselves. How much a tile counts beside the others
+        is lost.""",
     ),
     mistake(
         "a mean of the tiles",
@@ -380,6 +438,20 @@ MISTAKES = [
         no context.""",
     ),
     mistake(
+        "the tokens have to fill the tiles",
+        swap(ROWS, 'if query.shape[-2] % block:\n        raise ValueError("not a multiple of the block")\n    ' + ROWS),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""Where T is no multiple of the block there is an error. The last tile may be smaller than
+        the others.""",
+    ),
+    mistake(
+        "the block may not be larger than the text",
+        swap(ROWS, 'if query.shape[-2] < block:\n        raise ValueError("fewer tokens than a block")\n    ' + ROWS),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""Where there are fewer tokens than a block there is an error. Then all of them are one
+        small tile.""",
+    ),
+    mistake(
         "the last keys are dropped unless their tile is full",
         swap(
             TILE,
@@ -395,6 +467,20 @@ MISTAKES = [
         caught_by=CONTEXT,
         explanation="""Every tile is scored as if it stood at the beginning. Those beside the diagonal are then masked,
         though all of their keys are earlier.""",
+    ),
+    mistake(
+        "the queries' place is forgotten",
+        swap(TILE, "scores = tile_scores(rows, key[..., tile, :], 0, start)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""The queries of every tile are taken for the first ones. Tiles of earlier keys are then
+        hidden.""",
+    ),
+    mistake(
+        "places of queries and keys change places",
+        swap(TILE, "scores = tile_scores(rows, key[..., tile, :], start, first)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""The first key's position is handed over for the first query's, and the other way round.
+        Below the diagonal everything is hidden.""",
     ),
     mistake(
         "logsumexp without the largest score",
@@ -415,6 +501,25 @@ MISTAKES = [
         caught_by=LSE,
         explanation="""What comes back is the sum of e^score itself. It overflows where its logarithm is an ordinary
         number.""",
+    ),
+    mistake(
+        "largest score and sum are added",
+        swap(LOGSUMEXP, "logsumexps.append((top + total).squeeze(-1))"),
+        caught_by="test_logsumexp_is_that_of_the_visible_scores",
+        explanation="""The sum is added to the largest score as it is. What is added is its logarithm.""",
+    ),
+    mistake(
+        "the largest score is taken off the logarithm",
+        swap(LOGSUMEXP, "logsumexps.append((total.log() - top).squeeze(-1))"),
+        caught_by="test_logsumexp_is_that_of_the_visible_scores",
+        explanation="""The largest score is subtracted. It was taken off every exponent, so it has to come back.""",
+    ),
+    mistake(
+        "logsumexp is single precision",
+        swap(LOGSUMEXP, "logsumexps.append((top + total.log()).squeeze(-1).float())"),
+        caught_by="test_logsumexp_is_that_of_the_visible_scores",
+        explanation="""logsumexp becomes float32. The backward pass makes every weight from it, and loses half
+        of its digits.""",
     ),
     mistake(
         "logsumexp in base 2",
@@ -467,6 +572,31 @@ MISTAKES = [
         caught_by=SMALL,
         explanation="""Each block of queries meets all of its keys in a single tensor. That is a strip as long as the
         text, where a tile is enough.""",
+    ),
+    mistake(
+        "the block is always 64",
+        swap(ROWS, "block = 64\n    " + ROWS),
+        caught_by="test_no_tile_is_made_for_later_keys",
+        explanation="""The walk goes by 64 queries and keys whatever block was asked for. How large a tile may
+        be is the caller's to say.""",
+    ),
+    mistake(
+        "the block is at least 16",
+        swap(ROWS, "block = max(block, 16)\n    " + ROWS),
+        caught_by="test_forward_holds_no_more_than_a_tile",
+        explanation="""Smaller blocks are raised to 16. How large a tile may be is the caller's to say, and it
+        may be a single number.""",
+    ),
+    mistake(
+        "plain attention forward",
+        swap(
+            ROWS,
+            "whole = tile_scores(query, key, 0, 0)\n    whole_sum = torch.logsumexp(whole, -1)\n    return (whole - whole_sum[..., None]).exp() @ value, whole_sum\n    "
+            + ROWS,
+        ),
+        caught_by="test_no_tile_is_made_for_later_keys",
+        explanation="""All scores are made as one matrix, and the result is right. That matrix of T × T numbers
+        is what is to be avoided.""",
     ),
     mistake(
         "all queries at once",
@@ -583,6 +713,12 @@ MISTAKES = [
         caught_by=EXTREME,
         explanation="""All heads share one largest score. A head whose scores are far below it is left with nothing
         but zeros.""",
+    ),
+    mistake(
+        "all heads have the keys of the first",
+        swap(ROWS, "key = key[:, :1].expand_as(key)\n    " + ROWS),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""The keys of head 0 are used for every head. Each head has keys of its own.""",
     ),
     mistake(
         "one largest score for the whole batch",
@@ -793,6 +929,20 @@ MISTAKES = [
         caught_by=CONTEXT,
         explanation="""The weights are rounded to bfloat16 before they are used, as on a GPU. Nothing on the way may
         be coarser than the inputs.""",
+    ),
+    mistake(
+        "weights meet values in half precision",
+        swap(MIX, "mix = mix * shrink + (weights.half() @ value[..., tile, :].half()).to(value.dtype)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""Weights and values become float16 for their product, as on a GPU's tensor cores. Nothing
+        on the way may be coarser than the inputs.""",
+    ),
+    mistake(
+        "weights meet values in bfloat16",
+        swap(MIX, "mix = mix * shrink + (weights.bfloat16() @ value[..., tile, :].bfloat16()).to(value.dtype)"),
+        caught_by="test_context_is_that_of_causal_attention",
+        explanation="""Weights and values become bfloat16 for their product, as on a GPU's tensor cores. Nothing
+        on the way may be coarser than the inputs.""",
     ),
     mistake(
         "the sum has the default dtype",

@@ -38,7 +38,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def initialise(model: nn.Module) -> None:
-    """Give the linear layers and embeddings inside `model` their first values, in place.
+    """Give the linear layers and embeddings of `model`, a GPT, their first values, in place.
 
     Weights are drawn from N(0, 0.02²), biases are 0. In the `TransformerBlock`s, the weights of the two layers that
     write to the residual stream, `attention.out_proj` and `feed_forward.down`, are smaller by a factor √(2 · blocks).

@@ -193,20 +193,46 @@ def test_what_is_no_member_of_a_family_is_not_taken_for_one(tmp_path):
     assert diagnose(tmp_path, (fill(-1.0, -20.0, -1e4),), other)[1] == []
 
 
-def test_a_constant_is_looked_for_in_a_bounded_number_of_tries():
+def searched(family, *want, answer=lambda constant: [constant, 1.0]):
+    """What is found where a member answers so with its constant, and how often one was asked."""
     asked = []
 
     def ask(mistake, names):
         asked.append(mistake.constant)
-        return {name: answer_of(("mismatch", "wrong", torch.tensor([mistake.constant, 1.0]))) for name in names}
+        given = torch.tensor(answer(mistake.constant), dtype=torch.float64)
+        return {name: answer_of(("mismatch", "wrong", given)) for name in names}
 
-    want = {"a check 0": answer_of(("mismatch", "wrong", torch.tensor([-123.0, 1.0])))}
-    assert member_that_gives(fill(-1.0, -1e4), want, ask).constant == -123.0
-    assert len(asked) < 80
+    seen = {"a check 0": answer_of(("mismatch", "wrong", torch.tensor(want, dtype=torch.float64)))}
+    return member_that_gives(family, seen, ask), len(asked)
 
 
-@pytest.mark.parametrize(("new", "constants"), [("x", (1.0, 2.0)), ("{c}", (1.0,)), ("{c}", (-1.0, 1.0))])
-def test_a_family_without_a_constant_or_of_two_signs_is_refused(new, constants):
+@pytest.mark.parametrize("constant", [0.0, -0.5, 1.0, 0.7071, 3.0, -2.5, 0.25])
+def test_a_family_may_hold_constants_of_both_signs(constant):
+    def power(constant):
+        return [3.0**constant, 5.0**constant, 1.0]
+
+    member, _ = searched(fill(-1.0, 0.5, 2.0), *power(constant), answer=power)
+    assert member.constant == constant
+
+
+@pytest.mark.parametrize("constant", [1e-12, 3e-9, 1e-6, 0.001, 0.02, 1.0])
+def test_a_constant_too_small_beside_others_is_found(constant):
+    def normalised(eps):
+        return [variance / (variance + eps) for variance in (1e-12, 1e-9, 1e-6, 1e-3, 1.0)]
+
+    member, _ = searched(fill(1e-10, 1e-5, 0.1), *normalised(constant), answer=normalised)
+    assert member.constant == constant
+
+
+def test_a_constant_is_looked_for_in_a_bounded_number_of_tries():
+    member, asked = searched(fill(-1.0, -1e4), -123.0, 1.0)
+    assert member.constant == -123.0 and asked < 80
+    member, asked = searched(fill(-1.0, -1e4), -123.0, 2.0)
+    assert member is None and asked < 50
+
+
+@pytest.mark.parametrize(("new", "constants"), [("x", (1.0, 2.0)), ("{c}", (1.0,)), ("{c}", (1.0, 1.0))])
+def test_a_family_without_a_constant_or_with_only_one_is_refused(new, constants):
     with pytest.raises(ValueError, match="constant"):
         family("of {c}", swap("a", new), constants=constants, caught_by=CLAIM, explanation="…")
 
