@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -19,9 +20,10 @@ from ..gpt.trained import NotTrained, latest
 from ..gpt.training import Interrupted, Run, TrainingError
 from ..learner.session import Session
 from ..system import data_files
-from ..system.console import console, progress_bar, warn
+from ..system.console import command, console, every, progress_bar, warn
 from ..system.data_files import DataError
 
+LINE_EVERY = 20.0  # seconds between the lines of a run that no terminal shows
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
 
@@ -99,17 +101,14 @@ def train_preset(session: Session, name: str = "verona", impl: str = "yours", re
         console.print(Text(str(error), "red"))
         return 1
     _introduce(run, session)
+    again = command("train", "preset", preset=name, impl="" if impl == "yours" else impl, resume=True)
     try:
         _with_bar(run)
     except Interrupted as stopped:
-        if run.unsaved:
-            console.print(
-                f"Stopped at step {run.step}. The checkpoint on disk is an earlier one: RESUME=1 goes on from there."
-            )
-        else:
-            console.print(f"Stopped at step {run.step}, and saved. Go on with: make train PRESET={name} RESUME=1")
+        saved = "The checkpoint on disk is an earlier one." if run.unsaved else "It is saved."
+        console.print(f"Stopped at step {run.step}. {saved} Go on with: {again}", soft_wrap=True)
         return EXIT.get(str(stopped), 1)
-    return _conclude(run)
+    return _conclude(run, again)
 
 
 def _show(columns: Iterator[list[str]], prompt: str, count: int) -> None:
@@ -151,14 +150,21 @@ def _with_bar(run: Run) -> None:
         TimeRemainingColumn(),
     )
     tokens = run.preset.batch_size * run.preset.context_length
-    reported = len(run.evaluations)
+    reported, now_and_then = len(run.evaluations), every(LINE_EVERY)
     with progress_bar(*columns) as bar:
         task = bar.add_task("", total=run.preset.steps, completed=run.step, loss=math.nan, rate=0.0)
 
         def on_step(run: Run) -> None:
             nonlocal reported
             recent = run.durations[-20:]
-            bar.update(task, completed=run.step, loss=run.losses[-1], rate=tokens * len(recent) / sum(recent))
+            rate = tokens * len(recent) / sum(recent)
+            bar.update(task, completed=run.step, loss=run.losses[-1], rate=rate)
+            if bar.disable and now_and_then():
+                left = round((run.preset.steps - run.step) * run.median_step)
+                console.print(
+                    f"step {run.step:>5} of {run.preset.steps}  loss {run.losses[-1]:.3f} · {rate:,.0f} tokens/s · "
+                    f"left {timedelta(seconds=left)}"
+                )
             for step, loss in run.evaluations[reported:]:
                 console.print(f"step {step:>5}  validation loss {loss:.4f}")
             reported = len(run.evaluations)
@@ -166,14 +172,15 @@ def _with_bar(run: Run) -> None:
         run.train(on_step)
 
 
-def _conclude(run: Run) -> int:
+def _conclude(run: Run, again: str) -> int:
     from ..figures.run import draw  # it takes half a second to import, and nobody waits for it before
 
     try:
         text = run.finish()
         draw(run, text)
     except OSError as error:
-        console.print(Text(f"The results could not be written: {error.strerror}. Make room, then: RESUME=1", "red"))
+        problem = f"The results could not be written: {error.strerror}. Make room, then: {again}"
+        console.print(Text(problem, "red"), soft_wrap=True)
         return 1
     loss = run.evaluations[-1][1]
     console.print(f"\n{text}\n", markup=False)

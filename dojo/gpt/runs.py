@@ -51,6 +51,14 @@ class History:
         return f"{self.name}: {len(self.losses)} steps{best}"
 
 
+def begun(folder: Path) -> bool:
+    """Whether the run in a folder has taken a step, or its history cannot be read, which is said where it is used."""
+    try:
+        return bool(History.read(folder).losses) or (folder / "best.pt").is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
 def lowest(evaluations: list[tuple[int, float]]) -> float:
     """The best validation loss of (step, loss); infinity where there is none yet."""
     return min((loss for _, loss in evaluations), default=float("inf"))

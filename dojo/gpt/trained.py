@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..curriculum.catalog import Catalog
+from ..system.console import command
 from . import corpus
 from .model import GPT, build_model, parts
 from .presets import PRESETS, Preset
-from .runs import History
+from .runs import History, begun
 from .training import Enough, Run
 
 # Small, so that a minute of a slow machine is enough to see its heads take sides.
@@ -26,21 +27,28 @@ class NotTrained(Exception):
 
 
 def latest(catalog: Catalog, solved: frozenset[str], name: str = "") -> GPT:
-    """The best model of the latest graduation run, or of the run of preset `name`. Raises NotTrained."""
+    """The model of the latest graduation run, or of the run `name`. Raises NotTrained."""
     folders = finished(catalog.root, name)
     if not folders:
-        raise NotTrained("No trained model is at hand. Train one: make train")
-    return load(catalog, solved, max(folders, key=lambda folder: (folder / "best.pt").stat().st_mtime))
+        missing = f"The run {name} has no trained model." if name else "No trained model is at hand."
+        raise NotTrained(f"{missing} Train one: {command('train')}")
+    return load(catalog, solved, max(folders, key=lambda folder: checkpoint_of(folder).stat().st_mtime))
 
 
 def finished(root: Path, name: str = "") -> list[Path]:
-    """The folders of the graduation runs, or of the one of preset `name`, that hold a model."""
+    """The folders of the graduation runs, or of the run `name`, that hold a model which has learned something."""
     folders = [root / "runs" / preset for preset in ([name] if name else PRESETS)]
-    return [folder for folder in folders if (folder / "best.pt").is_file()]
+    return [folder for folder in folders if checkpoint_of(folder).is_file() and begun(folder)]
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """The checkpoint to sample from: the best, or the last where a run was stopped before its first evaluation."""
+    best = folder / "best.pt"
+    return best if best.is_file() else folder / "last.pt"
 
 
 def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
-    """The best model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
+    """The model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
     try:
         history = History.read(folder)
         preset = (PRESETS | {QUICK.name: QUICK})[history.preset]
@@ -50,10 +58,11 @@ def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
     try:
         tokenizer = modules["k01"].CharTokenizer(history.vocabulary)
         model = build_model(modules, preset, tokenizer.vocab_size)
-        step = modules["k14"].load_checkpoint(folder / "best.pt", model)
+        step = modules["k14"].load_checkpoint(checkpoint_of(folder), model)
     except Exception as error:  # a checkpoint of other code, or whatever a learner's own parts raise
         raise NotTrained(f"The run in {folder} cannot be used: {error}") from None
-    return GPT(_origin(preset, step), modules, preset, tokenizer, model)
+    origin = _origin(preset, step, checkpoint_of(folder).stem)
+    return GPT(origin, modules, preset, tokenizer, model)
 
 
 def kept_reference(catalog: Catalog) -> GPT:
@@ -93,7 +102,7 @@ def _folder(catalog: Catalog) -> Path:
     return catalog.root / ".dojo" / "reference"
 
 
-def _origin(preset: Preset, step: int) -> str:
+def _origin(preset: Preset, step: int, which: str = "best") -> str:
     if preset.name == QUICK.name:
         return f"the reference after {step} steps on the embedded corpus"
-    return f"the run {preset.name}, best at step {step}"
+    return f"the run {preset.name}, {which} at step {step}"

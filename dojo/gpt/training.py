@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 
+from ..system.console import command
 from ..system.files import write_whole
 from ..system.processes import on_signals
 from .model import GPT, USED, Parts, build_model
 from .presets import Preset
-from .runs import History, lowest
+from .runs import History, begun, lowest
 
 SAMPLED = 400  # characters of the sample at the end
 BATCH = 64  # windows that are evaluated together
@@ -66,7 +67,7 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder and save step 0. Raises TrainingError when that cannot be written."""
-        if (self.folder / "best.pt").is_file():
+        if any((self.folder / name).is_file() for name in ("best.pt", "last.pt")) and begun(self.folder):
             aside = self.folder.with_name(f"{self.folder.name}-{datetime.now():%Y%m%d-%H%M%S}")
             self.folder.rename(aside)
             self.say(f"The run that was here is kept as {aside.name}.")
@@ -86,7 +87,7 @@ class Run:
                 self.folder / "last.pt", self.model, self.optimizer, self.generator
             )
         except FileNotFoundError:
-            raise TrainingError(f"There is no run to resume in {self.folder}. Start one: make train") from None
+            raise TrainingError(f"There is no run to resume in {self.folder}. Start one: {command('train')}") from None
         except (ValueError, KeyError, TypeError, self.parts["k14"].CheckpointError) as error:
             raise TrainingError(f"The run in {self.folder} cannot be resumed: {error}") from None
         changed = sorted(code for code in USED if history.parts.get(code) != self.whose.get(code))
