@@ -70,12 +70,17 @@ doctor:
 data: $(READY)
 	@$(DOJO) data
 
+train: export TEXT := $(TEXT)
+train: export VALID := $(VALID)
 train: $(READY)
-	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume)
+	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume) $(if $(TEXT),--text "$$TEXT") \
+		$(if $(VALID),--valid "$$VALID") $(if $(TOKENS),--tokens $(TOKENS)) $(if $(RUN),--run $(RUN)) \
+		$(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
+		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE))
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
-	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET)) $(if $(COUNT),--count $(COUNT))
+	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(or $(RUN),$(PRESET)),--run $(or $(RUN),$(PRESET))) $(if $(COUNT),--count $(COUNT))
 
 bench: $(READY)
 	@$(DOJO) bench $(KATA) $(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \

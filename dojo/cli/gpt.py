@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -14,8 +18,12 @@ from rich.progress import BarColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ..gpt import download
-from ..gpt.model import parts
-from ..gpt.presets import PRESETS
+from ..gpt.encoded import Encoded, OwnText, encode_text
+from ..gpt.engine import DEVICES, DTYPES, Engine, EngineError, memory
+from ..gpt.model import Parts, parts
+from ..gpt.presets import PRESETS, Preset
+from ..gpt.texts import TextError
+from ..gpt.tokens import KINDS
 from ..gpt.trained import NotTrained, latest
 from ..gpt.training import Interrupted, Run, TrainingError
 from ..learner.session import Session
@@ -24,6 +32,8 @@ from ..system.console import command, console, every, progress_bar, warn
 from ..system.data_files import DataError
 
 LINE_EVERY = 20.0  # seconds between the lines of a run that no terminal shows
+ESTIMATED_AFTER = 10  # steps
+UNITS = {"characters": "characters", "bytes": "bytes", "gpt2": "tokens"}
 EXIT = {"SIGINT": 130, "SIGTERM": 143}
 
 
@@ -49,7 +59,14 @@ def data() -> None:
 @click.argument("preset", default="verona")
 @click.option("--impl", default="yours", help="`solutions`: the reference's parts alone.")
 @click.option("--resume", is_flag=True, help="Go on where the last run stopped.")
-def train(preset: str, impl: str, resume: bool) -> None:
+@click.option("--text", default="", help=f"Your own text: a file, a folder, or several with {os.pathsep} between.")
+@click.option("--valid", default="", help="What to validate on; else the last tenth of the text.")
+@click.option("--tokens", default="", help=f"Of your own text: {', '.join(KINDS)}.")
+@click.option("--run", default="", help="The name of the run's folder in runs/.")
+@click.option("--device", default="cpu", type=click.Choice(DEVICES), help="On what to compute.")
+@click.option("--dtype", default="float32", type=click.Choice(list(DTYPES)), help="bfloat16: by autocast.")
+@click.option("--accumulate", default=0, type=click.IntRange(min=0), help="Take each batch in so many parts.")
+def train(preset: str, impl: str, **given: Any) -> None:
     """Train a GPT made of your own parts.
 
     Where a kata is not solved yet the reference's part takes its place.
@@ -58,13 +75,19 @@ def train(preset: str, impl: str, resume: bool) -> None:
     if preset not in PRESETS or impl not in ("yours", "solutions"):
         warn(f"PRESET is one of {', '.join(PRESETS)}; IMPL is yours or solutions.")
         raise SystemExit(2)
-    raise SystemExit(train_preset(session, preset, impl, resume))
+    if (given["valid"] or given["tokens"]) and not given["text"]:
+        warn("VALID and TOKENS go with a TEXT of your own.")
+        raise SystemExit(2)
+    if not re.fullmatch(r"(\w[\w.-]*)?", given["run"]):
+        warn("RUN is the name of a folder in runs/: letters, digits, and . _ - between them.")
+        raise SystemExit(2)
+    raise SystemExit(train_preset(session, Wanted(preset, impl, **given)))
 
 
 @click.command()
 @click.option("--prompt", default="", help="What the text begins with.")
-@click.option("--preset", default="", help="Of which run; else the latest.")
-@click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write.")
+@click.option("--preset", "--run", default="", help="Of which run; else the latest.")
+@click.option("--characters", default=400, type=click.IntRange(min=1), help="How many to write, or tokens.")
 @click.option("--seed", type=int, help="The same seed writes the same text.")
 @click.option("--count", default=1, type=click.IntRange(min=1), help="How many texts, written side by side.")
 def sample(prompt: str, preset: str, characters: int, seed: int | None, count: int) -> None:
@@ -87,28 +110,75 @@ def sample(prompt: str, preset: str, characters: int, seed: int | None, count: i
     _show(columns, prompt, count)
 
 
-def train_preset(session: Session, name: str = "verona", impl: str = "yours", resume: bool = False) -> int:
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked of `dojo train`: its options, by their names."""
+
+    preset: str = "verona"
+    impl: str = "yours"
+    resume: bool = False
+    text: str = ""
+    valid: str = ""
+    tokens: str = ""
+    run: str = ""
+    device: str = "cpu"
+    dtype: str = "float32"
+    accumulate: int = 0
+
+    @property
+    def again(self) -> str:
+        """The command that goes on with the run."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = {name: value for name, value in given.items() if value != getattr(Wanted, name) or name == "preset"}
+        return command("train", "preset", **given | {"resume": True})
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder: what was asked for, else that of the text, else that of the preset."""
+        text = Path(self.text.split(os.pathsep)[0]).resolve().name.split(".")[0] if self.text else ""
+        return self.run or re.sub(r"[^\w.-]+", "-", text).strip("-.") or ("text" if self.text else self.preset)
+
+
+VERONA = Wanted()
+
+
+def train_preset(session: Session, wanted: Wanted = VERONA) -> int:
     """Train a preset and show what came of it; the exit status."""
     modules, whose = parts(
-        session.catalog, session.progress.solved(session.catalog) if impl == "yours" else frozenset()
+        session.catalog, session.progress.solved(session.catalog) if wanted.impl == "yours" else frozenset()
     )
-    folder = session.root / "runs" / name
-    run = Run(PRESETS[name], folder, modules, whose, lambda line: console.print(Text(line, "yellow")))
+    preset, folder = PRESETS[wanted.preset], session.root / "runs" / wanted.name
     try:
-        run.prepare()
-        run.resume() if resume else run.begin()
-    except (TrainingError, DataError) as error:
-        console.print(Text(str(error), "red"))
-        return 1
-    _introduce(run, session)
-    again = command("train", "preset", preset=name, impl="" if impl == "yours" else impl, resume=True)
-    try:
+        engine = Engine.choose(wanted.device, wanted.dtype, wanted.accumulate, preset)
+        run = Run(preset, folder, modules, whose, lambda line: console.print(Text(line, "yellow")), engine=engine)
+        run.prepare(_encode(session, wanted, preset) if wanted.text else None)
+        run.resume() if wanted.resume else run.begin()
+        _introduce(run, session)
         _with_bar(run)
+    except (TrainingError, DataError, TextError, EngineError) as error:
+        console.print(Text(str(error), "red"), soft_wrap=True)
+        return 1
     except Interrupted as stopped:
         saved = "The checkpoint on disk is an earlier one." if run.unsaved else "It is saved."
-        console.print(f"Stopped at step {run.step}. {saved} Go on with: {again}", soft_wrap=True)
+        console.print(f"Stopped at step {run.step}. {saved} Go on with: {wanted.again}", soft_wrap=True)
         return EXIT.get(str(stopped), 1)
-    return _conclude(run, again)
+    return _conclude(run, wanted.again)
+
+
+def _encode(session: Session, wanted: Wanted, preset: Preset) -> Callable[[Parts], Encoded]:
+    text = OwnText(wanted.text, wanted.valid, wanted.tokens or preset.kind)
+
+    def encode(parts: Parts) -> Encoded:
+        columns = "encoding", BarColumn(), "{task.percentage:.0f} % · left", TimeRemainingColumn()
+        with progress_bar(*columns, transient=True) as bar:
+            task = bar.add_task("")
+
+            def on_bytes(new: int, total: int) -> None:
+                bar.update(task, advance=new, total=total)
+
+            return encode_text(text, parts, session.root / ".dojo" / "tokens", preset.context_length, on_bytes)
+
+    return encode
 
 
 def _show(columns: Iterator[list[str]], prompt: str, count: int) -> None:
@@ -124,12 +194,16 @@ def _show(columns: Iterator[list[str]], prompt: str, count: int) -> None:
 
 
 def _introduce(run: Run, session: Session) -> None:
-    preset, model = run.preset, run.model
-    count = run.parts["k10"].count_parameters(model)
+    preset, engine, unit = run.preset, run.engine, UNITS[run.data.kind]
+    count = run.parts["k10"].count_parameters(run.model)
+    needed = memory(preset, count, run.data.tokenizer.vocab_size, engine.accumulate) / 1e9
+    in_parts = f", each in {engine.accumulate} parts" if engine.accumulate > 1 else ""
     console.print(
-        f"{preset.name}: {len(run.corpus.text):,} characters, {preset.num_layers} layers, {preset.num_heads} heads, "
-        f"width {preset.emb_dim}, context {preset.context_length}, {count:,} parameters, "
-        f"{preset.steps:,} steps of {preset.batch_size} windows"
+        f"{run.folder.name}: {run.data.tokens:,} {unit} to train on and {len(run.validation):,} to validate, "
+        f"{preset.num_layers} layers, {preset.num_heads} heads, width {preset.emb_dim}, "
+        f"context {preset.context_length}, {count:,} parameters, "
+        f"{preset.steps:,} steps of {preset.batch_size} windows{in_parts}, on {engine.device} in {engine.dtype}, "
+        f"about {needed:.1f} GB of memory"
     )
     titles = {kata.code: kata.title for kata in session.catalog.katas}
     yours = [f"{code} {titles[code]}" for code, owner in run.whose.items() if owner != "reference"]
@@ -159,6 +233,9 @@ def _with_bar(run: Run) -> None:
             recent = run.durations[-20:]
             rate = tokens * len(recent) / sum(recent)
             bar.update(task, completed=run.step, loss=run.losses[-1], rate=rate)
+            if len(run.durations) == ESTIMATED_AFTER and run.step < run.preset.steps:
+                left = round((run.preset.steps - run.step) * run.median_step)
+                console.print(f"After {ESTIMATED_AFTER} steps: it will take about {timedelta(seconds=left)} more.")
             if bar.disable and now_and_then():
                 left = round((run.preset.steps - run.step) * run.median_step)
                 console.print(
@@ -184,11 +261,10 @@ def _conclude(run: Run, again: str) -> int:
         return 1
     loss = run.evaluations[-1][1]
     console.print(f"\n{text}\n", markup=False)
-    console.print(
-        f"validation loss {loss:.4f} nats a character, perplexity {run.parts['k11'].perplexity(loss):.3f}", style="bold"
-    )
-    if run.corpus.floor is not None:
-        console.print(f"the floor of this corpus is {run.corpus.floor:.4f}: {loss - run.corpus.floor:.4f} above it")
+    unit, perplexity = UNITS[run.data.kind][:-1], run.parts["k11"].perplexity(loss)
+    console.print(f"validation loss {loss:.4f} nats a {unit}, perplexity {perplexity:.3f}", style="bold")
+    if run.data.floor is not None:
+        console.print(f"the floor of this corpus is {run.data.floor:.4f}: {loss - run.data.floor:.4f} above it")
     if run.durations:
         console.print(f"median step {1000 * run.median_step:.1f} ms, {torch.get_num_threads()} threads")
     here, folder = Path.cwd(), run.folder

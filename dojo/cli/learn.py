@@ -13,6 +13,7 @@ from ..judge.client import Judge, JudgeError
 from ..learner.advice import ALL_SOLVED, hint_text
 from ..learner.session import Session
 from ..system.console import console, warn
+from ..system.processes import wait_passively
 from ..system.root import find_root
 
 
@@ -148,6 +149,7 @@ def _watch(session: Session, kata: Kata | None) -> int:
     left = loop(session, kata, _terminal())
     if not left.train:
         return left.status
+    wait_passively()
     from .gpt import train_preset  # imports torch
 
     return train_preset(session)

@@ -29,18 +29,18 @@ def attend(gpt: GPT, text: str, say: Callable[[str], None]) -> tuple[list[str], 
 
     A text longer than the model's context is cropped, and `say` is called with a line on it. Raises UnknownText.
     """
-    unknown = sorted({character for character in text if character not in gpt.tokenizer.stoi})
-    if unknown:
-        known = "".join(sorted(character for character in gpt.tokenizer.stoi if character != "\n"))
+    vocabulary = getattr(gpt.tokenizer, "stoi", None)  # of characters; bytes and pairs of them know every text
+    if vocabulary is not None and (unknown := sorted(set(text) - set(vocabulary))):
+        known = "".join(sorted(character for character in vocabulary if character != "\n"))
         raise UnknownText(
             f"The model does not know {', '.join(map(repr, unknown))}: it was trained on other text. It knows{known}"
         )
-    context = gpt.preset.context_length
-    if len(text) > context:
-        say(f"The text has {len(text)} characters and the model sees {context} at once: the rest is left out.")
-    tokens = list(text[:context])
-    weights = gpt.attention("".join(tokens))  # (layers, 1, h, T, T)
-    return tokens, weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
+    context, tokens = gpt.preset.context_length, gpt.tokens(text)
+    if len(tokens) > context:
+        what = "tokens" if vocabulary is None else "characters"
+        say(f"The text has {len(tokens)} {what} and the model sees {context} at once: the rest is left out.")
+    weights = gpt.attention(text)  # (layers, 1, h, T, T)
+    return tokens[:context], weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
 
 
 def most_attended(importance: list[float]) -> list[int]:

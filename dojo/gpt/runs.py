@@ -23,6 +23,11 @@ class History:
     floor: float | None  # of its corpus, where known
     losses: list[float]  # of each step
     evaluations: list[tuple[int, float]]  # step and validation loss
+    source: str = ""  # which text it is, see `encoded.Encoded`
+    kind: str = "characters"  # of its tokens
+    parameters: int = 0
+    device: str = "cpu"
+    seconds: float = 0.0  # that its steps took
 
     @classmethod
     def read(cls, folder: Path) -> History:
@@ -36,6 +41,11 @@ class History:
             floor=None if data["floor"] is None else float(data["floor"]),
             losses=list(map(float, data["losses"])),
             evaluations=[(int(step), float(loss)) for step, loss in data["evaluations"]],
+            source=str(data.get("source", "")),
+            kind=str(data.get("kind", "characters")),
+            parameters=int(data.get("parameters", 0)),
+            device=str(data.get("device", "cpu")),
+            seconds=float(data.get("seconds", 0.0)),
         )
 
     def write(self, folder: Path) -> None:

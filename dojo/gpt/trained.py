@@ -12,7 +12,8 @@ from ..system.console import command
 from . import corpus
 from .model import GPT, build_model, parts
 from .presets import PRESETS, Preset
-from .runs import History, begun
+from .runs import FILE, History, begun
+from .tokens import tokenizer
 from .training import Enough, Run
 
 # Small, so that a minute of a slow machine is enough to see its heads take sides.
@@ -37,7 +38,7 @@ def latest(catalog: Catalog, solved: frozenset[str], name: str = "") -> GPT:
 
 def finished(root: Path, name: str = "") -> list[Path]:
     """The folders of the graduation runs, or of the run `name`, that hold a model which has learned something."""
-    folders = [root / "runs" / preset for preset in ([name] if name else PRESETS)]
+    folders = [root / "runs" / name] if name else [path.parent for path in (root / "runs").glob(f"*/{FILE}")]
     return [folder for folder in folders if checkpoint_of(folder).is_file() and begun(folder)]
 
 
@@ -56,13 +57,13 @@ def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
         raise NotTrained(f"The run in {folder} cannot be used: its history.json is damaged ({error!r}).") from None
     modules, _ = parts(catalog, solved)
     try:
-        tokenizer = modules["k01"].CharTokenizer(history.vocabulary)
-        model = build_model(modules, preset, tokenizer.vocab_size)
+        own = tokenizer(modules, history.kind, history.vocabulary)
+        model = build_model(modules, preset, own.vocab_size)
         step = modules["k14"].load_checkpoint(checkpoint_of(folder), model)
     except Exception as error:  # a checkpoint of other code, or whatever a learner's own parts raise
         raise NotTrained(f"The run in {folder} cannot be used: {error}") from None
-    origin = _origin(preset, step, checkpoint_of(folder).stem)
-    return GPT(origin, modules, preset, tokenizer, model)
+    origin = _origin(folder.name, step, checkpoint_of(folder).stem)
+    return GPT(origin, modules, preset, own, model)
 
 
 def kept_reference(catalog: Catalog) -> GPT:
@@ -88,7 +89,7 @@ def train_reference(
 
     run.train(after)
     _keep(run)
-    return GPT(_origin(preset, run.step), run.parts, preset, run.tokenizer, run.model)
+    return GPT(_origin(preset.name, run.step), run.parts, preset, run.data.tokenizer, run.model)
 
 
 def _keep(run: Run) -> None:
@@ -102,7 +103,7 @@ def _folder(catalog: Catalog) -> Path:
     return catalog.root / ".dojo" / "reference"
 
 
-def _origin(preset: Preset, step: int, which: str = "best") -> str:
-    if preset.name == QUICK.name:
+def _origin(name: str, step: int, which: str = "best") -> str:
+    if name == QUICK.name:
         return f"the reference after {step} steps on the embedded corpus"
-    return f"the run {preset.name}, {which} at step {step}"
+    return f"the run {name}, {which} at step {step}"

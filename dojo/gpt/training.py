@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import statistics
 import time
@@ -10,12 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
 from ..system.console import command
 from ..system.files import write_whole
 from ..system.processes import on_signals
+from .encoded import Encoded, encode_corpus
+from .engine import Engine, train_in_parts
 from .model import GPT, USED, Parts, build_model
 from .presets import Preset
 from .runs import History, begun, lowest
@@ -49,17 +53,20 @@ class Run:
     evaluations: list[tuple[int, float]] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)  # seconds of each step of this process
     unsaved: str = ""  # why the last attempt to save failed
+    engine: Engine = Engine()
+    before: float = 0.0  # seconds of the steps that other processes took
 
-    def prepare(self) -> None:
-        """Load the corpus and build the model, its optimizer and the generator of its batches."""
-        self.corpus = self.preset.corpus()
-        text, preset = self.corpus.text, self.preset
-        self.tokenizer = self.parts["k01"].CharTokenizer(text)
-        ids = torch.tensor(self.tokenizer.encode(text), dtype=torch.int64)
-        self.train_data, self.validation = self.parts["k02"].split(ids)
+    def prepare(self, encode: Callable[[Parts], Encoded] | None = None) -> None:
+        """Load the text, the preset's where `encode` gives no other, and build the model with what trains it."""
+        preset = self.preset
+        if encode is None and preset.corpus is None:
+            raise TrainingError(f"PRESET={preset.name} trains on a text of your own: TEXT=path, a file or a folder.")
+        self.data = encode(self.parts) if encode else encode_corpus(cast(Any, preset.corpus)(), self.parts)
+        self.train_data = self.engine.move(self.data.train)
+        self.validation = self.engine.move(self.data.validation)
         torch.manual_seed(preset.seed)
         self.generator = torch.Generator().manual_seed(preset.seed)
-        self.model = build_model(self.parts, preset, self.tokenizer.vocab_size)
+        self.model = self.engine.put(build_model(self.parts, preset, self.data.tokenizer.vocab_size))
         decay = [p for p in self.model.parameters() if p.ndim >= 2]
         rest = [p for p in self.model.parameters() if p.ndim < 2]
         groups = [{"params": decay, "weight_decay": preset.weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -94,6 +101,11 @@ class Run:
         if changed:
             names = ", ".join(changed)
             raise TrainingError(f"This run was begun with other code for {names}. Start a new one, without RESUME.")
+        if history.source not in ("", self.data.source):
+            raise TrainingError(
+                f"This run was begun on another text, {history.source}. Start a new one, without RESUME."
+            )
+        self.before = history.seconds
         self.losses = history.losses[:step]
         self.evaluations = [(at, loss) for at, loss in history.evaluations if at <= step]
 
@@ -110,9 +122,10 @@ class Run:
     @property
     def history(self) -> History:
         """The run as it now stands, without its model."""
-        vocabulary, floor = "".join(sorted(set(self.corpus.text))), self.corpus.floor
-        begun_with = (self.folder.name, self.preset.name, self.whose, vocabulary, floor)
-        return History(*begun_with, self.losses, self.evaluations)
+        data, parameters = self.data, sum(each.numel() for each in self.model.parameters())
+        begun_with = (self.folder.name, self.preset.name, self.whose, data.vocabulary, data.floor)
+        computed = (parameters, self.engine.device, self.before + sum(self.durations))
+        return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
         """Train to the end, or to Enough. Raises Interrupted, with everything saved, when a signal asks to stop."""
@@ -123,7 +136,7 @@ class Run:
             while self.step < preset.steps:
                 start = self.step
                 try:
-                    self.parts["k12"].train(
+                    self._train(
                         self.model,
                         self.optimizer,
                         self.train_data,
@@ -137,7 +150,18 @@ class Run:
                 except Interrupted:
                     self.save()
                     raise
+                except torch.OutOfMemoryError:
+                    parts = 2 * self.engine.accumulate
+                    problem = f"The memory of {self.engine.device} does not do. ACCUMULATE={parts} takes about half."
+                    raise TrainingError(problem) from None
                 self._evaluate_if_due()
+
+    @property
+    def _train(self) -> Callable[..., object]:
+        """The learner's loop; where a batch is taken in parts, one that does the same with their steps."""
+        if self.engine.accumulate == 1:
+            return cast(Callable[..., object], self.parts["k12"].train)
+        return functools.partial(train_in_parts, self.parts, self.engine.accumulate)
 
     def _evaluate_if_due(self) -> None:
         """A run that was stopped just before an evaluation makes up for it when it goes on."""
@@ -199,6 +223,7 @@ class Run:
 
     def finish(self) -> str:
         """Load the best model and write a sample with it; returns the sample. Raises OSError."""
+        self.model.to("cpu")  # where the generator is; a model in bfloat16 writes as it was trained
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
         text = self.gpt.write("\n", SAMPLED, torch.Generator().manual_seed(self.preset.seed))
         write_whole(self.folder / "sample.txt", text)
@@ -207,7 +232,7 @@ class Run:
     @property
     def gpt(self) -> GPT:
         """The model as it now stands, to be used."""
-        return GPT(f"the run {self.preset.name}", self.parts, self.preset, self.tokenizer, self.model)
+        return GPT(f"the run {self.folder.name}", self.parts, self.preset, self.data.tokenizer, self.model)
 
     @property
     def median_step(self) -> float:
