@@ -22,6 +22,7 @@ from ..gpt.encoded import Encoded, OwnText, encode_text
 from ..gpt.engine import DEVICES, DTYPES, Engine, EngineError, memory
 from ..gpt.model import Parts, parts
 from ..gpt.presets import PRESETS, Preset
+from ..gpt.runs import UnderWay, hold
 from ..gpt.texts import TextError
 from ..gpt.tokens import KINDS
 from ..gpt.trained import NotTrained, latest
@@ -149,15 +150,23 @@ def train_preset(session: Session, wanted: Wanted = VERONA) -> int:
     )
     preset, folder = PRESETS[wanted.preset], session.root / "runs" / wanted.name
     try:
+        with hold(folder):
+            return _train(session, wanted, preset, folder, modules, whose)
+    except (TrainingError, DataError, TextError, EngineError, UnderWay) as error:
+        console.print(Text(str(error), "red"), soft_wrap=True)
+        return 1
+
+
+def _train(
+    session: Session, wanted: Wanted, preset: Preset, folder: Path, modules: Parts, whose: dict[str, str]
+) -> int:
+    try:
         engine = Engine.choose(wanted.device, wanted.dtype, wanted.accumulate, preset)
         run = Run(preset, folder, modules, whose, lambda line: console.print(Text(line, "yellow")), engine=engine)
         run.prepare(_encode(session, wanted, preset) if wanted.text else None)
         run.resume() if wanted.resume else run.begin()
         _introduce(run, session)
         _with_bar(run)
-    except (TrainingError, DataError, TextError, EngineError) as error:
-        console.print(Text(str(error), "red"), soft_wrap=True)
-        return 1
     except Interrupted as stopped:
         saved = "The checkpoint on disk is an earlier one." if run.unsaved else "It is saved."
         console.print(f"Stopped at step {run.step}. {saved} Go on with: {wanted.again}", soft_wrap=True)

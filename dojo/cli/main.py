@@ -18,6 +18,7 @@ from ..system.processes import wait_passively
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset"),
     "gpt": ("data", "train", "sample"),
+    "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "upkeep": ("progress", "init", "update", "doctor"),
@@ -26,6 +27,7 @@ VERBS = {
 TITLES = {
     "learn": "Learn",
     "gpt": "Your GPT",
+    "runs": "Its runs",
     "bench": "Measure",
     "figures": "Look",
     "upkeep": "Keep up to date",

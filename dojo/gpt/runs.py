@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class History:
     parameters: int = 0
     device: str = "cpu"
     seconds: float = 0.0  # that its steps took
+    steps: int = 0  # that it is to take
 
     @classmethod
     def read(cls, folder: Path) -> History:
@@ -46,6 +48,7 @@ class History:
             parameters=int(data.get("parameters", 0)),
             device=str(data.get("device", "cpu")),
             seconds=float(data.get("seconds", 0.0)),
+            steps=int(data.get("steps", 0)),
         )
 
     def write(self, folder: Path) -> None:
@@ -67,6 +70,42 @@ def begun(folder: Path) -> bool:
         return bool(History.read(folder).losses) or (folder / "best.pt").is_file()
     except (OSError, ValueError, KeyError, TypeError):
         return True
+
+
+class UnderWay(Exception):
+    """Another process trains this run; the message says so."""
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep other processes from training the run in a folder. Raises UnderWay where one does."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(_lock(folder), timeout=0)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock)
+        except Timeout:
+            raise UnderWay(f"The run {folder.name} is under way in another process. RUN=name begins another.") from None
+        except (OSError, NotImplementedError):
+            pass  # where nothing can be written it is said when the run begins; some network folders know no locks
+        yield
+
+
+def is_under_way(folder: Path) -> bool:
+    """Whether a process trains the run in a folder."""
+    if not _lock(folder).is_file():
+        return False
+    try:
+        with hold(folder):
+            return False
+    except UnderWay:
+        return True
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")  # not inside: the folder may be renamed
 
 
 def lowest(evaluations: list[tuple[int, float]]) -> float:

@@ -124,7 +124,7 @@ class Run:
         """The run as it now stands, without its model."""
         data, parameters = self.data, sum(each.numel() for each in self.model.parameters())
         begun_with = (self.folder.name, self.preset.name, self.whose, data.vocabulary, data.floor)
-        computed = (parameters, self.engine.device, self.before + sum(self.durations))
+        computed = (parameters, self.engine.device, self.before + sum(self.durations), self.preset.steps)
         return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:

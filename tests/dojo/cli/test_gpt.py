@@ -6,9 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
+from dojo.cli.main import app
+from dojo.gpt.runs import History, UnderWay, hold
 from dojo.system import console
 from dojo.system.console import command, every
 
@@ -104,3 +108,56 @@ def test_what_runs_beside_other_work_waits_passively_before_torch_is_there(verb,
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout == f"False {policy}\n", done.stderr
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """A root with a run that was begun, a finished one, and a folder that is no run."""
+    monkeypatch.setenv("DOJO_ROOT", str(tmp_path))
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    finished = History("mine", "verona", {"k01": "reference", "k05": "1f"}, "", None, [2.0, 1.5], [(2, 1.25)])
+    for history in (
+        replace(finished, source="3a-gpt2", kind="gpt2", parameters=1234, seconds=75.0, steps=2),
+        History("other", "verona", {"k01": "reference"}, "ab", 0.5, [3.0], [], steps=9),
+    ):
+        (tmp_path / "runs" / history.name).mkdir(parents=True)
+        history.write(tmp_path / "runs" / history.name)
+    (tmp_path / "runs" / "bench").mkdir()
+    return tmp_path / "runs"
+
+
+def invoke(*words, typed=""):
+    return CliRunner().invoke(app, ["runs", *words], input=typed, env={"COLUMNS": "120"})
+
+
+def test_runs_are_listed_with_what_is_under_way(runs):
+    with hold(runs / "other"):
+        shown = invoke().output.splitlines()
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in shown[:-1]}
+    assert rows["mine"] == "3a-gpt2, gpt2 1,234 2 of 2 1.2500 0:01:15 cpu 1 yours"
+    assert rows["other"] == "verona, characters - 1 of 9, under way - - cpu the reference's"
+    assert set(rows) == {"run", "mine", "other"} and "sample --run NAME" in shown[-1]
+    assert "under way" not in invoke().output
+
+
+def test_a_run_is_removed_once_that_is_confirmed(runs):
+    for typed in ("", "n\n"):
+        assert invoke("--clean", "mine", typed=typed).exit_code == 1 and (runs / "mine").is_dir()
+    done = invoke("--clean", "mine", typed="y\n")
+    assert done.exit_code == 0 and "runs/mine is removed" in done.output and not (runs / "mine").exists()
+    for name in ("bench", "../runs/other", "none", "."):
+        assert invoke("--clean", name, typed="y\n").exit_code == 2
+    with hold(runs / "other"):
+        assert "under way" in invoke("--clean", "other", typed="y\n").stderr
+    assert (runs / "other").is_dir() and (runs / "bench").is_dir()
+
+
+def test_two_processes_do_not_train_one_run(runs):
+    said = "under way in another process. RUN=name begins another"
+    with hold(runs / "other"), pytest.raises(UnderWay, match=said), hold(runs / "other"):
+        pass
+
+
+def test_the_runs_load_no_torch():
+    code = "import sys; import dojo.cli.runs; print({'torch', 'numpy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "set()\n"
