@@ -76,7 +76,7 @@ train: $(READY)
 	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume) $(if $(TEXT),--text "$$TEXT") \
 		$(if $(VALID),--valid "$$VALID") $(if $(TOKENS),--tokens $(TOKENS)) $(if $(RUN),--run $(RUN)) \
 		$(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
-		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE))
+		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES))
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)

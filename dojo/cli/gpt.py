@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import torch
 from rich.progress import BarColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ..gpt import download
+from ..gpt import download, processes
 from ..gpt.encoded import Encoded, OwnText, encode_text
 from ..gpt.engine import DEVICES, DTYPES, Engine, EngineError, memory
 from ..gpt.model import Parts, parts
@@ -67,6 +69,7 @@ def data() -> None:
 @click.option("--device", default="cpu", type=click.Choice(DEVICES), help="On what to compute.")
 @click.option("--dtype", default="float32", type=click.Choice(list(DTYPES)), help="bfloat16: by autocast.")
 @click.option("--accumulate", default=0, type=click.IntRange(min=0), help="Take each batch in so many parts.")
+@click.option("--processes", default=1, type=click.IntRange(min=1), help="Share each batch among so many processes.")
 def train(preset: str, impl: str, **given: Any) -> None:
     """Train a GPT made of your own parts.
 
@@ -82,7 +85,10 @@ def train(preset: str, impl: str, **given: Any) -> None:
     if not re.fullmatch(r"(\w[\w.-]*)?", given["run"]):
         warn("RUN is the name of a folder in runs/: letters, digits, and . _ - between them.")
         raise SystemExit(2)
-    raise SystemExit(train_preset(session, Wanted(preset, impl, **given)))
+    wanted = Wanted(preset, impl, **given)
+    if processes.is_worker():
+        wanted = Wanted(**json.loads(os.environ[processes.WANTED]))
+    raise SystemExit(train_preset(session, wanted))
 
 
 @click.command()
@@ -125,6 +131,7 @@ class Wanted:
     device: str = "cpu"
     dtype: str = "float32"
     accumulate: int = 0
+    processes: int = 1
 
     @property
     def again(self) -> str:
@@ -149,6 +156,8 @@ def train_preset(session: Session, wanted: Wanted = VERONA) -> int:
         session.catalog, session.progress.solved(session.catalog) if wanted.impl == "yours" else frozenset()
     )
     preset, folder = PRESETS[wanted.preset], session.root / "runs" / wanted.name
+    if processes.is_worker():
+        return _work(session, wanted, preset, folder, modules, whose)
     try:
         with hold(folder):
             return _train(session, wanted, preset, folder, modules, whose)
@@ -161,17 +170,45 @@ def _train(
     session: Session, wanted: Wanted, preset: Preset, folder: Path, modules: Parts, whose: dict[str, str]
 ) -> int:
     try:
-        engine = Engine.choose(wanted.device, wanted.dtype, wanted.accumulate, preset)
+        asked = (wanted.device, wanted.dtype, wanted.accumulate)
+        engine = Engine.choose(*asked, preset, wanted.processes)
         run = Run(preset, folder, modules, whose, lambda line: console.print(Text(line, "yellow")), engine=engine)
         run.prepare(_encode(session, wanted, preset) if wanted.text else None)
         run.resume() if wanted.resume else run.begin()
         _introduce(run, session)
-        _with_bar(run)
+        if wanted.processes == 1:
+            _with_bar(run)
+        else:
+            _in_processes(run, wanted)
     except Interrupted as stopped:
         saved = "The checkpoint on disk is an earlier one." if run.unsaved else "It is saved."
         console.print(f"Stopped at step {run.step}. {saved} Go on with: {wanted.again}", soft_wrap=True)
         return EXIT.get(str(stopped), 1)
     return _conclude(run, wanted.again)
+
+
+def _in_processes(run: Run, wanted: Wanted) -> None:
+    """Have processes train a run that is begun, and take over what came of it. Raises Interrupted, TrainingError."""
+    stopped = processes.launch(wanted.processes, json.dumps(asdict(wanted)))
+    run.resume()
+    if stopped and run.step < run.preset.steps:
+        raise Interrupted("SIGINT")
+    if run.step < run.preset.steps:
+        problem = f"The processes ended at step {run.step}, as they say above. Go on with: {wanted.again}"
+        raise TrainingError(problem)
+
+
+def _work(session: Session, wanted: Wanted, preset: Preset, folder: Path, modules: Parts, whose: dict[str, str]) -> int:
+    """What one of several processes does: go on from the last checkpoint. The first shows how far they are."""
+    engine = Engine.choose(wanted.device, wanted.dtype, wanted.accumulate, preset, wanted.processes)
+    with processes.joined(engine.device):
+        console.quiet = processes.rank() > 0
+        run = Run(preset, folder, modules, whose, lambda line: console.print(Text(line, "yellow")), engine=engine)
+        run.prepare(_encode(session, wanted, preset) if wanted.text else None)
+        run.resume()
+        with suppress(Interrupted):
+            _with_bar(run)
+    return 0
 
 
 def _encode(session: Session, wanted: Wanted, preset: Preset) -> Callable[[Parts], Encoded]:

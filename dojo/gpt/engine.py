@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from . import processes
 from .model import Parts
 from .presets import Preset
 from .tokens import Ids
@@ -28,9 +29,10 @@ class Engine:
     device: str = "cpu"
     dtype: str = "float32"
     accumulate: int = 1
+    workers: int = 1  # processes
 
     @classmethod
-    def choose(cls, device: str, dtype: str, accumulate: int, preset: Preset) -> Engine:
+    def choose(cls, device: str, dtype: str, accumulate: int, preset: Preset, workers: int = 1) -> Engine:
         """What was asked for, if it is there. Raises EngineError."""
         there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         if device == "auto":
@@ -39,9 +41,10 @@ class Engine:
             have = ", ".join(name for name, is_there in there.items() if is_there)
             raise EngineError(f"torch sees no {device} on this machine. DEVICE is auto, or of: {have}.")
         accumulate = accumulate or preset.accumulate
-        if preset.batch_size % accumulate:
-            raise EngineError(f"ACCUMULATE={accumulate} does not divide the {preset.batch_size} windows of a batch.")
-        return cls(device, dtype, accumulate)
+        if preset.batch_size % (accumulate * workers):
+            parts = f"ACCUMULATE={accumulate}" + (f" with PROCESSES={workers}" if workers > 1 else "")
+            raise EngineError(f"{parts} does not divide the {preset.batch_size} windows of a batch.")
+        return cls(device, dtype, accumulate, workers)
 
     def put(self, model: torch.nn.Module) -> torch.nn.Module:
         """The model on the device; in bfloat16 its forward pass runs under autocast, and gives float32 all the same."""
@@ -73,21 +76,27 @@ def train_in_parts(
 ) -> None:
     """What `train` of k12 does, with each batch in `count` equal parts whose gradients are summed.
 
+    Of several processes each takes its share of the batch first.
+
     Batches and losses are those of the whole batch, up to rounding, in the memory that a part takes.
     """
     model.train()
+    device = str(next(model.parameters()).device)
+    whole = processes.shared(model)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = schedule(step)
         x, y = parts["k02"].get_batch(data, batch_size, context_length, generator)  # (B, T) each
         optimizer.zero_grad()
+        x, y = (each.chunk(processes.size())[processes.rank()] for each in (x, y))
         total = 0.0
-        for inputs, targets in zip(x.chunk(count), y.chunk(count)):
-            loss = parts["k11"].cross_entropy(model(inputs), targets) / count
-            loss.backward()
+        for number, (inputs, targets) in enumerate(zip(x.chunk(count), y.chunk(count)), start=1):
+            with processes.unshared(whole, last=number == count):
+                loss = parts["k11"].cross_entropy(whole(inputs), targets) / count
+                loss.backward()
             total += loss.item()
         optimizer.step()
-        on_step(step, total)
+        on_step(step, processes.mean(total, device))
 
 
 def memory(preset: Preset, parameters: int, vocab_size: int, accumulate: int) -> int:

@@ -18,6 +18,7 @@ import torch
 from ..system.console import command
 from ..system.files import write_whole
 from ..system.processes import on_signals
+from . import processes
 from .encoded import Encoded, encode_corpus
 from .engine import Engine, train_in_parts
 from .model import GPT, USED, Parts, build_model
@@ -159,7 +160,7 @@ class Run:
     @property
     def _train(self) -> Callable[..., object]:
         """The learner's loop; where a batch is taken in parts, one that does the same with their steps."""
-        if self.engine.accumulate == 1:
+        if self.engine.accumulate == self.engine.workers == 1:
             return cast(Callable[..., object], self.parts["k12"].train)
         return functools.partial(train_in_parts, self.parts, self.engine.accumulate)
 
@@ -180,8 +181,8 @@ class Run:
             clock = now
             self.losses.append(loss)
             on_step(self)
-            if asked:
-                raise Interrupted(signal.Signals(asked[0]).name)
+            if processes.mean(len(asked), self.engine.device):  # of all processes, so that all stop at the same step
+                raise Interrupted(signal.Signals(asked[0] if asked else signal.SIGTERM).name)
 
         return after
 
@@ -201,7 +202,10 @@ class Run:
         return loss
 
     def save(self) -> None:
-        """Save what a resumed run needs. When it cannot be written, say so and go on: the old files stay whole."""
+        """Save what a resumed run needs. When it cannot be written, say so and go on: the old files stay whole.
+
+        Of several processes the first alone writes.
+        """
         self._try(self._save)
 
     def _save(self) -> None:
@@ -213,6 +217,8 @@ class Run:
         self.parts["k14"].save_checkpoint(self.folder / name, self.model, self.optimizer, self.step, self.generator)
 
     def _try(self, write: Callable[[], None]) -> None:
+        if processes.rank():
+            return
         before, self.unsaved = self.unsaved, ""
         try:
             write()

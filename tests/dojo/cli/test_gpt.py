@@ -18,19 +18,24 @@ from dojo.system.console import command, every
 
 from ..trees import ROOT, copy_tree
 
-# A process in which the preset `verona` is tiny, and which interrupts itself after some steps.
+# A process in which the preset `verona` is tiny, and which interrupts itself after some steps, or is killed.
 SCRIPT = """
 import os, signal, sys
-from dojo.gpt import presets, training
+from dojo.gpt import presets, processes, training
 from tests.dojo.gpt.test_training import TINY
 from dataclasses import replace
-presets.PRESETS["verona"] = replace(TINY, name="verona", steps=12, evaluate_every=6)
+steps = int(os.environ.get("STEPS", 12))
+presets.PRESETS["verona"] = replace(TINY, name="verona", steps=steps, evaluate_every=6)
+processes.PROGRAM = [os.path.abspath("tiny.py")]
+first = os.environ.get("RANK") == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
 stop, after = int(os.environ.get("STOP_AT", 0)), training.Run._after
 def stopping(self, asked, on_step):
     def then(run):
         on_step(run)
         if run.step == stop:
             os.kill(os.getpid(), signal.SIGINT)
+        if first and run.step == int(os.environ.get("KILL_AT", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
     return after(self, asked, then)
 training.Run._after = stopping
 import dojo.system.processes
@@ -161,3 +166,47 @@ def test_two_processes_do_not_train_one_run(runs):
 def test_the_runs_load_no_torch():
     code = "import sys; import dojo.cli.runs; print({'torch', 'numpy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "set()\n"
+
+
+UNIX = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL here")
+
+
+@pytest.fixture(scope="module")
+def alone(tree):
+    """The history of a run that one process trained."""
+    assert typed(tree, "python -m dojo train --impl solutions --run alone")[0] == 0
+    return History.read(tree / "runs" / "alone")
+
+
+@UNIX
+@pytest.mark.parametrize(("name", "killed"), [("pair", "0"), ("killed", "8")])
+def test_two_processes_give_the_losses_of_one_also_where_one_is_killed(tree, alone, name, killed):
+    line = f"python -m dojo train --impl solutions --run {name} --processes 2"
+    status, shown = typed(tree, line, KILL_AT=killed)
+    assert status == 0 and shown.count("validation loss") >= 2, shown
+    history = History.read(tree / "runs" / name)
+    assert len(history.losses) == 12 and history.losses == pytest.approx(alone.losses, abs=1e-4)
+    assert [step for step, _ in history.evaluations] == [6, 12]
+
+
+@UNIX
+def test_an_interrupt_stops_all_processes_with_a_checkpoint(tree):
+    words = [sys.executable, "tiny.py", "train", "--impl", "solutions", "--run", "long", "--processes", "2"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment |= {"DOJO_ROOT": str(tree), "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "STEPS": "1000000"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
+    with subprocess.Popen(words, cwd=tree, env=environment, start_new_session=True, **pipes) as process:
+        for line in process.stdout:
+            if line.startswith("step     6"):
+                os.kill(process.pid, signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    step = int(re.search(r"Stopped at step (\d+). It is saved. Go on with: .*--processes 2 --resume", rest)[1])
+    assert process.returncode == 130 and len(History.read(tree / "runs" / "long").losses) == step >= 6
+    with pytest.raises(ProcessLookupError):  # of its session nothing is left
+        os.killpg(process.pid, 0)
+
+
+def test_too_many_processes_for_a_batch_are_refused(tree):
+    status, shown = typed(tree, "python -m dojo train --impl solutions --processes 3")
+    assert status == 1 and "PROCESSES=3 does not divide the 4 windows of a batch" in shown
