@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -17,6 +17,8 @@ READY_DEV := $(VENV)/.ready-dev
 endif
 BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
+# What to type next is printed in this form, and not in that of `python -m dojo`.
+export DOJO_DOOR := make
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(BOOTSTRAP) -c 'import sys; sys.exit("Python 3.10 or newer is needed: make BOOTSTRAP=python3.12" if sys.version_info < (3, 10) else 0)'
@@ -52,6 +54,9 @@ solution: $(READY)
 
 reset: $(READY)
 	@$(DOJO) reset $(KATA)
+
+judge: $(READY)
+	@$(DOJO) judge $(if $(STOP),--stop)
 
 progress: export EXPORT := $(EXPORT)
 progress: export IMPORT := $(IMPORT)

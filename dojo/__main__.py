@@ -12,5 +12,8 @@ except ImportError as missing:
     if sys.argv[1:2] != ["doctor"]:
         sys.exit(f"{missing}. `make start` sets everything up; `python3 -m dojo doctor` says what is amiss.")
     from .learner.doctor import main
+    from .system.command import remember_door
+
+    remember_door()
 
 sys.exit(main())

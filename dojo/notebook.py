@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import importlib.util
 import io
+import os
 import sys
 import tempfile
 import warnings
@@ -20,9 +21,10 @@ from .curriculum import notebooks, stubs
 from .curriculum.catalog import Kata
 from .judge.client import Judge, JudgeError
 from .judge.verdict import Verdict
-from .learner.advice import after_verdict
+from .learner.advice import after_verdict, then
 from .learner.session import Session
 from .learner.verdict_text import render
+from .system.command import DOOR, python
 from .system.files import write_whole
 from .system.root import find_root
 
@@ -99,8 +101,8 @@ class KataMagics(Magics):
         if not saved:
             source.place(verdict)
         verdict.notes += [note] if note else []
-        text = render(verdict, kata.title, arguments.traceback, advice=False)
-        display(ShownVerdict(text.append(f"\n\n{_advice(verdict, kata, saved)}")))
+        text = render(verdict, kata.title, arguments.traceback, advice="")
+        display(ShownVerdict(text.append(f"\n\n{_advice(session, verdict, kata, saved)}")))
         if saved:
             session.note(kata, verdict)
         passed = verdict.verdict == "passed" or arguments.step and (verdict.step or 0) > max(source.steps)
@@ -179,15 +181,15 @@ def save(session: Session, kata: Kata, cell: str) -> tuple[bool, str]:
     return True, f"Saved as {file}.{kept}"
 
 
-def _advice(verdict: Verdict, kata: Kata, saved: bool) -> str:
-    """The line below a verdict, in a notebook's words."""
-    passed = "" if saved else f"Next: keep it with %%kata {kata.name} --save. "
-    hint = f" STEP={verdict.step}" if verdict.step else ""
-    return after_verdict(verdict, passed, again="run the cell again", hint=hint)
+def _advice(session: Session, verdict: Verdict, kata: Kata, saved: bool) -> str:
+    """What stands below a verdict, in a notebook's words."""
+    following = then(session, kata) if saved else [f"Next: keep it with %%kata {kata.name} --save"]
+    return after_verdict(verdict, following, again="run the cell again", step=verdict.step or 0)
 
 
 def load(shell: Any) -> None:
     """Give `shell` the magic, and let it import what is saved in `katas`."""
+    os.environ[DOOR] = f"!{python()} -m dojo"
     shell.register_magics(KataMagics(shell))
     root = str(find_root())
     if root not in sys.path:

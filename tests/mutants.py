@@ -8,6 +8,7 @@ properties. Run by `make mutants`, for all katas or `KATA=5`; not part of `make 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 import tempfile
@@ -96,6 +97,7 @@ def main(names: list[str]) -> int:
     catalog = Catalog(find_root())
     katas = [catalog.find(name) for name in names] or catalog.katas
     judges: SimpleQueue[Judge] = SimpleQueue()
+    os.environ["DOJO_SERVER"] = "0"  # a server for each, and not one for all
     started = [Judge(catalog.root) for _ in range(WORKERS)]
     for judge in started:
         judges.put(judge)

@@ -8,6 +8,7 @@ from ..curriculum import stubs
 from ..curriculum.catalog import Kata
 from ..judge.client import Judge, JudgeError
 from ..learner.session import Session
+from ..system.command import command
 from .jobs import YOURS, Event, refusal
 
 
@@ -26,7 +27,7 @@ def judge_learners_code(session: Session, kata: Kata) -> LearnersCode:
     if kata.slug in solved:
         return LearnersCode(solved, True)
     if not kata.file.exists() or stubs.read(kata.file) == stubs.stub_of(kata):
-        line = f"yours: {kata.code} is not started. make test KATA={kata.number} begins it"
+        line = f"yours: {kata.code} is not started. {command('test', KATA=kata.number)} begins it"
         return LearnersCode(solved, event={"left_out": line})
     try:
         with Judge(session.root) as judge:

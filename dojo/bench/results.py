@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from ..system.command import command
 from ..system.console import console, warn
 from ..system.files import timestamp, write_whole
 
@@ -132,7 +133,9 @@ def read(path: Path) -> Results:
         results = json.loads(path.read_bytes())
         form = results["format"]
         if isinstance(form, int) and form > FORMAT:
-            problem = f"is of format {form}, and this program knows formats up to {FORMAT} (a newer one: make update)"
+            problem = (
+                f"is of format {form}, and this program knows formats up to {FORMAT} (a newer one: {command('update')})"
+            )
         sound = [isinstance(results[name], dict) for name in ("machine", "versions", "limits", "sizes")]
         sound += [isinstance(results[name], str) for name in ("kind", "date", "commit")]
         sound += [isinstance(row["name"], str) and ("seconds" in row or "failure" in row) for row in results["rows"]]

@@ -12,6 +12,7 @@ from ..curriculum import notebooks
 from ..curriculum.catalog import Catalog
 from ..curriculum.stubs import outdated, write
 from ..learner.session import Session
+from ..system.command import command
 from ..system.console import console, count, warn
 from ..system.root import find_root
 
@@ -30,7 +31,7 @@ def stubs(check: bool) -> None:
     for file, write_it, kata in stale:
         if not check:
             write_it(kata)
-        state = "is out of date: make stubs" if check else "written"
+        state = f"is out of date: {command('stubs')}" if check else "written"
         console.print(f"{file.relative_to(root).as_posix()} {state}")
     if not stale:
         console.print("Every stub is as its solution makes it, and every notebook as its lesson.")

@@ -14,6 +14,7 @@ from ..bench import results as files
 from ..bench.jobs import ATTENTION, BenchError, Job
 from ..learner.session import Session
 from ..speedrun import rules
+from ..system.command import command
 from ..system.console import console, warn
 from ..system.files import load_module
 
@@ -45,7 +46,7 @@ def bench(kata: str, device: str, dtype: str | None, budget: float | None, quick
     asked = session.find(kata) if kata else None
     if asked is not None and not asked.races.is_file():
         others = ", ".join(other.code for other in session.catalog.katas if other.races.is_file()) or "no kata yet"
-        warn(f"{asked.code} has nothing to race. There is something in {others}; attention: make bench")
+        warn(f"{asked.code} has nothing to race. There is something in {others}; attention: {command('bench')}")
         raise SystemExit(2)
     seconds = budget or (KATA_BUDGET if asked else QUICK_BUDGET if quick else BUDGET)
     job = Job(str(session.root), device or "cpu", seconds, slug=asked.slug if asked else "")
@@ -76,7 +77,7 @@ def _run(session: Session, job: Job, event: jobs.Event, record: bool) -> list[st
         raise SystemExit(getattr(error, "exit", 130)) from None
     table.show(results, table.wide(console))
     if not any("seconds" in row for row in results["rows"]):
-        warn("Nothing was timed, so nothing is kept. Give it more seconds: make bench BUDGET=600")
+        warn(f"Nothing was timed, so nothing is kept. Give it more seconds: {command('bench', BUDGET=600)}")
         return devices
     name = job.slug or "attention"
     here = session.root / files.FOLDERS[0] / f"{name}-{job.device.replace(':', '')}.json"
@@ -133,6 +134,7 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
         for name, rule in rules.RULES.items():
             console.print(f"{name}: {rule}", soft_wrap=True)
         return
+    _require_sessions()
     session = Session()
     path = file or session.root / RECORD
     if not path.is_file():
@@ -149,6 +151,14 @@ def speedrun(file: Path | None, show: bool, **asked: Any) -> None:
 @click.option("--only", default="", help="The tricks to try, by name, with commas between; else all.")
 def ablate(target: float, seeds: int, only: str) -> None:
     """Measure what each trick of the record is worth."""
+    _require_sessions()
     session = Session()
     ablation = load_module(session.root / RECORD.parent / "ablate.py")
     raise SystemExit(ablation.run(session.root, session.root / RECORD, console, target, seeds, only))
+
+
+def _require_sessions() -> None:
+    """End the program where a submission could not be kept apart from whoever judges it (Windows)."""
+    if not hasattr(os, "setsid"):
+        warn("The speedrun runs on Linux and macOS only. On Windows, take WSL, which is a Linux: https://aka.ms/wsl")
+        raise SystemExit(2)

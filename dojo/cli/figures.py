@@ -25,7 +25,7 @@ def attention(text: str, preset: str) -> None:
 
 
 @click.command()
-@click.option("--lessons", is_flag=True, help="For authors: draw them anew beside the lessons, as SVG.")
+@click.option("--lessons", is_flag=True, help="For authors: draw them anew beside the lessons, as SVG, and README's.")
 def pictures(lessons: bool) -> None:
     """Draw the lessons' pictures and the loss curves of your runs."""
     from ..figures.lesson_pictures import pictures_of
@@ -44,6 +44,8 @@ def pictures(lessons: bool) -> None:
                 paths = [folder / f"{kata.code}-{picture.name}{ending}" for ending in ENDINGS]
             picture.write(picture.measure(modules), kata.text, *paths)
             _say_written(session, paths)
+        if lessons:
+            _draw_readme(session)
         for run in [] if lessons else read_runs(session.root, warn):
             paths = [folder / f"loss-{run.name}{ending}" for ending in ENDINGS]
             save(loss_curve(run), *paths)
@@ -61,6 +63,20 @@ def report(text: str) -> None:
 
     session = Session()
     raise SystemExit(write(session, text, console))
+
+
+def _draw_readme(session: Session) -> None:
+    from ..figures import readme_pictures
+    from ..gpt.training import Interrupted
+    from ..judge.client import JudgeError
+
+    try:
+        _say_written(session, readme_pictures.write(session))
+    except Interrupted:
+        raise SystemExit(130) from None
+    except JudgeError as error:
+        warn(str(error))
+        raise SystemExit(1) from None
 
 
 def _say_written(session: Session, paths: list[Path]) -> None:

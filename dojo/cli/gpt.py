@@ -31,7 +31,8 @@ from ..gpt.trained import NotTrained, latest
 from ..gpt.training import Interrupted, Run, TrainingError
 from ..learner.session import Session
 from ..system import data_files
-from ..system.console import command, console, every, progress_bar, warn
+from ..system.command import command
+from ..system.console import console, every, progress_bar, warn
 from ..system.data_files import DataError
 
 LINE_EVERY = 20.0  # seconds between the lines of a run that no terminal shows
@@ -138,7 +139,7 @@ class Wanted:
         """The command that goes on with the run."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         given = {name: value for name, value in given.items() if value != getattr(Wanted, name) or name == "preset"}
-        return command("train", "preset", **given | {"resume": True})
+        return command("train", **{name.upper(): value for name, value in given.items()}, RESUME=True)
 
     @property
     def name(self) -> str:

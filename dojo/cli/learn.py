@@ -1,4 +1,4 @@
-"""The verbs of learning: `start`, `watch`, `test`, `hint`, `solution`, `reset`. No torch here."""
+"""The verbs of learning: `start`, `watch`, `test`, `hint`, `solution`, `reset`, `judge`. No torch here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import click
 
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
+from ..judge import shared_server
 from ..judge.client import Judge, JudgeError
-from ..learner.advice import ALL_SOLVED, hint_text
+from ..learner.advice import after_verdict, all_solved, hint_text, then, to_do
 from ..learner.session import Session
+from ..system.command import command
 from ..system.console import console, warn
 from ..system.processes import wait_passively
 from ..system.root import find_root
@@ -36,10 +38,8 @@ def start() -> None:
         return
     console.print()
     _judge_all(session, [kata])
-    console.print(
-        f"\nRead the lesson:  {session.relative(kata.lesson)}\nWrite your code:  {session.relative(kata.file)}\n"
-        f"Then be judged:   make test KATA={kata.number}, or each time you save: make watch"
-    )
+    todo = "\n".join(to_do(session, kata))
+    console.print(f"\n{todo}, or each time you save: {command('watch')}")
 
 
 @click.command()
@@ -57,13 +57,14 @@ def watch(kata: str) -> None:
 def test(kata: str, as_json: bool, traceback: bool) -> None:
     """Judge a kata; without a name, all up to the first unsolved.
 
-    Optional katas are judged by name only.
+    Katas that are solved, and optional ones, are judged by name only.
     """
     session = Session()
-    katas = [session.find(kata)] if kata else session.catalog.required
+    solved = session.progress.solved(session.catalog)
+    katas = [session.find(kata)] if kata else [each for each in session.catalog.required if each.slug not in solved]
     passed = _judge_all(session, katas, as_json, traceback)
-    if not kata and passed and not as_json:
-        console.print(f"\n{ALL_SOLVED}", style="bold green")
+    if not katas and not as_json:
+        console.print(all_solved(), style="bold green")
     raise SystemExit(0 if passed else 1)
 
 
@@ -75,7 +76,7 @@ def hint(kata: str, step: int) -> None:
     session = Session()
     wanted = session.find(kata) if kata else session.suggested
     if wanted is None:
-        console.print(ALL_SOLVED)
+        console.print(all_solved())
         return
     if step and step not in wanted.steps:
         warn(f"{wanted.code} has no step {step}: it has {', '.join(map(str, wanted.steps))}.")
@@ -85,8 +86,14 @@ def hint(kata: str, step: int) -> None:
         lesson = session.relative(wanted.lesson)
         warn(f"There are no hints for step {hints.step} of {wanted.code}. The lesson: {lesson}")
         raise SystemExit(2)
-    more = f"{hints.left} more: make hint" if hints.left else "That was the last. make solution"
-    console.print(hint_text(wanted, hints, f"{more} KATA={wanted.number}"))
+    another = command("hint", KATA=wanted.number, STEP=step)
+    more = (
+        f"{hints.left} more: {another}"
+        if hints.left
+        else f"That was the last. {command('solution', KATA=wanted.number)}"
+    )
+    console.print(hint_text(wanted, hints))
+    console.print(f"\n{more}", style="dim", soft_wrap=True)  # a command stays whole, to be copied
 
 
 @click.command()
@@ -96,7 +103,7 @@ def solution(kata: str) -> None:
     session = Session()
     wanted = session.find(kata)
     if session.progress.status(wanted) != "solved":
-        warn(f"{wanted.code} is not solved yet; a hint may be enough: make hint KATA={wanted.number}")
+        warn(f"{wanted.code} is not solved yet; a hint may be enough: {command('hint', KATA=wanted.number)}")
     print(stubs.plain(wanted), end="")  # the console would break long lines
 
 
@@ -118,6 +125,28 @@ def reset(kata: str) -> None:
     console.print(f"{session.relative(wanted.file)} is the {state}.")
 
 
+@click.command()
+@click.option("--stop", is_flag=True, help="End it now.")
+def judge(stop: bool) -> None:
+    """Show the judge's server, which all commands share."""
+    root = find_root()
+    try:
+        standing = shared_server.end(root) if stop else shared_server.standing(root)
+    except TimeoutError:
+        warn("The judge's server does not answer." + (" Nobody asks it any more." if stop else " dojo judge --stop"))
+        raise SystemExit(1) from None
+    except OSError as error:
+        warn(f"There is no server that commands could share, so each has its own: {error}")
+        raise SystemExit(1) from None
+    if standing is None:
+        console.print("No server of the judge runs for this clone.")
+    elif stop:
+        console.print(f"The judge's server was {standing}; it ends. The next verdict starts another.")
+    else:
+        console.print(f"The judge's server is {standing}.")
+        console.print("It ends ten minutes after the last who asked has left. To end it now: dojo judge --stop")
+
+
 def _judge_all(session: Session, katas: list[Kata], as_json: bool = False, traceback: bool = False) -> bool:
     """Judge katas in order up to the first that does not pass."""
     from ..learner.verdict_text import render
@@ -133,7 +162,9 @@ def _judge_all(session: Session, katas: list[Kata], as_json: bool = False, trace
             if as_json:
                 print(json.dumps(verdict.as_dict(), ensure_ascii=False))
             else:
-                console.print(render(verdict, kata.title, traceback))
+                console.print(render(verdict, kata.title, traceback, advice=""))
+                if verdict.verdict != "passed" or kata is katas[-1]:  # else the next verdict says what is next
+                    console.print(f"\n{after_verdict(verdict, then(session, kata))}", soft_wrap=True)
             if verdict.verdict != "passed":
                 return False
     return True

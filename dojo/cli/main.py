@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
+from ..system.command import remember_door
 from ..system.processes import wait_passively
 
 # The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
-    "learn": ("start", "watch", "test", "hint", "solution", "reset"),
+    "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
     "gpt": ("data", "train", "sample"),
     "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
@@ -98,6 +99,7 @@ def app(context: click.Context) -> None:
 
 def main() -> Any:
     """The entry point of `dojo` and `python -m dojo`."""
+    remember_door()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # who started processes ends them on the way out

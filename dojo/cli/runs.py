@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..gpt.runs import FILE, History, is_under_way, lowest, read_runs
-from ..system.console import command, console, count, warn
+from ..system.command import command
+from ..system.console import console, count, warn
 from ..system.root import find_root
 
 
@@ -32,7 +33,7 @@ def runs(clean: str) -> None:
     for history in histories:
         table.add_row(*_row(root / "runs" / history.name, history))
     console.print(table)
-    console.print(f"Each has its curve, sample and checkpoints in runs/. To use one: {command('sample', run='NAME')}")
+    console.print(f"Each has its curve, sample and checkpoints in runs/. To use one: {command('sample', RUN='NAME')}")
 
 
 def _row(folder: Path, history: History) -> list[str]:

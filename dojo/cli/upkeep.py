@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from ..learner import store
 from ..learner.board import show_progress
 from ..learner.session import Session
 from ..learner.store import Katas, NewerRecord
+from ..system.command import command
 from ..system.console import console, count, warn
 from ..system.git import UpdateError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..learner.update import Work
 
 FILE = click.Path(path_type=Path)
-PLAIN = "make" if shutil.which("make") else "dojo"
 NOT_IN_IT = "Your code is not in it: that is in katas/, and a kata counts as solved where the file that passed stands."
 
 
@@ -44,7 +43,9 @@ def progress(target: Path | None, source: Path | None) -> None:
         console.print(f"Taken in from {source}: {count(len(katas), 'kata')}, {count(new, 'attempt')} new.\n{NOT_IN_IT}")
     if target:
         _export(target.expanduser(), session.progress.katas)
-        console.print(f"Written to {target}. On the other machine: make progress IMPORT={target.name}\n{NOT_IN_IT}")
+        console.print(
+            f"Written to {target}. On the other machine: {command('progress', IMPORT=target.name)}\n{NOT_IN_IT}"
+        )
     if not (source or target):
         show_progress(session)
 
@@ -61,7 +62,7 @@ def init(folder: Path) -> None:
     except InitError as error:
         warn(str(error))
         raise SystemExit(1) from None
-    console.print(f"The katas are in {folder}. Go on there:\n\n    cd {folder}\n    {PLAIN} start")
+    console.print(f"The katas are in {folder}. Go on there:\n\n    cd {folder}\n    {command('start')}")
 
 
 @click.command()
@@ -118,7 +119,7 @@ def _show_contract(session: Session, work: Work) -> None:
         console.print(line, style={"+": "green", "-": "red"}.get(line[:1], "dim"), soft_wrap=True)
     backup = session.relative(work.backup)
     console.print(f"Your file is as you left it, with a copy in {backup} and this difference beside it.")
-    console.print(f"Bring it in line, then make test KATA={kata.number}")
+    console.print(f"Bring it in line, then {command('test', KATA=kata.number)}")
 
 
 def _read(path: Path) -> Katas:
@@ -126,11 +127,11 @@ def _read(path: Path) -> Katas:
     try:
         return store.read(path)
     except FileNotFoundError:
-        warn(f"There is no file {path}. On the other machine: make progress EXPORT={path.name}")
+        warn(f"There is no file {path}. On the other machine: {command('progress', EXPORT=path.name)}")
     except OSError as error:
         warn(f"{path} cannot be read: {error.strerror}.")
     except NewerRecord as error:
-        warn(f"{path} is of a newer version of this program: {error}. Bring this one up to date: make update")
+        warn(f"{path} is of a newer version of this program: {error}. Bring this one up to date: {command('update')}")
     except ValueError as error:
         warn(f"{path} is no record of progress, or damaged: {error}. Nothing was changed.")
     raise SystemExit(1)

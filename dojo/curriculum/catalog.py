@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..system.command import command
+
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
 Hint = tuple[str, str]  # how much it says, such as "A question", and its text
@@ -97,9 +99,18 @@ class Kata:
         headings = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
         return {int(number): title.strip() for number, title in headings}
 
-    def hints(self, step: int) -> list[Hint]:
-        """The hints for a step, gentlest first."""
-        return HINT.findall(section(section(self.text, "## Hints") + "\n", f"### Step {step}"))
+    def hints(self, step: int, topic: str = "") -> list[Hint]:
+        """The hints for a step, or for one of its topics, gentlest first."""
+        return [hint for name, text in self._hints(step) if topic in ("", name) for hint in HINT.findall(text)]
+
+    def topic(self, step: int, claim: str) -> str:
+        """Of the topics of a step's hints, such as "decode", the one in the name of a claim; nothing where none is."""
+        return next((topic for topic, _ in self._hints(step) if topic and f"_{topic}_" in f"{claim}_"), "")
+
+    def _hints(self, step: int) -> list[tuple[str, str]]:
+        """The parts of a step's hints with their topics, from the headings "### Step 2 · decode"."""
+        part = rf"^### Step {step}(?: · (\w+))?[ \t]*\n(.*?)(?=^### |\Z)"
+        return re.findall(part, section(self.text, "## Hints"), re.DOTALL | re.MULTILINE)
 
     @property
     def needs(self) -> dict[str, list[str]]:
@@ -140,10 +151,10 @@ class Catalog:
             return names[wanted]
         if digits.isdecimal():
             last = self.katas[-1].number if self.katas else 0
-            raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `make` lists them.")
+            raise UnknownKata(f"There is no kata {text}: they go from 1 to {last}. `{command()}` lists them.")
         meant = [kata for kata in self.katas if f"_{wanted}_" in f"_{kata.name}_"] or self._like(wanted, names)
-        offers = ", ".join(f"{kata.name} (KATA={kata.number})" for kata in meant)
-        advice = f"Did you mean {' or '.join(offers.rsplit(', ', 1))}?" if meant else "`make` lists them."
+        offers = ", ".join(f"{kata.name} ({kata.code})" for kata in meant)
+        advice = f"Did you mean {' or '.join(offers.rsplit(', ', 1))}?" if meant else f"`{command()}` lists them."
         raise UnknownKata(f'There is no kata "{text}". {advice}')
 
     def _like(self, wanted: str, names: dict[str, Kata]) -> list[Kata]:

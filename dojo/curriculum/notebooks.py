@@ -158,8 +158,8 @@ def outdated(katas: Iterable[Kata]) -> list[Kata]:
 def write(kata: Kata) -> None:
     """Write the notebook of a kata, and the link to it into the lesson. Raises OSError."""
     notebook_file(kata).parent.mkdir(exist_ok=True)
-    notebook_file(kata).write_text(notebook_of(kata), encoding="utf-8")
-    kata.lesson.write_text(lesson_of(kata), encoding="utf-8")
+    notebook_file(kata).write_text(notebook_of(kata), encoding="utf-8", newline="\n")
+    kata.lesson.write_text(lesson_of(kata), encoding="utf-8", newline="\n")
 
 
 def _with_heading(kata: Kata, heading: str, within: str) -> str:

@@ -64,14 +64,19 @@ def stub_of(kata: Kata) -> str:
 
 def plain(kata: Kata) -> str:
     """The text of a solution, without the markers."""
-    lines = kata.solution.read_text(encoding="utf-8").splitlines(keepends=True)
+    return unmarked(kata.solution.read_text(encoding="utf-8"))
+
+
+def unmarked(text: str) -> str:
+    """A text without the markers."""
+    lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if not (OPEN.match(line) or CLOSE.match(line)))
 
 
 def write(kata: Kata) -> None:
     """Write a kata's stub, over whatever stands there."""
     kata.file.parent.mkdir(parents=True, exist_ok=True)
-    kata.file.write_text(stub_of(kata), encoding="utf-8")
+    kata.file.write_text(stub_of(kata), encoding="utf-8", newline="\n")  # as in git, also on Windows
 
 
 def back_up(kata: Kata) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import torch
 from rich.console import Console
@@ -13,6 +13,7 @@ from ..curriculum.catalog import Catalog
 from ..gpt.model import GPT
 from ..gpt.trained import QUICK, SECONDS, NotTrained, finished, kept_reference, latest, train_reference
 from ..gpt.training import Interrupted, Run
+from ..system.command import command
 from ..system.console import progress_bar
 from .run import attention_maps
 
@@ -29,18 +30,26 @@ def attend(gpt: GPT, text: str, say: Callable[[str], None]) -> tuple[list[str], 
 
     A text longer than the model's context is cropped, and `say` is called with a line on it. Raises UnknownText.
     """
-    vocabulary = getattr(gpt.tokenizer, "stoi", None)  # of characters; bytes and pairs of them know every text
-    if vocabulary is not None and (unknown := sorted(set(text) - set(vocabulary))):
-        known = "".join(sorted(character for character in vocabulary if character != "\n"))
+    stoi = getattr(gpt.tokenizer, "stoi", None)  # of characters; bytes and pairs of them know every text
+    if stoi is not None and (unknown := sorted(set(text) - set(stoi))):
+        known = "".join(sorted(character for character in stoi if not character.isspace()))
         raise UnknownText(
-            f"The model does not know {', '.join(map(repr, unknown))}: it was trained on other text. It knows{known}"
+            f"The model does not know {', '.join(map(repr, unknown))}: {gpt.origin} has read no such characters, only "
+            f"white space and {known}\nThis works: {command('attention', TEXT=_readable(text, stoi))}"
         )
     context, tokens = gpt.preset.context_length, gpt.tokens(text)
     if len(tokens) > context:
-        what = "tokens" if vocabulary is None else "characters"
+        what = "tokens" if stoi is None else "characters"
         say(f"The text has {len(tokens)} {what} and the model sees {context} at once: the rest is left out.")
     weights = gpt.attention(text)  # (layers, 1, h, T, T)
     return tokens[:context], weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
+
+
+def _readable(text: str, known: Container[str]) -> str:
+    """The text nearest to this one that a model can read, or the usual one where little is left."""
+    nearest = (next((c for c in (letter, letter.lower(), letter.upper()) if c in known), "") for letter in text)
+    kept = " ".join("".join(nearest).split())
+    return kept if len(kept) > len(text) / 2 else "".join(letter for letter in TEXT if letter in known)
 
 
 def most_attended(importance: list[float]) -> list[int]:

@@ -17,6 +17,7 @@ from matplotlib.ticker import LogLocator
 from ..bench import roofline
 from ..bench.results import Results, Row
 from ..bench.roofline import WAYS
+from ..system.command import command
 from .plots import Look, draw_line, figure, save
 
 PANELS = 4  # side by side at most
@@ -36,7 +37,7 @@ LOOKS = {
 }
 IN_FULL = "{x:,.12g}"  # 760,000 and not 7.6e+05
 OTHERS = list(LOOKS.values())[2:]  # for names that have no look of their own
-NO_GPU = "No GPU has been measured yet.\n\nOn a machine with one:\nmake bench RECORD=1\nand its results stand here."
+NO_GPU = "No GPU has been measured yet.\n\nOn a machine with one:\n{}\nand its results stand here."
 
 
 class Panel(NamedTuple):
@@ -127,7 +128,7 @@ def _subplots(panels: list[Panel], rows: int, title: str) -> tuple[Figure, Any]:
     drawn.suptitle(title)
     axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for last in axes[:, -1] if no_gpu else []:
-        _write(last, NO_GPU)
+        _write(last, NO_GPU.format(command("bench", RECORD=1)))
     return drawn, axes
 
 

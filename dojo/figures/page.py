@@ -24,6 +24,7 @@ from ..gpt.model import GPT
 from ..gpt.runs import read_runs
 from ..gpt.trained import NotTrained, finished, kept_reference, latest
 from ..learner.session import BLACK_BELT, STATUS, Session
+from ..system.command import command
 from ..system.console import count
 from ..system.files import write_whole
 from . import sections
@@ -101,7 +102,7 @@ def render(template: str, **data: Any) -> str:
     """A template filled in; all text in the data is escaped."""
     loader, undefined = jinja2.FileSystemLoader(TEMPLATES), jinja2.StrictUndefined
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=undefined, trim_blocks=True)
-    environment.globals.update(STATUS=STATUS, BLACK_BELT=BLACK_BELT)
+    environment.globals.update(STATUS=STATUS, BLACK_BELT=BLACK_BELT, command=command)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.get_template(template).render(data)
 

@@ -12,7 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from ..system.data_files import ADVICE, DOWNLOADS, DataError, Source, content_of, mirrored
+from ..system.command import command
+from ..system.data_files import DOWNLOADS, DataError, Source, advice, content_of, mirrored
 from ..system.files import write_whole
 
 CHUNK = 64 * 1024  # bytes
@@ -52,13 +53,13 @@ def _downloaded(source: Source, part: Path) -> bytes:
     if len(content) < source.size:
         raise DataError(
             f"{source.url} was cut off after {len(content):,} of {source.size:,} bytes. "
-            f"Run `make data` again to go on from there. {ADVICE}"
+            f"Run `{command('data')}` again to go on from there. {advice()}"
         )
     if fault := source.fault(content):
         part.unlink()
         if resumed:  # the old beginning may be what is wrong
             return _downloaded(source, part)
-        raise DataError(f"{source.url} sent another file: {fault}. It was thrown away. {ADVICE}")
+        raise DataError(f"{source.url} sent another file: {fault}. It was thrown away. {advice()}")
     return content
 
 
@@ -73,7 +74,7 @@ def _receive(source: Source, part: Path) -> bool:
         total = content_range.rpartition("/")[2] if goes_on else response.headers.get("Content-Length", "")
         if total.isdigit() and int(total) != source.size:
             part.unlink(missing_ok=True)
-            raise DataError(f"{source.url} sends {int(total):,} bytes instead of {source.size:,}. {ADVICE}")
+            raise DataError(f"{source.url} sends {int(total):,} bytes instead of {source.size:,}. {advice()}")
         have = have if goes_on else 0
         with part.open("ab" if goes_on else "wb") as file, contextlib.suppress(*BROKEN_OFF):
             while have <= source.size and (chunk := response.read1(CHUNK)):
@@ -91,6 +92,6 @@ def _answer(source: Source, have: int) -> http.client.HTTPResponse:
         error.close()
         if have and error.code == 416:  # there is nothing from there on, so what we have is of another file
             return _answer(source, 0)
-        raise DataError(f"{source.url} answered {error.code} {error.reason}. {ADVICE}") from error
+        raise DataError(f"{source.url} answered {error.code} {error.reason}. {advice()}") from error
     except (urllib.error.URLError, *BROKEN_OFF) as error:
-        raise DataError(f"{source.url} cannot be reached: {getattr(error, 'reason', error)}. {ADVICE}") from error
+        raise DataError(f"{source.url} cannot be reached: {getattr(error, 'reason', error)}. {advice()}") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..curriculum.catalog import Catalog
-from ..system.console import command
+from ..system.command import command
 from . import corpus
 from .model import GPT, build_model, parts
 from .presets import PRESETS, Preset

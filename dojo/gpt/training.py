@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import torch
 
-from ..system.console import command
+from ..system.command import command
 from ..system.files import write_whole
 from ..system.processes import on_signals
 from . import processes

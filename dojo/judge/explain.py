@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import re
 import traceback
 import warnings
 from collections.abc import Collection, Iterable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ..curriculum.stubs import begun
 from ..observe.observations import observe
+from ..observe.where import known_names
+from ..sandbox.calls import Call
 from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError
 from ..sandbox.subject import Subject
@@ -21,7 +27,9 @@ from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
+from ..spec.strategies import Sizes
 from .diagnosis import Diagnosis, Lookup
+from .example import calls_of, decisive, pasted
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
@@ -72,7 +80,7 @@ def claim_failed(run: KataRun, claim: Claim, outcome: Outcome) -> None:
         stop(run, "error", "Your code ends the program (sys.exit?).", claim=claim, error=error)
     else:
         stop(run, "failed", _what_is_wrong(subject, error), claim=claim, error=error)
-        _show_example(run, error, outcome)
+        _show_example(run, claim, error, outcome)
         if run.diagnoses:
             _diagnose(run, subject, claim, outcome)
 
@@ -94,16 +102,19 @@ def stop(
         verdict.step, verdict.claim, verdict.property = step or claim.step, claim.sentence, claim.name
     if error is not None:
         verdict.traceback = "".join(traceback.format_exception(error))
-        if not isinstance(error, Mismatch):
-            line = line or _deepest_line(error, run.path)
-        elif isinstance(error.__cause__, SLIPS):
-            line = line or _deepest_line(error.__cause__, run.path)
+        raised = error.__cause__ if isinstance(error, Mismatch) else error
+        if raised is not None:
+            line = line or _deepest_line(raised, run.path)
     if line is None and claim is not None and run.subject is not None and not isinstance(error, Missing):
         line = _definition(run.subject, run.used.get(claim.name, frozenset()), error)
     if line is not None:
-        inside = run.path.is_relative_to(run.kata.root)
-        file = run.path.relative_to(run.kata.root).as_posix() if inside else str(run.path)
-        verdict.where = Location(file, line, quoted(run.path, line))
+        verdict.where = _location(run, line)
+
+
+def _location(run: KataRun, line: int) -> Location:
+    inside = run.path.is_relative_to(run.kata.root)
+    file = run.path.relative_to(run.kata.root).as_posix() if inside else str(run.path)
+    return Location(file, line, quoted(run.path, line))
 
 
 def note(run: KataRun, leaks: Iterable[str]) -> None:
@@ -149,21 +160,43 @@ def _singular(match: re.Match[str]) -> str:
     return f"1 {'entry' if word == 'entrie' else word}"
 
 
-def _show_example(run: KataRun, error: BaseException, outcome: Outcome) -> None:
+def _show_example(run: KataRun, claim: Claim, error: BaseException, outcome: Outcome) -> None:
+    verdict, subject = run.verdict, run.subject
     shown = dict(outcome.example)
+    got = None
     if isinstance(error, Mismatch) and not isinstance(error.__cause__, SLIPS):
-        run.verdict.expected, run.verdict.got = error.texts() if error.want is not None else ("", show(error.got))
+        verdict.expected, verdict.got = error.texts() if error.want is not None else ("", show(error.got))
         shown |= error.given
-    run.verdict.example = {name: show(value) for name, value in shown.items()}
+        got = error.got
+    if subject is not None and not claim.slow:
+        dtype = torch.float64 if outcome.example.conditions.double(claim.double) else torch.float32
+        calls = calls_of(claim, subject, run.reference, outcome.example)
+        verdict.calls = pasted(calls, got, run.reference, dtype)
+        if calls:
+            _show_method(run, subject, calls[decisive(calls, got)])
+    if verdict.calls:  # then values that only the claim has a name for say nothing
+        known = known_names(run.reference) | (shown.keys() - outcome.example.keys())
+        shown = {name: value for name, value in shown.items() if name in known or isinstance(value, Sizes)}
+        shown = {n: replace(v, seed=0) if isinstance(v, Sizes) else v for n, v in shown.items()}
+    verdict.example = {name: show(value) for name, value in shown.items()}
     if conditions := str(outcome.example.conditions):
-        run.verdict.example["conditions"] = conditions
+        verdict.example["conditions"] = conditions
+
+
+def _show_method(run: KataRun, subject: Subject, call: Call) -> None:
+    """In the place of a class, or of nothing, the line of its method that was called."""
+    owner, code = call.name.partition(".")[0], inspect.unwrap(call.function).__code__
+    shown = run.verdict.where and run.verdict.where.line
+    if "." in call.name and code.co_filename == subject.filename and shown in (None, subject.line_of(owner)):
+        run.verdict.where = _location(run, code.co_firstlineno)
 
 
 def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) -> None:
     run.notify(Event("undiagnosed", verdict=replace(run.verdict, steps=run.all_steps())))
     diagnosis = Diagnosis()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a known mistake does is not what the learner's code printed
+    unheard = io.StringIO()  # what a known mistake prints is not what the learner's code printed
+    with redirect_stdout(unheard), redirect_stderr(unheard), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             lookup = Lookup(run.kata, run.workspace, run.suite, subject, load_index(run.kata), run.held)
             diagnosis = lookup.diagnose(claim)
@@ -171,7 +204,8 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
             run.verdict.notes.append(str(error))
         nothing = isinstance(outcome.error, Mismatch) and " is None" in outcome.error.problem  # which says the cause
         if not diagnosis.mistakes and not claim.slow and not nothing:
-            run.verdict.observations = observe(claim, outcome, subject, run.reference)
+            solution = run.workspace.variant(run.kata, run.kata.solution.read_text(encoding="utf-8"), "the solution")
+            run.verdict.observations = observe(claim, outcome, subject, solution, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [
         NamedMistake(mistake.name, mistake.explanation, run.suite.step_of(mistake)) for mistake in diagnosis.mistakes

@@ -29,6 +29,7 @@ from ..sandbox.subject import Subject
 from ..spec.claims import SETTINGS, Claim, Example, Outcome
 from ..spec.errors import TimeUp
 from ..spec.suite import Suite, load_suite
+from ..system.command import command
 from ..system.processes import HOME
 from .answers import PROJECTIONS, Answer
 
@@ -150,7 +151,8 @@ def load(kata: Kata) -> Index:
         except IndexUnusable as error:
             problems.append(str(error))
     problem = next((problem for problem in problems if problem != MISSING), MISSING)
-    raise IndexUnusable(f"The index of known mistakes {problem}, so no mistake is named: make index KATA={kata.number}")
+    mend = command("index", KATA=kata.number)
+    raise IndexUnusable(f"The index of known mistakes {problem}, so no mistake is named: {mend}")
 
 
 def read(path: Path, kata: Kata) -> Index:

@@ -1,4 +1,4 @@
-"""What client, server and child say to each other: a JSON object a line, turned into types and back here alone."""
+"""What asker, server and child say to each other: a JSON object a line, turned into types and back here alone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,37 @@ class Request:
     solved: list[str]  # slugs of the katas whose file this one may build on
     path: str | None = None  # of the file, where it is not the kata's own
     diagnose: bool = True  # whether to look for the mistake behind what is wrong
+    id: int = 0  # the answer repeats it
+    stamp: str = ""  # of the files by which the verdict is to be given
+    door: str = ""  # how a verb is called where the answer is read
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The server's answer to a request."""
+
+    id: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What else the server may be asked for: how it stands, or that and its end. It answers with its standing."""
+
+    wish: Literal["standing", "end"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a server stands."""
+
+    process: int  # its number
+    seconds: float  # since it was started
+    memory: int  # bytes
+
+    def __str__(self) -> str:
+        since = f"{self.seconds / 60:.0f} minutes" if self.seconds >= 90 else f"{self.seconds:.0f} seconds"
+        return f"process {self.process}, started {since} ago, holds {self.memory / 1e6:.0f} MB"
 
 
 @dataclass(frozen=True)
@@ -36,19 +67,26 @@ class Event:
     verdict: Verdict | None = None
 
 
-def line_of(message: Request | Event | Verdict) -> str:
+def line_of(message: Request | Answer | Wish | Standing | Event) -> str:
     """A message as a line of JSON."""
     return json.dumps(message, default=vars) + "\n"
 
 
-def request_of(line: str | bytes) -> Request:
-    """The request in a line."""
-    return Request(**json.loads(line))
+def message_of(line: str | bytes) -> Request | Wish:
+    """What an asker says in a line. Raises ValueError or TypeError for what an asker of this version does not say."""
+    data = json.loads(line)
+    return Wish(**data) if "wish" in data else Request(**data)
 
 
-def verdict_of(line: str) -> Verdict:
-    """The verdict in a line."""
-    return Verdict.from_dict(json.loads(line))
+def answer_of(line: str | bytes) -> Answer:
+    """The answer in a line."""
+    data = json.loads(line)
+    return Answer(data["id"], Verdict.from_dict(data["verdict"]))
+
+
+def standing_of(line: str) -> Standing:
+    """The standing in a line."""
+    return Standing(**json.loads(line))
 
 
 def event_of(line: bytes) -> Event:

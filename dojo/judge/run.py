@@ -21,6 +21,7 @@ from ..spec.claims import Claim, Outcome
 from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import hide_gpus, isolated
 from ..spec.suite import Suite, load_suite
+from ..system.command import DOOR
 from ..system.files import content_hash
 from . import explain
 from .helper_process import HelperProcess, half
@@ -37,6 +38,8 @@ def judge(request: Request, notify: Notify = lambda event: None) -> Verdict:
     """Judge in this very process, whatever happens."""
     catalog = Catalog(Path(request.root))
     kata = catalog.by_slug(request.slug)
+    if request.door:
+        os.environ[DOOR] = request.door
     try:
         workspace = Workspace(catalog, frozenset(request.solved))
         run = KataRun(kata, workspace, Path(request.path) if request.path else None, notify)

@@ -1,16 +1,16 @@
 """The server: torch and the rest imported once, and a forked child for each verdict.
 
-It reads requests and answers each with a verdict, a JSON object a line. A request that comes while another is judged
-puts an end to that one, whose answer then says so. Between requests it prepares for the next one.
+`python -m dojo.judge.server STAMP [FILE]` answers whoever connects to the listening socket that it was given as an open
+file of that number; without one, the process that started it, by its standard streams. STAMP says by which files it
+judges. Between requests it prepares for the next one. Where no process can be forked, `spawning` takes its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import os
-import select
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,32 +22,41 @@ from ..sandbox.loader import Workspace
 from ..spec.errors import Stop
 from ..spec.isolation import hide_gpus
 from ..spec.torch_internals import load_compiler
-from .messages import Request, line_of, request_of
-from .run import KataRun, judge
-from .supervisor import REQUESTS, supervise
+from .askers import LOOK, Askers
+from .messages import Request
+from .run import KataRun
+from .supervisor import supervise
 
 
-def main() -> None:
-    """Serve until the input ends."""
+def main(stamp: str, *listening: str) -> None:
+    """Serve until nobody asks any more."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # a child that is being watched is ended first
     hide_gpus()
     torch.set_num_threads(1)  # small tensors are 20 times slower on several; and a fork after threads hangs
     gc.collect()
     gc.freeze()
-    forks = hasattr(os, "fork")
+    listener = socket.socket(fileno=int(listening[0])) if listening else None
+    if listener is not None:
+        listener.set_inheritable(False)
+    with contextlib.closing(Askers(stamp, listener)) as askers:
+        _serve(askers)
+
+
+def _serve(askers: Askers) -> None:
     preparations: dict[str, Iterator[None]] = {}
-    with open(REQUESTS, "rb", buffering=0, closefd=False) as requests:  # the supervisor must see the next one come
-        for line in requests:
-            request = request_of(line)
-            sys.stdout.write(line_of(supervise(request) if forks else judge(request)))
-            sys.stdout.flush()
-            if forks:
-                preparation = preparations.setdefault(request.slug, prepare(request))
-                while not _waiting() and next(preparation, "over") != "over":
-                    pass
+    preparation: Iterator[None] = iter(())
+    while True:
+        askers.attend()
+        if request := askers.next():
+            askers.answer(supervise(request, askers))
+            preparation = preparations.setdefault(request.slug, prepare(request, askers))
+        elif askers.over():
+            return
+        elif next(preparation, "over") == "over":
+            askers.attend(LOOK)
 
 
-def prepare(request: Request) -> Iterator[None]:
+def prepare(request: Request, askers: Askers) -> Iterator[None]:
     """Judge the solution in this process, bit by bit, while the learner reads the verdict and nobody waits.
 
     What that imports and draws and sets up for the first time, every child to come then has from the start.
@@ -64,15 +73,12 @@ def prepare(request: Request) -> Iterator[None]:
                 if not claim.slow:
                     run.check(claim)
     yield
-    load_compiler()  # for some later kata: a second in which no request is heard, so it comes last
+    if askers.present:  # for some later kata: a second in which no request is heard, and 70 MB
+        with contextlib.suppress(ImportError):  # a private part of torch: where it has moved, it is no gain
+            load_compiler()
     gc.freeze()
-
-
-def _waiting() -> bool:
-    """Whether the next request is there, or the end of them."""
-    return bool(select.select([REQUESTS], [], [], 0)[0])
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main()
+        main(*sys.argv[1:])

@@ -75,6 +75,7 @@ class Verdict:
     claim: str = ""  # the sentence of the claim that fails
     property: str = ""  # the name of that claim
     example: dict[str, str] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)  # the call that was made in the example, as lines to be pasted
     expected: str = ""
     got: str = ""
     where: Location | None = None

@@ -20,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from ..judge import shared_server
+from ..system.command import command, door, python
 from ..system.git import Git
 from ..system.root import find_root
 
@@ -110,7 +112,7 @@ def check_torch(root: Path) -> Finding:
     """Whether torch can be imported and computes, and on what."""
     done = _probe(TORCH)
     if done.returncode != 0:
-        return fail(f"cannot be imported: {_last(done)}", "install it anew: rm -r .venv, then make start")
+        return fail(f"cannot be imported: {_last(done)}", f"install it anew: {_set_up(anew=True)}")
     release, device, threads, trouble = json.loads(done.stdout.splitlines()[-1])
     text = f"{release}, on {device}, {threads} thread{'s' if threads > 1 else ''}"
     advice = "the katas need only the CPU; hide the rest: export CUDA_VISIBLE_DEVICES="
@@ -121,9 +123,24 @@ def check_matplotlib(root: Path) -> Finding:
     """Whether pictures can be drawn."""
     done = _probe(MATPLOTLIB)
     if done.returncode != 0:
-        advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else "make start"
+        advice = "unset MPLBACKEND" if "MPLBACKEND" in os.environ else _set_up()
         return fail(f"cannot be drawn: {_last(done)}", advice)
     return ok(f"matplotlib, backend {done.stdout.strip()}")
+
+
+def check_judge(root: Path) -> Finding:
+    """Whether the judge's server runs, since when, what it holds, and how to stop it."""
+    if not shared_server.allowed():
+        return ok("a server for each command: CI or DOJO_SERVER=0 is set, or this system cannot fork")
+    try:
+        standing = shared_server.standing(root)
+    except TimeoutError as error:
+        return warn(f"its server: {error}", "dojo judge --stop")
+    except OSError as error:
+        return warn(f"a server for each command: {error}", "make that folder yours alone, or remove it")
+    if standing is None:
+        return ok("no server runs; the next verdict starts one")
+    return ok(f"its server is {standing}; to stop it: dojo judge --stop")
 
 
 def check_terminal(root: Path) -> Finding:
@@ -161,7 +178,7 @@ def check_disk(root: Path) -> Finding:
     if free < 0.1:
         return fail(text, "nothing can be saved: make room")
     if free < needed:
-        what = "checkpoints of make train" if needed < 1 else "torch and the rest"
+        what = f"checkpoints of {command('train')}" if needed < 1 else "torch and the rest"
         return warn(text, f"make room: {what} may need {needed:g} GB")
     return ok(text)
 
@@ -175,9 +192,11 @@ def check_data(root: Path) -> Finding:
     damaged = [f"{name} is damaged: {fault}" for name, fault in states.items() if fault not in ("", "missing")]
     missing = [name for name, fault in states.items() if fault == "missing"]
     if damaged:
-        return fail("; ".join(damaged), "make data")
+        return fail("; ".join(damaged), command("data"))
     if missing:
-        return warn(f"not fetched: {', '.join(missing)}", "make data, for PRESET=shakespeare and GPT-2's tokens")
+        return warn(
+            f"not fetched: {', '.join(missing)}", f"{command('data')}, for PRESET=shakespeare and GPT-2's tokens"
+        )
     return ok(", ".join(states))
 
 
@@ -185,7 +204,7 @@ def check_mirror(root: Path) -> Finding:
     """The folder from which make data takes files before it asks the network."""
     folder = os.environ.get("DOJO_MIRROR")
     if not folder:
-        return ok("not set: make data asks the network")
+        return ok(f"not set: {command('data')} asks the network")
     if not os.path.isdir(folder):
         return fail(f"{folder} is not a folder", "name the folder that holds the files, or: unset DOJO_MIRROR")
     states = _states(root, Path(folder))
@@ -193,30 +212,28 @@ def check_mirror(root: Path) -> Finding:
     if any(fault not in ("", "missing") for fault in states.values()):
         return fail("; ".join(faults), f"put good copies into {folder}, or: unset DOJO_MIRROR")
     if faults:
-        return warn(f"{folder}: {'; '.join(faults)}", "make data asks the network for those")
+        return warn(f"{folder}: {'; '.join(faults)}", f"{command('data')} asks the network for those")
     return ok(f"{folder} holds {', '.join(states)}")
 
 
 def check_git(root: Path) -> Finding:
     """Whether make update can work."""
     if shutil.which("git") is None:
-        return warn("not installed", "only make update needs it: https://git-scm.com")
+        return warn("not installed", f"only {command('update')} needs it: https://git-scm.com")
     git = Git(root)
     release, upstream = git("--version").split()[2], ("rev-parse", "--abbrev-ref", "@{upstream}")
     if not (root / ".git").exists() or not git.yes(*upstream):
-        return warn(f"{release}; this folder follows no remote", "make update says what to do")
-    return ok(f"{release}; make update follows {git(*upstream)}")
+        return warn(f"{release}; this folder follows no remote", f"{command('update')} says what to do")
+    return ok(f"{release}; {command('update')} follows {git(*upstream)}")
 
 
 def check_completion(root: Path) -> Finding:
     """How the Tab key completes verbs and katas in the shell that is used."""
-    shell, command = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
-    if shell not in ("bash", "zsh", "fish") or not command.is_file():
+    shell, script = Path(os.environ.get("SHELL", "")).name, Path(sys.executable).with_name("dojo")
+    if shell not in ("bash", "zsh", "fish") or not script.is_file():
         return ok("for the command dojo, in bash, zsh and fish")
-    script = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(command))}"
-    return ok(
-        f"in {shell}, once you have typed this:", f"{script} | source" if shell == "fish" else f'eval "$({script})"'
-    )
+    line = f"_DOJO_COMPLETE={shell}_source {shlex.quote(str(script))}"
+    return ok(f"in {shell}, once you have typed this:", f"{line} | source" if shell == "fish" else f'eval "$({line})"')
 
 
 CHECKS = {
@@ -224,6 +241,7 @@ CHECKS = {
     "packages": check_packages,
     "torch": check_torch,
     "pictures": check_matplotlib,
+    "judge": check_judge,
     "terminal": check_terminal,
     "file watching": check_watching,
     "disk": check_disk,
@@ -250,10 +268,18 @@ def _applies(marker: str) -> bool:
     return bound is None or (sys.version_info[1] < int(bound.group(2))) == (bound.group(1) == "<")
 
 
+def _set_up(anew: bool = False) -> str:
+    """How the packages are installed here."""
+    if door() == "make":
+        return f"{'rm -r .venv, then ' if anew else ''}{command('start')}"
+    return f"{python()} -m pip install {'--force-reinstall ' if anew else ''}-c constraints.txt -e ."
+
+
 def _probe(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own."""
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, errors="replace", timeout=PROBE_SECONDS
+    )
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:

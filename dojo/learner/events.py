@@ -83,8 +83,6 @@ class Verdicts:
                 self.judged(self.judge.answer(), run)
             except JudgeError as error:
                 self.failed(str(error), run)
-            except (OSError, ValueError):  # the judge was closed meanwhile
-                return
 
 
 class Bench:

@@ -12,6 +12,7 @@ from rich.text import Text
 from ..curriculum.catalog import Kata
 from ..system.processes import on_signals
 
+INTERRUPT = "\x03"  # Ctrl-C, which Windows hands over as a key; elsewhere it is a signal
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT", "SIGWINCH")  # the last one: the terminal has another size
 KEYS = {
     "h": "next hint",

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ..curriculum.catalog import Catalog, Kata
 from ..judge.verdict import Verdict
+from ..system.command import command
 from ..system.files import content_hash, locked, timestamp
 from . import store
 from .store import KataProgress, Katas, NewerRecord
 
 WRONG = ("failed", "error", "refused")  # verdicts on something that was written
-NEWER = "Your progress file is left alone: {}. Nothing is noted until you have that version: make update"
+NEWER = "Your progress file is left alone: {}. Nothing is noted until you have that version: {}"
 Change = Callable[[KataProgress], object]
 
 
@@ -37,7 +38,7 @@ class Progress:
         except FileNotFoundError:
             return cls(path)
         except NewerRecord as error:
-            warn(NEWER.format(error))
+            warn(NEWER.format(error, command("update")))
             return cls(path, newer=True)
         except (OSError, ValueError):
             pass
@@ -73,15 +74,15 @@ class Progress:
         clone, now = store.clone_name(self.path), timestamp()
         self._change(kata.slug, lambda entry: _note(entry, verdict, judged, clone, now))
 
-    def take_hint(self, kata: Kata, step: int, most: int) -> int:
-        """Note one hint more for a step, and return how many of its `most` that makes."""
+    def take_hint(self, kata: Kata, topic: str, most: int) -> int:
+        """Note one hint more on a step or a topic of it, and return how many of its `most` that makes."""
 
         def change(entry: KataProgress) -> None:
             taken = entry.setdefault("hints", {})
-            taken[str(step)] = min(taken.get(str(step), 0) + 1, most)
+            taken[topic] = min(taken.get(topic, 0) + 1, most)
 
         self._change(kata.slug, change)
-        return self.katas[kata.slug]["hints"][str(step)]
+        return self.katas[kata.slug]["hints"][topic]
 
     def reopen(self, kata: Kata) -> None:
         """Note that the file of a kata has to pass again, as when its contract changed."""

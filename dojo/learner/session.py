@@ -67,10 +67,12 @@ class Session:
         return not self.progress.newer
 
     def take_hint(self, kata: Kata, step: int = 0) -> Hints:
-        """Take one more hint for a step; without a step, for the one at which the last attempt stopped."""
-        step = step or self.progress.step(kata) or 1
-        hints = kata.hints(step)
-        taken = self.progress.take_hint(kata, step, len(hints))
+        """Take one more hint for a step, on what fails there; without a step, for the one at which it stopped last."""
+        stopped = self.progress.step(kata)
+        step = step or stopped or 1
+        topic = kata.topic(step, self.progress.entry(kata).get("property", "") if step == stopped else "")
+        hints = kata.hints(step, topic)
+        taken = self.progress.take_hint(kata, f"{step} {topic}".strip(), len(hints))
         self.save()
         return Hints(step, hints[:taken], len(hints) - taken)
 
@@ -104,6 +106,11 @@ class Session:
     def suggested(self) -> Kata | None:
         """What to go on with: the next kata or, once there is none, the first optional one that is not solved."""
         return self.next or self._unsolved(self.catalog.optional)
+
+    def after(self, kata: Kata) -> Kata | None:
+        """What to go on with after a kata: the next one of its kind that is not solved, else what is suggested."""
+        later = [other for other in self.catalog.katas if other.number > kata.number]
+        return self._unsolved([other for other in later if other.optional == kata.optional]) or self.suggested
 
     def _unsolved(self, katas: list[Kata]) -> Kata | None:
         return next((kata for kata in katas if self.progress.status(kata) != "solved"), None)

@@ -31,7 +31,7 @@ class KataProgress(TypedDict, total=False):
     tries: int  # different files in a row that failed it
     passed: dict[str, str]  # the hashes of the files that passed, each with its time
     solved_at: str  # the latest of these times
-    hints: dict[str, int]  # how many were taken, by step
+    hints: dict[str, int]  # how many were taken, by step, or by step and topic: "2 decode"
 
 
 Katas = dict[str, KataProgress]  # by slug

@@ -19,6 +19,7 @@ from pathlib import Path
 from .. import __version__
 from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
+from ..system.command import command
 from ..system.git import Git, UpdateError, reason
 from ..system.processes import on_signals
 
@@ -83,7 +84,7 @@ def _upstream(git: Git) -> str:
     if top.returncode != 0 or Path(top.stdout.decode().strip()).resolve() != git.root.resolve():
         raise UpdateError(
             "This folder is no git clone, so there is nothing to update it from. Clone the repository anew, and copy "
-            "your katas/ into it; make progress EXPORT=mine.json here and IMPORT=mine.json there carry your progress."
+            f"your katas/ into it, and carry your progress: {_carry_progress()}"
         )
     if git.yes("rev-parse", "--quiet", "--verify", "MERGE_HEAD") or git.lines("ls-files", "--unmerged"):
         raise UpdateError("A merge is under way in this clone. End it first: git commit, or git merge --abort.")
@@ -108,8 +109,8 @@ def _base(git: Git, upstream: str) -> str:
     if base.returncode != 0 or fork and not git.yes("merge-base", "--is-ancestor", fork, upstream):
         raise UpdateError(
             f"{upstream} has diverged: its history was rewritten, so it cannot be merged. Nothing was changed. Clone "
-            "the repository anew beside this one, copy your katas/ into it, and carry your progress: "
-            "make progress EXPORT=mine.json here, make progress IMPORT=mine.json there."
+            "the repository anew beside this one, copy your katas/ into it, and carry your "
+            f"progress: {_carry_progress()}"
         )
     return base.stdout.decode().strip()
 
@@ -175,12 +176,17 @@ def _decide(git: Git, kata: Kata, old: str, new: str) -> None:
         git("checkout", "--quiet", new if stub else old, "--", _path(kata))
 
 
+def _carry_progress() -> str:
+    return f"{command('progress', EXPORT='mine.json')} here, {command('progress', IMPORT='mine.json')} there."
+
+
 def _refused(done: subprocess.CompletedProcess[bytes]) -> str:
     """Why git would not begin to merge."""
     files = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line[:1].isspace()]
     if not files:
         return f"git merge failed: {reason(done)} Nothing was changed."
-    aside = "Nothing was changed here. Put yours aside, update, bring it back: git stash, make update, git stash pop."
+    update = command("update")
+    aside = f"Nothing was changed here. Put yours aside, update, bring it back: git stash, {update}, git stash pop."
     return f"You changed {', '.join(files)}, and the newer version changes it too. {aside}"
 
 

@@ -14,13 +14,15 @@ WIDTH = 100  # characters of each
 PRINTED = 12  # lines of the learner's own output that are shown
 
 
-def render(verdict: Verdict, title: str, traceback: bool = False, advice: bool = True) -> Text:
-    """All that a learner is to read of a verdict; with `advice` also what to type next."""
+def render(verdict: Verdict, title: str, traceback: bool = False, advice: str | None = None) -> Text:
+    """All that a learner is to read of a verdict, and below it `advice`, which unless given is what to type next."""
     text = Text()
     for part in _parts(verdict, title, traceback):
         text.append_text(part)
+    if advice is None:
+        advice = after_verdict(verdict)
     if advice:
-        text.append(f"\n{after_verdict(verdict)}")
+        text.append(f"\n{advice}")
     text.rstrip()
     return text
 
@@ -63,7 +65,10 @@ def _trouble(verdict: Verdict) -> Iterator[Text]:
     if verdict.example:
         yield _line("\nThe smallest example:")
         for name, value in verdict.example.items():
-            yield _block("" if name in ("size", "sizes") else f"{name} = ", value)
+            if not any(line.startswith(f"{name} = torch.tensor(") or f" {name}=" in line for line in verdict.calls):
+                yield _block("" if name in ("size", "sizes") else f"{name} = ", value)
+    for line in verdict.calls:
+        yield _line(f"    {line}")
     if verdict.expected:
         yield _line("Expected:")
         yield _block("", verdict.expected, "green")

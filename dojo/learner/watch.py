@@ -17,10 +17,10 @@ from ..curriculum.catalog import Kata
 from ..judge.client import Judge
 from ..judge.verdict import Verdict
 from ..system.console import console, warn
-from .advice import hint_text
+from .advice import after_verdict, hint_text, then
 from .board import board
 from .events import Bench, Verdicts, watch_files
-from .keys import keys_text, read_keys, terminal
+from .keys import INTERRUPT, keys_text, read_keys, terminal
 from .session import Session
 from .verdict_text import render
 
@@ -131,7 +131,13 @@ class Loop:
 
     def _learned(self) -> Text:
         lines = [self.kata.takeaway, "", "s compares with the reference, n goes on."]
-        lines += [TRAIN] if self.session.next is None else []
+        if self.session.next is None:
+            lines.append(TRAIN)
+        elif following := self._neighbour(1):
+            lines.append(
+                f"n: {following.code} · {following.title}. Its lesson: {self.session.relative(following.lesson)}"
+            )
+            lines.append(f"Your code goes into {self.session.relative(following.file)}")
         return Text("\n".join(lines).strip(), "green")
 
     def _stuck(self, verdict: Verdict) -> bool:
@@ -140,6 +146,9 @@ class Loop:
 
     def press(self, key: str) -> None:
         """Do what a key asks for."""
+        if key == INTERRUPT:
+            self.ending = Ending(130)
+            return None
         if self.asking is not None:
             then, self.asking, self.below = self.asking, None, None
             return then() if key == "y" else self.draw()
@@ -172,16 +181,19 @@ class Loop:
         if not hints.taken:
             return self.say(f"There are no hints for step {hints.step}. The lesson: {lesson}")
         more = f"{hints.left} more: h" if hints.left else "That was the last one. s shows the solution."
-        return self.put(hint_text(self.kata, hints, more))
+        return self.put(hint_text(self.kata, hints).append(f"\n\n{more}", "not bold dim"))
 
     def go(self, by: int) -> None:
-        katas = self.session.catalog.katas
-        at = katas.index(self.kata) + by
-        if 0 <= at < len(katas):
+        if (kata := self._neighbour(by)) is not None:
             self.below = None
-            self.judge(katas[at])
+            self.judge(kata)
         else:
             self.say(f"{self.kata.code} is the {'last' if by > 0 else 'first'} one.")
+
+    def _neighbour(self, by: int) -> Kata | None:
+        katas = self.session.catalog.katas
+        at = katas.index(self.kata) + by
+        return katas[at] if 0 <= at < len(katas) else None
 
     def solution(self) -> None:
         shown = Text(stubs.plain(self.kata))
@@ -239,16 +251,21 @@ class Loop:
             if not self.running and self.verdict is not None:
                 console.print(self._verdict())
             return
+        console.clear()
+        console.print(self.screen())
+
+    def screen(self) -> Group:
+        """All that is on the screen."""
         below = [part for part in (self.below, Text(self.trouble, "yellow")) if part]
         parts = [part for shown in (self._verdict(), *below, self._keys()) for part in (shown, Text())]
-        console.clear()
-        console.print(Group(*parts[:-1]))
+        return Group(*parts[:-1])
 
     def _verdict(self) -> Text:
         """The verdict, and where to read of what is not written yet; without a verdict, the title."""
         if self.verdict is None:
             return Text(f"{self.kata.code} · {self.kata.title}", "bold")
-        text = render(self.verdict, self.kata.title, self.traceback, advice=not self.interactive)
+        advice = "" if self.interactive else after_verdict(self.verdict, then(self.session, self.kata))
+        text = render(self.verdict, self.kata.title, self.traceback, advice)
         if self.verdict.verdict == "not_started":
             text.append(f"\n\nRead the lesson: {self.session.relative(self.kata.lesson)}")
         return text

@@ -1,16 +1,17 @@
-"""On what an answer depends: calls are made again with one thing changed, of the code under test and the reference."""
+"""On what an answer depends: calls are made again with one thing changed, of the code under test and the reference;
+and which simple values of an argument or a parameter make the answer right."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .twins import Side, Twins, alike, plain
+from .replay import Replay, Side, alike, plain
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class Fact:
     too_little: str
 
 
-def dependences(failures: Sequence[Twins]) -> Iterator[str]:
+def dependences(failures: Sequence[Replay]) -> Iterator[str]:
     """Sentences that hold on every failure in which they can be seen, at least once."""
     kept: dict[str, int] = {}
     contradicted: set[str] = set()
-    for twins in failures:
+    for replay in failures:
         with contextlib.suppress(Exception):
-            if sentence := _from_call_to_call(twins):
+            if sentence := _from_call_to_call(replay):
                 kept[sentence] = kept.get(sentence, 0) + 1
                 continue
-            got, want = _facts(twins, twins.own), _facts(twins, twins.reference)
+            got, want = _facts(replay, replay.own), _facts(replay, replay.reference)
             for key, fact in got.items():
                 if key not in want:
                     continue
@@ -44,26 +45,26 @@ def dependences(failures: Sequence[Twins]) -> Iterator[str]:
     yield from sorted(set(kept) - contradicted, key=lambda sentence: ("at all" not in sentence, -kept[sentence]))
 
 
-def _from_call_to_call(twins: Twins) -> str:
-    if not alike(twins.ask(twins.own), twins.ask(twins.own)):
+def _from_call_to_call(replay: Replay) -> str:
+    if not alike(replay.ask(replay.own), replay.ask(replay.own)):
         return "It changes from call to call, though nothing else does: something is kept."
     return ""
 
 
-def _facts(twins: Twins, side: Side) -> dict[str, Fact]:
-    base = twins.ask(side)
+def _facts(replay: Replay, side: Side) -> dict[str, Fact]:
+    base = replay.ask(side)
     facts = {}
-    for name, value in [*twins.arguments.items(), *twins.reference.parameters().items()]:
+    for name, value in [*replay.arguments.items(), *replay.reference.parameters().items()]:
         for other in _others(value):
             with contextlib.suppress(Exception):
                 facts[name] = Fact(
-                    not alike(base, twins.ask(side, {name: other})),
+                    not alike(base, replay.ask(side, {name: other})),
                     f"It changes with `{name}`, and it should not.",
                     f"It does not change with `{name}` at all.",
                 )
         if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
             with contextlib.suppress(Exception):
-                facts |= _along_axes(twins, side, name, value, base)
+                facts |= _along_axes(replay, side, name, value, base)
     return facts
 
 
@@ -85,22 +86,22 @@ def _moved(value: Tensor) -> Tensor:
     return value + noise
 
 
-def _along_axes(twins: Twins, side: Side, name: str, value: Tensor, base: Any) -> dict[str, Fact]:
+def _along_axes(replay: Replay, side: Side, name: str, value: Tensor, base: Any) -> dict[str, Fact]:
     """Whether entries of the answer depend on later, or earlier, entries of an argument along a dimension."""
     facts: dict[str, Fact] = {}
     answer = base[0] if isinstance(base, tuple) else base
     if not isinstance(answer, Tensor) or not value.ndim:
         return facts
     if answer.numel() == 1:
-        return _slices(twins, side, name, value, answer)
+        return _slices(replay, side, name, value, answer)
     for axis in range(min(value.ndim, answer.ndim)):
         size = value.shape[axis]
         if size < 2 or answer.shape[axis] != size or (axis == value.ndim - 1 and value.is_floating_point()):
             continue
-        for at, start, words in zip((-1, 0), (0, 1), _words(axis, value, twins.sizes)):
+        for at, start, words in zip((-1, 0), (0, 1), _words(axis, value, replay.sizes)):
             other = value.detach().clone()
             other.select(axis, at).copy_(_moved(value.detach()).select(axis, at))
-            result = twins.ask(side, {name: other})
+            result = replay.ask(side, {name: other})
             moved = result[0] if isinstance(result, tuple) else result
             rest = [each.narrow(axis, start, size - 1) for each in (answer, moved)]
             facts[f"{name} {axis} {at}"] = Fact(
@@ -111,17 +112,17 @@ def _along_axes(twins: Twins, side: Side, name: str, value: Tensor, base: Any) -
     return facts
 
 
-def _slices(twins: Twins, side: Side, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
+def _slices(replay: Replay, side: Side, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
     """Whether a single number depends on the first, and the last, entry of an argument along each dimension."""
     facts: dict[str, Fact] = {}
     for axis, size in enumerate(value.shape):
         for at, words in ((0, "first"), (-1, "last")) if size > 1 else ():
             other = value.detach().clone()
             other.select(axis, at).copy_(_moved(value.detach()).select(axis, at))
-            sizes = [label for label, each in twins.sizes.items() if each == size]
+            sizes = [label for label, each in replay.sizes.items() if each == size]
             along = sizes[0] if len(sizes) == 1 else f"dimension {axis}"
             facts[f"{name} {axis} {at}"] = Fact(
-                not alike(answer, twins.ask(side, {name: other})),
+                not alike(answer, replay.ask(side, {name: other})),
                 f"It changes with the {words} entry of `{name}` along {along}, and it should not.",
                 f"It does not change with the {words} entry of `{name}` along {along}, and it should.",
             )
@@ -147,9 +148,9 @@ def _words(axis: int, value: Tensor, sizes: Mapping[str, int]) -> tuple[str, str
     return (f"a later entry along dimension {axis}", f"an earlier entry along dimension {axis}")
 
 
-def gradients(twins: Twins) -> Iterator[str]:
+def gradients(replay: Replay) -> Iterator[str]:
     """Sentences on what comes back through a call whose answer is right."""
-    got, want = (_gradients(twins, side) for side in (twins.own, twins.reference))
+    got, want = (_gradients(replay, side) for side in (replay.own, replay.reference))
     for name, expected in want.items():
         if name not in got or expected is None:
             continue
@@ -160,15 +161,15 @@ def gradients(twins: Twins) -> Iterator[str]:
             yield f"What it gives is right, but the gradient of `{name}` is not."
 
 
-def _gradients(twins: Twins, side: Side) -> dict[str, Tensor | None]:
+def _gradients(replay: Replay, side: Side) -> dict[str, Tensor | None]:
     """The gradient of each argument and parameter, None where none arrives."""
     leaves = {
         name: value.detach().clone().requires_grad_()
-        for name, value in twins.arguments.items()
+        for name, value in replay.arguments.items()
         if isinstance(value, Tensor) and value.is_floating_point()
     }
-    positional = [leaves.get(name, value) for name, value in zip(twins.names, twins.positional)]
-    named = {name: leaves.get(name, value) for name, value in twins.named.items()}
+    positional = [leaves.get(name, value) for name, value in zip(replay.names, replay.positional)]
+    named = {name: leaves.get(name, value) for name, value in replay.named.items()}
     owner = () if side.owner is None else (side.owner,)
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -181,3 +182,48 @@ def _gradients(twins: Twins, side: Side) -> dict[str, Tensor | None]:
         if not isinstance(total, Tensor) or not total.requires_grad:
             return dict.fromkeys(wanted)
         return dict(zip(wanted, torch.autograd.grad(total, list(wanted.values()), allow_unused=True)))
+
+
+# What makes it right.
+
+SIMPLE: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {  # tensors that are parameters
+    nn.Parameter: (("is nothing but ones", torch.ones_like),),
+    float: (("is 0", lambda value: 0.0), ("is 1", lambda value: 1.0)),
+    int: (("is 1", lambda value: 1),),
+}
+
+
+def right_when(failures: Sequence[Replay]) -> Iterator[str]:
+    """What makes the answer right on every failure: a single row, a simple value of an argument or a parameter."""
+    first = failures[0]
+    batches = [n for n, v in first.arguments.items() if isinstance(v, Tensor) and v.ndim > 1 and v.shape[0] > 1]
+    alone = {name: lambda value: value[:1] for name in batches}
+    if batches and all(_rows_are_apart(replay, batches) and _is_right(replay, alone) for replay in failures):
+        yield "It is right for the first row of the batch alone: rows have to do with each other, and should not."
+        return
+    parameters = first.reference.parameters()
+    for name, value in {**first.reference.options(), **first.arguments, **parameters}.items():
+        for words, change in SIMPLE.get(nn.Parameter if name in parameters else type(value), ()):
+            if all(_is_right(replay, {name: change}) for replay in failures):
+                yield f"It is right when `{name}` {words}, and wrong otherwise: look at where `{name}` is used."
+                return
+
+
+def _rows_are_apart(replay: Replay, names: Sequence[str]) -> bool:
+    """Whether what the reference gives for the first row is the same without the others."""
+    with contextlib.suppress(Exception):
+        want = replay.ask(replay.reference, {name: replay.arguments[name][:1] for name in names})
+        return alike(want, replay.want[:1])
+    return False
+
+
+def _is_right(replay: Replay, changes: Mapping[str, Callable[[Any], Any]]) -> bool:
+    """Whether both codes then give the same, and something that is no constant."""
+    with contextlib.suppress(Exception):
+        values = replay.reference.options() | replay.reference.parameters() | replay.arguments
+        changed = {n: change(v.detach() if isinstance(v := values[n], Tensor) else v) for n, change in changes.items()}
+        want = replay.ask(replay.reference, changed)
+        varies = isinstance(want, Tensor) and want.numel() > 2 and bool((want != want.flatten()[0]).any())
+        same = all(alike(plain(values[name]), plain(value)) for name, value in changed.items())
+        return varies and not same and alike(replay.ask(replay.own, changed), want)
+    return False

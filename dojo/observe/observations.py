@@ -6,12 +6,13 @@ inputs that the answer depends on and should not, or should and does not. Where:
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,19 +25,41 @@ from ..spec.check import Mismatch
 from ..spec.claims import Claim, Example, Outcome
 from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
-from .counterfactuals import counterfactuals
-from .dependence import dependences, gradients
-from .parts import parts, simplified
-from .relations import Failure, how
+from .dependence import dependences, gradients, right_when
+from .interventions import interventions
+from .lockstep import as_if, described, parting, recorded
+from .relations import how
+from .replay import Failure, Replay, alike, name_of, replays_of
 from .sequences import how_plain
-from .twins import Twins, alike, plain, twins_of
-from .where import sizes_of, under_conditions, where
+from .submodules import submodules
+from .where import known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
-FAILURES = 5  # examples that fail of which the calls are looked at
+FAILURES = 6  # examples that fail of which the calls are looked at
 CALLS = 40  # of one example
 ENDLESS = 60.0  # seconds of processor time after which calls made again are given up: one of them does not end
-WEAK = ("All entries are", "It is too", "It is nearly", "It is finite")  # relations that say less than a reason does
+WEAK = ("all its entries", "all entries are", "is nearly")  # relations that say less than a reason does
+
+
+@dataclass
+class Observed:
+    """What all sources look at: a claim, its failing examples, the code under test and the solution."""
+
+    claim: Claim
+    failing: list[Outcome]
+    others: list[Outcome]
+    subject: Subject
+    solution: Subject
+    reference: Any
+    cases: list[Case] = field(default_factory=list)
+
+    def run(self, example: Example) -> Outcome:
+        """Check the claim on an example."""
+        try:
+            with limit(self.claim.seconds):
+                return self.claim.once(self.subject, self.reference, example)
+        except TimeUp as error:
+            return Outcome("refused", error, example)  # neither right nor wrong
 
 
 @dataclass
@@ -45,33 +68,28 @@ class Case:
 
     outcome: Outcome
     calls: list[Call]
-    wrong: Twins | None = None  # the first call that gave another answer than the reference's
-    right: list[Twins] | None = None  # those before it, or all
+    wrong: Replay | None = None  # the first call that gave another answer than the reference's
+    right: list[Replay] = field(default_factory=list)  # those before it, or all
 
 
-def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) -> list[str]:
+def observe(claim: Claim, outcome: Outcome, subject: Subject, solution: Subject, reference: Any) -> list[str]:
     """Sentences about why a claim fails, the most telling first; `outcome` is on the example that is shown."""
-
-    def run(example: Example) -> Outcome:
-        try:
-            with limit(claim.seconds):
-                return claim.once(subject, reference, example)
-        except TimeUp as error:
-            return Outcome("refused", error, example)  # neither right nor wrong
-
-    others = [run(example) for example in claim.drawn[: 2 if claim.costly else None]]
-    failing = [outcome, *(each for each in others if each.kind == outcome.kind and each.example != outcome.example)]
+    seen = Observed(claim, [outcome], [], subject, solution, reference)
+    seen.others = [seen.run(example) for example in claim.drawn[: 2 if claim.costly else None]]
+    seen.failing += [each for each in seen.others if each.kind == outcome.kind and each.example != outcome.example]
     sentences: dict[str, str] = {}  # by what they say, whatever they say it of
     sources: tuple[Callable[[], Iterator[str]], ...] = (
-        lambda: under_conditions(outcome.example, run),
-        lambda: _calls(claim, failing[:FAILURES], run, subject, reference),
-        lambda: _evidence(failing),
-        lambda: where(claim, outcome, others, run),
+        lambda: under_conditions(outcome.example, seen.run),
+        lambda: _replayed(seen),
+        lambda: _defaults(seen),
+        lambda: _in_order(seen),
+        lambda: _evidence(seen.failing),
+        lambda: where(claim, outcome, seen.others, seen.run, known_names(reference)),
     )
     for source in sources:
         try:
             for sentence in source():
-                if not _repeats(sentence, sentences.values()):
+                if not _repeats(sentence, sentences.values()) and not (sentences and _core(sentence).startswith(WEAK)):
                     sentences.setdefault(_core(sentence), sentence)
         except (Exception, SystemExit, Stop):  # code that is wrong may do anything when it is called otherwise
             continue
@@ -81,7 +99,7 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, reference: Any) ->
 def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     """How what the law compared relates to what it expected."""
     errors = [each.error for each in failing if isinstance(each.error, Mismatch) and each.error.want is not None]
-    if any(error.alike is not error.got or "should raise" in error.problem for error in errors):
+    if any("should raise" in error.problem for error in errors):
         return  # in the learner's own words
     if not errors or len({_shape_of(error.problem) for error in errors}) > 1:
         return
@@ -92,8 +110,9 @@ def _evidence(failing: Sequence[Outcome]) -> Iterator[str]:
     ]
     if len(tensors) == len(errors):
         yield from how(tensors)
-    elif not tensors and all(type(error.got) is type(error.want) for error in errors):
-        yield from how_plain([(error.got, error.want) for error in errors])
+    elif not tensors and all(type(each.got) is type(each.want) and each.alike is each.got for each in errors):
+        sizes = [sizes_of(Example(error.example)) for error in errors]
+        yield from how_plain([(error.got, error.want) for error in errors], sizes)
 
 
 def _shape_of(problem: str) -> str:
@@ -101,35 +120,28 @@ def _shape_of(problem: str) -> str:
     return "".join(letter for letter in problem.split("(")[0] if not letter.isdigit())
 
 
-def _calls(
-    claim: Claim, failing: Sequence[Outcome], run: Callable[[Example], Outcome], subject: Subject, reference: Any
-) -> Iterator[str]:
-    """What is seen when the calls of the examples that fail are made again."""
-    cases = []
-    for outcome in failing:
-        with subject.calls.logged() as log:
-            again = run(outcome.example)
+def _replayed(seen: Observed) -> Iterator[str]:
+    """What is seen when the calls of the examples that fail are made again, with one thing changed."""
+    for outcome in seen.failing[:FAILURES]:
+        again, moments = recorded(seen.claim, seen.subject, seen.reference, outcome.example)
         if again.kind == outcome.kind:
-            cases.append(Case(again, log[:CALLS]))
-    if not cases:
-        return
-    with limit(ENDLESS), isolated(claim.double, []), _unwatched(subject):
-        for case in cases:
+            seen.cases.append(Case(again, [moment.call for moment in moments]))
+    with limit(ENDLESS), isolated(seen.claim.double, []), _unwatched(seen.subject):
+        for case in seen.cases:
             example = case.outcome.example
-            dtype = torch.float64 if example.conditions.double(claim.double) else torch.float32
-            case.right = []
-            for twins in twins_of(case.calls, reference, sizes_of(example), dtype):
-                if not twins.fickle and twins.random():
+            dtype = torch.float64 if example.conditions.double(seen.claim.double) else torch.float32
+            for replay in replays_of(case.calls, seen.reference, sizes_of(example), dtype):
+                if not replay.nondeterministic and replay.random():
                     continue
-                if twins.fickle or not alike(twins.got, twins.want):
-                    case.wrong = twins
+                if replay.nondeterministic or not alike(replay.got, replay.want):
+                    case.wrong = replay
                     break
-                case.right.append(twins)
-        yield from _of_wrong_calls(cases)
-        about = claim.sentence + str(cases[0].outcome.error)
-        if "gradient" in about.lower() and not any(case.wrong for case in cases):
-            for twins in cases[0].right or []:
-                yield from (_named(sentence, twins) for sentence in gradients(twins))
+                case.right.append(replay)
+        yield from _of_wrong_calls(seen.cases)
+        about = seen.claim.sentence + "".join(str(case.outcome.error) for case in seen.cases[:1])
+        if "gradient" in about.lower() and not any(case.wrong for case in seen.cases):
+            for replay in seen.cases[0].right if seen.cases else ():
+                yield from (_named(sentence, replay) for sentence in gradients(replay))
 
 
 @contextmanager
@@ -150,41 +162,36 @@ def _unwatched(subject: Subject) -> Iterator[None]:
 
 def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
     wrong = [case.wrong for case in cases if case.wrong is not None]
-    wrong = [twins for twins in wrong if twins.call.name == wrong[0].call.name]
+    wrong = [replay for replay in wrong if replay.call.name == wrong[0].call.name]
     if not wrong:
         return
-    if wrong[0].fickle:
-        yield _named("It draws random numbers, where nothing should be left to chance.", wrong[0])
+    if wrong[0].nondeterministic:
+        yield _named("It changes from call to call, though nothing else does: is it random, or kept?", wrong[0])
         return
     relations = list(_how_calls(wrong))
-    lost = any(twins.lost() for twins in wrong)  # nothing follows from NaN
-    explained = [] if lost else list(counterfactuals(wrong))
-    if not explained or not relations or not relations[0].startswith(WEAK):
+    finite = [replay for replay in wrong if not replay.lost()]  # nothing follows from NaN
+    explained = list(interventions(finite)) if len(finite) == len(wrong) else []
+    if not explained or not relations or not _core(relations[0]).startswith(WEAK):
         yield from (_named(sentence, wrong[0]) for sentence in relations)
     yield from (_named(sentence, wrong[0]) for sentence in explained)
-    for source in () if lost else (dependences, parts, simplified):
-        yield from (_named(sentence, wrong[0]) for sentence in source(wrong))
+    sources = (dependences, submodules) if explained else (dependences, submodules, right_when)
+    for source in sources if finite else ():
+        yield from (_named(sentence, wrong[0]) for sentence in source(finite))
 
 
-def _how_calls(wrong: Sequence[Twins]) -> Iterator[str]:
+def _how_calls(wrong: Sequence[Replay]) -> Iterator[str]:
     failures, pairs = [], []
-    changed = set()
-    for twins in wrong:
-        at = _differing(twins.got, twins.want)
-        got, want = (twins.got, twins.want) if at is None else (twins.got[at], twins.want[at])
-        changed.add(twins.effects[at - 1] if twins.effects and at else "")
+    for replay in wrong:
+        at = _differing(replay.got, replay.want)
+        got, want = (replay.got, replay.want) if at is None else (replay.got[at], replay.want[at])
         if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
-            inputs = {name: plain(value) for name, value in twins.arguments.items() if isinstance(value, Tensor)}
-            failures.append(Failure(got, want, twins.sizes, inputs))
+            failures.append(Failure(got, want, replay.sizes, replay.inputs()))
         elif type(got) is type(want):
             pairs.append((got, want))
-    sentences = how(failures) if len(failures) == len(wrong) else how_plain(pairs) if len(pairs) == len(wrong) else ()
-    for sentence in sentences:
-        if changed == {""}:
-            yield sentence
-        elif "" not in changed:
-            what = f"`{changed.pop()}`" if len(changed) == 1 else "the weights"
-            yield re.sub("^It ", f"The change that `{wrong[0].name}` makes to {what} ", sentence)
+    if len(failures) == len(wrong):
+        yield from how(failures)
+    elif len(pairs) == len(wrong):
+        yield from how_plain(pairs, [replay.sizes for replay in wrong])
 
 
 def _differing(got: Any, want: Any) -> int | None:
@@ -192,6 +199,40 @@ def _differing(got: Any, want: Any) -> int | None:
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
         return next((at for at, pair in enumerate(zip(got, want)) if not alike(*pair)), None)
     return None
+
+
+def _in_order(seen: Observed) -> Iterator[str]:
+    """Which call of an example is the first to part from the solution's."""
+    with limit(ENDLESS):
+        failing = seen.failing[: 2 if seen.claim.costly else FAILURES]
+        examples = [outcome.example for outcome in failing]
+        parted = [parting(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples]
+        if failing[0].kind == "mismatch" and not seen.claim.costly:
+            yield from filter(None, [as_if(seen.claim, seen.subject, seen.solution, seen.reference, examples)])
+    if parted and all(parted):
+        first = parted[0]
+        assert first is not None
+        alone = not any(case.wrong for case in seen.cases)
+        for sentence in described([each for each in parted if each is not None], list(map(sizes_of, examples)), alone):
+            yield _of(sentence, name_of(first.call))
+
+
+def _defaults(seen: Observed) -> Iterator[str]:
+    """Defaults that are not those of the contract, of what was called without them."""
+    for call in {call.name: call for case in seen.cases[:1] for call in case.calls}.values():
+        contract: Any = seen.reference
+        for part in call.name.split("."):
+            contract = getattr(contract, part, None)
+        if contract is None:
+            continue
+        parameters = inspect.signature(call.function).parameters
+        given = {*list(parameters)[: len(call.positional)], *call.named}
+        for name, parameter in inspect.signature(contract).parameters.items():
+            if name in parameters and name not in given and parameter.default is not inspect.Parameter.empty:
+                own = parameters[name].default
+                if own is inspect.Parameter.empty or own != parameter.default:
+                    actual = "it has none" if own is inspect.Parameter.empty else f"it is {own!r}"
+                    yield f"The default of `{name}` in `{name_of(call)}` should be {parameter.default!r}, and {actual}."
 
 
 def _repeats(sentence: str, before: Iterable[str]) -> bool:
@@ -205,11 +246,13 @@ def _core(sentence: str) -> str:
     return re.sub(r"^(It|What `\w+` gives) |^`\w+`: ", "", sentence).lower()
 
 
-def _named(sentence: str, twins: Twins) -> str:
+def _named(sentence: str, replay: Replay) -> str:
     """A sentence about "it" as a sentence about what was called."""
+    return _of(sentence, replay.name)
+
+
+def _of(sentence: str, name: str) -> str:
     for start, rest in (("It ", " "), ("What it gives ", " ")):
         if sentence.startswith(start):
-            return f"What `{twins.name}` gives{rest}{sentence.removeprefix(start)}"
-    if f"`{twins.name}`" in sentence:
-        return sentence
-    return f"`{twins.name}`: {sentence[0].lower()}{sentence[1:]}"
+            return f"What `{name}` gives{rest}{sentence.removeprefix(start)}"
+    return sentence if f"`{name}`" in sentence else f"`{name}`: {sentence[0].lower()}{sentence[1:]}"

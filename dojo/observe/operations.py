@@ -6,7 +6,6 @@ then answers is compared with the wrong answer by the caller.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +14,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .twins import Twins, plain
+from .replay import Replay, plain
 
 OPERATIONS = 40  # of one call that are looked at, at most
-Changed = Callable[[Twins], Any]  # the reference's answer with a change
+Changed = Callable[[Replay], Any]  # the reference's answer with a change
 Sizes = Mapping[str, int]
 Change = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
 Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
+PLAIN = """softmax log_softmax mean sum square tanh clamp triu tril abs argmax gather logsumexp roll sort topk norm relu
+    sigmoid sin cos flip where dropout cross_entropy nll_loss gelu diagonal cumprod round floor"""
 WORDS = {
     "a division": ("truediv", "div", "div_", "itruediv", "rtruediv", "divide"),
     "a multiplication": ("mul", "mul_", "rmul", "imul", "multiply"),
@@ -46,27 +47,7 @@ WORDS = {
     "the layer norm": ("layer_norm",),
     "the comparison": ("gt", "lt", "ge", "le", "eq", "ne"),
     "the joining": ("cat", "stack"),
-} | {
-    f"the {name}": (name,)
-    for name in (
-        *(
-            "softmax",
-            "log_softmax",
-            "mean",
-            "sum",
-            "square",
-            "tanh",
-            "clamp",
-            "triu",
-            "tril",
-            "abs",
-            "argmax",
-            "gather",
-        ),
-        *("logsumexp", "roll", "sort", "topk", "norm", "relu", "sigmoid", "sin", "cos", "flip", "where", "dropout"),
-        *("cross_entropy", "nll_loss", "gelu", "diagonal", "cumprod", "round", "floor"),
-    )
-}
+} | {f"the {name}": (name,) for name in PLAIN.split()}
 KNOWN = {name: words for words, names in WORDS.items() for name in names}
 INSTEAD: dict[str, Callable[..., Any]] = {
     **{"sin": torch.cos, "cos": torch.sin, "sum": torch.mean, "mean": torch.sum, "triu": torch.tril, "max": torch.min},
@@ -82,6 +63,7 @@ SIGNS = {
     "**": WORDS["the power"],
 }
 AXES = ("softmax", "log_softmax", "mean", "sum", "cumsum", "amax", "argmax", "logsumexp", "var", "std", "flip", "sort")
+MIRRORED = ("radd", "rmul", "iadd", "isub", "imul", "itruediv")  # as the operation without the letter
 SIDES = ("add", "sub", "mul", "truediv", "div", "matmul", "rmul", "radd", "gt", "lt", "ge", "le", "pow")
 ARITHMETIC = ((torch.add, "plus"), (torch.sub, "minus"), (torch.mul, "times"), (torch.div, "divided by"))
 
@@ -101,8 +83,7 @@ class _Watched(TorchFunctionMode):
     """Writes down the operations that are called, and has one of them done otherwise."""
 
     sizes: Sizes = field(default_factory=dict)
-    at: frozenset[int] = frozenset()
-    kind: str = ""
+    at: int = -1
     change: Change | None = None
     steps: list[Step] = field(default_factory=list)
 
@@ -113,34 +94,31 @@ class _Watched(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
         name = name.strip("_") if name.startswith("__") else name
+        name = name[1:] if name in MIRRORED else name
         if name not in KNOWN:
             return function(*args, **kwargs)
         number = len(self.steps)
         self.steps.append(Step(name, args, kwargs, None))
-        if self.change is not None and (number in self.at or KNOWN[name] == self.kind):
+        if self.change is not None and number == self.at:
             return self.change(function, args, kwargs, self.sizes)
         result = function(*args, **kwargs)
         self.steps[number].result = result.detach().clone() if isinstance(result, Tensor) else result
         return result
 
 
-def edits(twins: Twins) -> Iterator[tuple[str, Changed]]:
+def edits(replay: Replay) -> Iterator[tuple[str, Changed]]:
     """Sentences with what gives the answer of a like call so changed; the plainest changes first."""
     with _Watched() as watch:
-        answer = twins.ask(twins.reference)
+        answer = replay.ask(replay.reference)
     steps = watch.steps[:OPERATIONS]
-    named = [_written(step, twins.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
+    named = [_written(step, replay.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
-            for words, change in ways(step, twins.sizes):
-                yield f"It is what comes out {words.format(named[number])}.", _edited({number}, change)
-                if sum(KNOWN[each.name] == KNOWN[step.name] for each in steps) > 1 and "(the first" in named[number]:
-                    every = re.sub("^(a|an|the) ", "every ", KNOWN[step.name])
-                    yield f"It is what comes out {words.format(every)}.", _edited(KNOWN[step.name], change)
+            for words, change in ways(step, replay.sizes):
+                yield words.format(named[number]), _edited(number, change)
     for number, step in enumerate(steps):
         if isinstance(step.result, Tensor) and isinstance(answer, Tensor) and step.result.shape == answer.shape:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
-            yield f"It is the expected answer plus the result of {named[number]}.", _plus(number)
 
 
 def _written(step: Step, sizes: Sizes) -> str:
@@ -167,28 +145,23 @@ def _which(number: int, steps: list[Step]) -> str:
     return f" ({ordinals.get(alike.index(number), f'number {alike.index(number) + 1}')} of {len(alike)})"
 
 
-def _edited(which: set[int] | str, change: Change) -> Changed:
-    """With one step, or every operation of a kind, done otherwise."""
+def _edited(number: int, change: Change) -> Changed:
+    """With one step done otherwise."""
 
-    def run(twins: Twins) -> Any:
-        numbers, kind = (frozenset(which), "") if isinstance(which, set) else (frozenset[int](), which)
-        with _Watched(twins.sizes, numbers, kind, change):
-            return twins.ask(twins.reference)
+    def run(replay: Replay) -> Any:
+        with _Watched(replay.sizes, number, change):
+            return replay.ask(replay.reference)
 
     return run
 
 
 def _after(number: int) -> Changed:
-    def run(twins: Twins) -> Any:
+    def run(replay: Replay) -> Any:
         with _Watched() as watch:
-            twins.ask(twins.reference)
+            replay.ask(replay.reference)
         return plain(watch.steps[number].result)
 
     return run
-
-
-def _plus(number: int) -> Changed:
-    return lambda twins: twins.want + _after(number)(twins)
 
 
 def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:

@@ -1,98 +1,66 @@
-"""How a wrong tensor relates to the expected one: a relation is told where it holds on every example that fails."""
+"""How a wrong tensor relates to the expected one: a relation is stated where it holds on every example that fails."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .twins import close
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A wrong answer beside the expected one, of one shape, with what it was made from and the sizes of its example."""
-
-    got: Tensor
-    want: Tensor
-    sizes: Mapping[str, int]
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def wrong(self) -> Tensor:
-        """Which entries differ."""
-        finite = self.want[self.want.isfinite()].double().abs()
-        bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
-        got, want = self.got.double(), self.want.double()
-        return ~((got == want) | ((got - want).abs() <= max(bound, 1e-9)) | (got.isnan() & want.isnan()))
-
-    def axis(self, axis: int) -> str:
-        """A dimension by the name of the size that it has, where only one size has it."""
-        names = [name for name, size in self.sizes.items() if size == self.want.shape[axis]]
-        if len(names) == 1:
-            return names[0]
-        return "the last dimension" if axis == self.want.ndim - 1 else f"dimension {axis}"
-
+from .factors import factor, offset, step
+from .replay import Failure, close
 
 Relation = Callable[[Failure], str]  # a sentence, or "" where it does not hold
 
 
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
-    if not failures:
-        return
     finite = all(each.got.isfinite().all() for each in failures)
-    together = (_factor, _offset) if finite else ()
-    for relation in (_boolean, _empty, _not_finite):
+    for relation in (_constant, _not_finite):
         if sentence := _common(relation, failures):
             yield sentence
             return
-    for pooled in together:
+    for pooled in (factor, offset, step) if finite and failures else ():
         if sentence := pooled(failures):
             yield sentence
             return
-    for relation in (_of_an_input, _transformed, _order, _part, _rows, _where_zero, _by_sign, _nearly):
+    if len(failures) > 2 and all(each.got.numel() == 1 for each in failures):  # together they are as telling as a row
+        got, want = (torch.cat([value.double().flatten() for value in values]) for values in _columns(failures))
+        failures = [Failure(got, want, {})]
+    for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _nearly):
         if sentence := _common(relation, failures):
             yield sentence
             return
 
 
+def _columns(failures: Sequence[Failure]) -> tuple[list[Tensor], list[Tensor]]:
+    return [each.got for each in failures], [each.want for each in failures]
+
+
 def _common(relation: Relation, failures: Sequence[Failure]) -> str:
-    """The sentence of a relation that holds on all failures."""
-    sentences = set()
-    for failure in failures:
-        sentences.add(relation(failure))
-        if len(sentences) > 1 or "" in sentences:
-            return ""
-    return sentences.pop()
+    """The sentence of a relation that holds on all failures; of two numbers or fewer it may say nothing."""
+    sentences = {sentence for each in failures if (sentence := relation(each)) or each.got.numel() > 2}
+    return sentences.pop() if len(sentences) == 1 else ""
 
 
-def _boolean(failure: Failure) -> str:
-    if failure.got.dtype != torch.bool or failure.want.dtype != torch.bool:
-        return ""
-    if torch.equal(failure.got, ~failure.want):
-        return "It is True exactly where it should be False, and the other way round."
-    if failure.got.numel() < 2:
-        return ""
-    if failure.want.any() and not failure.got.any():
-        return "It is False everywhere."
-    return "It is True everywhere." if failure.got.all() and not failure.want.all() else ""
-
-
-def _empty(failure: Failure) -> str:
+def _constant(failure: Failure) -> str:
+    """It is one number everywhere, or each truth value is the other one."""
     got, want = failure.got, failure.want
-    if got.numel() < 2 or got.dtype == torch.bool:
+    mask = got.dtype == torch.bool
+    if mask and torch.equal(got, ~want):
+        return "It is True exactly where it should be False, and the other way round."
+    if (
+        got.numel() < 2
+        or (got != got.flatten()[0]).any()
+        or (want == want.flatten()[0]).all()
+        and want.any() == got.any()
+    ):
         return ""
-    if not got.any() and want.any():
-        return "It is nothing but zeros."
-    if (got == got.flatten()[0]).all() and not (want == want.flatten()[0]).all():
-        return "All its entries are the same number, and they should not be."
-    return ""
+    if mask:
+        return f"It is {bool(got.any())} everywhere."
+    return "All its entries are the same number, and they should not be." if got.any() else "It is nothing but zeros."
 
 
 def _not_finite(failure: Failure) -> str:
@@ -107,104 +75,6 @@ def _not_finite(failure: Failure) -> str:
     if lost.all():
         return f"Every entry is {kind}." if got.numel() > 1 else f"It is {kind}."
     return f"Some entries are {kind}, the others are right." if torch.equal(lost, failure.wrong) else ""
-
-
-# Factors and offsets, over all failures at once.
-
-
-def _ratio(failure: Failure) -> float | None:
-    """The factor between the two tensors, or None."""
-    got, want = failure.got.double(), failure.want.double()
-    large = want.abs() > 1e-6 * want.abs().max() if want.numel() else want > 0
-    if not large.any() or not want.isfinite().all():
-        return None
-    ratio = (got[large] / want[large]).median().item()
-    same = torch.allclose(got, ratio * want, rtol=1e-3, atol=1e-5 * float(want.abs().max()))
-    return ratio if same and math.isfinite(ratio) and ratio else None
-
-
-def _factor(failures: Sequence[Failure]) -> str:
-    if any(each.got.dtype == torch.bool for each in failures):
-        return ""
-    ratios = [_ratio(each) for each in failures]
-    known = [ratio for ratio in ratios if ratio is not None]
-    evidence = sum(int((each.want != 0).sum()) for each in failures)  # a single number is a multiple of any other
-    if len(known) < len(ratios) or evidence < 3 or all(abs(ratio - 1) < 5e-3 for ratio in known):
-        return ""
-    if all(abs(ratio + 1) < 1e-3 for ratio in known):
-        return "It is right but for its sign."
-    for formula in formulas([each.sizes for each in failures]):
-        if all(math.isclose(ratio, formula(each.sizes), rel_tol=1e-3) for ratio, each in zip(known, failures)):
-            return f"It is the expected answer times {formula}."
-    if max(known) - min(known) < 1e-3 * abs(known[0]):
-        return f"It is {_number(known[0])} times the expected answer, whatever the sizes."
-    if all(each.got.numel() > 2 for each in failures):
-        return "All entries are too large or too small by one factor, which differs from example to example."
-    return ""
-
-
-def _number(value: float) -> str:
-    for whole in range(2, 33):
-        if math.isclose(value, 1 / whole, rel_tol=1e-3):
-            return f"1/{whole}"
-        if whole > 4 and math.isclose(value, whole**0.5, rel_tol=1e-3) and whole**0.5 % 1:
-            return f"√{whole}"
-    return f"{value:.3g}"
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A factor as a power of sizes: those above the bar times each other, over those below it."""
-
-    above: tuple[str, ...]
-    below: tuple[str, ...]
-    power: float
-    less: int = 0  # is subtracted from each size
-
-    def __call__(self, sizes: Mapping[str, int]) -> float:
-        above, below = (math.prod(sizes[name] - self.less for name in names) for names in (self.above, self.below))
-        return float((above / below) ** self.power) if below > 0 and above > 0 else math.nan
-
-    def __str__(self) -> str:
-        written = [[f"({name}−{self.less})" if self.less else name for name in n] for n in (self.above, self.below)]
-        above, below = ("·".join(names) for names in written)
-        below = f"({below})" if len(self.below) > 1 else below
-        root = "√" if self.power == 0.5 else ""
-        square = "²" if self.power == 2 else ""
-        parts = [
-            f"{root}({part})" if root and "·" in part else f"{root}{part}{square}" for part in (above, below) if part
-        ]
-        return f"1/{parts[-1]}" if not above else "/".join(parts)
-
-
-def formulas(sizes: Sequence[Mapping[str, int]]) -> Iterator[Formula]:
-    """Formulas of the sizes, the simplest first; only of those that vary, else a constant would do as well."""
-    names = [name for name in sizes[0] if all(name in each for each in sizes)]
-    names = [name for name in names if len({each[name] for each in sizes}) > 1]
-    for power in (1.0, 0.5, 2.0):
-        yield from (Formula((name,), (), power) for name in names)
-        yield from (Formula((), (name,), power) for name in names)
-    for power in (1.0, 0.5):
-        yield from (Formula((left,), (right,), power) for left, right in itertools.permutations(names, 2))
-        yield from (Formula(pair, (), power) for pair in itertools.combinations(names, 2))
-        yield from (Formula((), pair, power) for pair in itertools.combinations(names, 2))
-    yield from (Formula((name,), (), 1.0, 1) for name in names)
-    yield from (Formula((), (name,), 1.0, 1) for name in names)
-
-
-def _offset(failures: Sequence[Failure]) -> str:
-    if any(each.got.dtype == torch.bool or not each.want.isfinite().all() for each in failures):
-        return ""
-    offsets = [(each.got.double() - each.want.double()).flatten() for each in failures]
-    first = [float(offset[0]) for offset in offsets]
-    if sum(len(offset) for offset in offsets) < 3 or not all(first):
-        return ""
-    if any((offset - offset[0]).abs().max() > 1e-4 * offset.abs().max() for offset in offsets):
-        return ""
-    if all(math.isclose(value, first[0], rel_tol=1e-4) for value in first):
-        way = "more" if first[0] > 0 else "less"
-        return f"It is {abs(first[0]):.3g} {way} than expected everywhere."
-    return "It is off by the same number everywhere." if all(each.got.numel() > 2 for each in failures) else ""
 
 
 # What it is instead.
@@ -229,19 +99,39 @@ def _of_an_input(failure: Failure) -> str:
             ):
                 if close(got.double(), result):
                     return words
+            for what, function in ACTIVATIONS.items():
+                if close(got.double(), function(value)):
+                    return f"It is {what} of `{name}`."
         elif value.numel() == got.numel() and close(got.double().flatten(), value.flatten()):
             return f"It holds the numbers of `{name}`, only in another shape."
     return ""
 
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "the ReLU": torch.relu,
+    "the square of the ReLU": lambda x: x.relu().square(),
+    "the SiLU, x · sigmoid(x),": nn.functional.silu,
+    "the hard form of the SiLU": nn.functional.hardswish,
+    "the tanh": torch.tanh,
+    "the sigmoid": torch.sigmoid,
+    "the softmax, along the last dimension,": lambda x: x.softmax(-1),
+    "the logarithm of the softmax": lambda x: x.log_softmax(-1),
+    "the softmax over all entries at once": lambda x: x.flatten().softmax(0).reshape(x.shape),
+}
+
+
 def _transformed(failure: Failure) -> str:
     """It is a well-known function of the expected answer."""
     got, want = failure.got.double(), failure.want.double()
-    if got.numel() < 2 or failure.got.dtype == torch.bool:
+    if got.numel() < 2 or failure.got.dtype == torch.bool or (want == want.flatten()[0]).all():
         return ""
     for words, result in _functions_of(want):
         if result.shape == got.shape and not close(result, want) and close(got, result):
             return f"It is {words}."
+    low, high = float(got.min()), float(got.max())
+    for words, result in ((f"below {low:.3g}", want.clamp(min=low)), (f"above {high:.3g}", want.clamp(max=high))):
+        if not close(result, want) and close(got, result):
+            return f"It is the expected answer cut off {words}."
     for words, result in _functions_of(got):
         if result.shape == want.shape and not close(result, got) and close(result, want) and "mean" not in words:
             return f"It would be right after this: {words.replace('the expected answer', 'the answer')}."
@@ -255,20 +145,17 @@ def _functions_of(value: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "the square root of the expected answer", value.sqrt()
     yield "the logarithm of the expected answer", value.log()
     yield "the exponential of the expected answer", value.exp()
+    yield "the expected answer to the base 2 in place of e", value.abs().pow(math.log(2))
     yield "the expected answer without its sign", value.abs()
     yield "the expected answer rounded to whole numbers", value.round()
-    yield "the expected answer cut at 0", value.clamp(min=0)
-    yield "the expected answer cut at 1", value.clamp(max=1)
-    for axis in {-1, -2} if value.ndim > 1 else {-1}:
-        along = "the last dimension" if axis == -1 else "the last but one dimension"
-        yield f"the expected answer after a softmax along {along}", value.softmax(axis)
-        yield f"the expected answer divided by its sum along {along}", value / value.sum(axis, keepdim=True)
-        yield f"the expected answer summed up step by step along {along}", value.cumsum(axis)
-        yield f"the expected answer less its mean along {along}", value - value.mean(axis, keepdim=True)
-        yield (
-            f"the mean of the expected answer along {along}, everywhere",
-            value.mean(axis, keepdim=True).expand_as(value),
-        )
+    for axis in (-1, -2)[: value.ndim]:
+        along = f"along the last {'' if axis == -1 else 'but one '}dimension"
+        mean = value.mean(axis, keepdim=True)
+        yield f"the expected answer after a softmax {along}", value.softmax(axis)
+        yield f"the expected answer divided by its sum {along}", value / value.sum(axis, keepdim=True)
+        yield f"the expected answer summed up step by step {along}", value.cumsum(axis)
+        yield f"the expected answer less its mean {along}", value - mean
+        yield f"the mean of the expected answer {along}, everywhere", mean.expand_as(value)
 
 
 def _order(failure: Failure) -> str:
@@ -280,13 +167,10 @@ def _order(failure: Failure) -> str:
             name = failure.axis(axis)
             if close(got, want.flip(axis)):
                 return f"The numbers are right, but in reverse order along {name}."
-            for places in (1, -1):
-                if size > 2 and close(got, want.roll(places, axis)):
-                    way = "late" if places > 0 else "early"
-                    return f"The numbers are right, but one place too {way} along {name}."
     for left, right in itertools.combinations(range(want.ndim), 2):
         turned = want.transpose(left, right)
-        names = f"{failure.axis(left)} and {failure.axis(right)}"
+        both = failure.axis(left), failure.axis(right)
+        names = "rows and columns" if both[0] == both[1] else " and ".join(both)
         if turned.shape == got.shape and close(got, turned):
             return f"The numbers are right, but {names} are exchanged."
         if close(got, turned.reshape(want.shape)):
@@ -294,6 +178,21 @@ def _order(failure: Failure) -> str:
         if close(got, want.reshape(turned.shape).transpose(left, right)):
             return f"The numbers are right, but {names} are exchanged too often: a view in place of a transpose?"
     return "The numbers are those expected, but they stand in other places."
+
+
+def _shifted(failure: Failure) -> str:
+    """The numbers stand some places too late or too early along a dimension; what was shifted in may be anything."""
+    got, want = failure.got.double(), failure.want.double()
+    for axis, size in enumerate(want.shape):
+        for by in (1, 2):
+            if size <= by + 1:
+                continue
+            for way, (mine, theirs) in (("late", (got, want)), ("early", (want, got))):
+                rest = mine.narrow(axis, by, size - by), theirs.narrow(axis, 0, size - by)
+                if close(*rest) and (rest[0] != rest[0].flatten()[0]).any():
+                    many = "one place" if by == 1 else "two places"
+                    return f"The numbers are right, but {many} too {way} along {failure.axis(axis)}."
+    return ""
 
 
 def _rows(failure: Failure) -> str:
@@ -369,26 +268,14 @@ def _where_zero(failure: Failure) -> str:
     return "Some entries should be 0 and are not; the others are right." if not want[wrong].any() else ""
 
 
-def _by_sign(failure: Failure) -> str:
-    """An answer to one input entry by entry: wrong on one side of 0 only."""
-    wrong = failure.wrong
-    values = [(n, v) for n, v in failure.inputs.items() if isinstance(v, Tensor) and v.shape == wrong.shape]
-    if len(values) != 1 or wrong.all():
-        return ""
-    name, value = values[0]
-    if (value[wrong] < 0).all() and wrong[value < 0].double().mean() > 0.7:
-        return f"It is wrong where `{name}` is negative, and right elsewhere."
-    if (value[wrong] > 0).all() and wrong[value > 0].double().mean() > 0.7:
-        return f"It is wrong where `{name}` is positive, and right elsewhere."
-    return ""
-
-
 def _nearly(failure: Failure) -> str:
     """It is right to some digits."""
     got, want = failure.got.double(), failure.want.double()
     if got.numel() < 2 or not got.isfinite().all() or not want.isfinite().all() or not want.any():
         return ""
     off = float((got - want).abs().max() / want.abs().max())
-    if off > 2e-2:
+    if off > 2e-3:
         return ""
-    return f"It is nearly right: no entry is off by more than {'2 %' if off > 2e-3 else '0.2 %'} of the largest."
+    if off < 1e-5:
+        return "It is right to about 6 digits, and wrong behind them, as numbers are that were float32 on their way."
+    return "It is nearly right: no entry is off by more than 0.2 % of the largest."

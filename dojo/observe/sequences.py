@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import torch
+
+from .relations import how
+from .replay import Failure
 
 Pair = tuple[Any, Any]  # got and want
 
 
-def how_plain(pairs: Sequence[Pair]) -> Iterator[str]:
-    """The first relation that holds on every pair."""
-    for relation in (_scalars, _all_of, _dictionaries):
+def how_plain(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]] = ()) -> Iterator[str]:
+    """The first relation that holds on every pair; `sizes` are those of their examples."""
+    every = sizes or [{}] * len(pairs)
+    for relation in (lambda p: _scalars(p, every), _all_of, lambda p: _numbers(p, every), _parts, _dictionaries):
         if pairs and (sentence := relation(pairs)):
             yield sentence
             return
 
 
-def _scalars(pairs: Sequence[Pair]) -> str:
-    if not all(isinstance(value, (int, float, bool)) for pair in pairs for value in pair):
+def _scalars(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
+    if len(pairs) < 2 or not all(type(value) in (int, float) for pair in pairs for value in pair):
         return ""
-    if all(isinstance(value, bool) for pair in pairs for value in pair):
-        return ""
-    differences = {got - want for got, want in pairs}
-    if len(differences) == 1:
-        off = differences.pop()
-        many = f"{abs(off):g}"
-        return f"It is {many} too {'large' if off > 0 else 'small'}" + (
-            ", on every example." if len(pairs) > 2 else "."
-        )
-    if len(pairs) > 2 and len({got for got, _ in pairs}) == 1:
+    if len(pairs) > 2 and len({got for got, _ in pairs}) == 1 < len({want for _, want in pairs}):
         return f"It is {pairs[0][0]:g} on every example that fails, whatever is expected."
-    if all(got > want for got, want in pairs) and len(pairs) > 2:
-        return "It is too large on every example that fails."
-    return "It is too small on every example that fails." if len(pairs) > 2 and all(g < w for g, w in pairs) else ""
+    differences = {got - want for got, want in pairs}
+    if len(differences) == 1 and all(isinstance(got, int) for got, _ in pairs):
+        off = differences.pop()
+        return f"It is {abs(off)} too {'large' if off > 0 else 'small'}, on every example."
+    return _of_numbers([((got,), (want,)) for got, want in pairs], sizes)
+
+
+def _of_numbers(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
+    return next(how([Failure(_tensor(got), _tensor(want), size) for (got, want), size in zip(pairs, sizes)]), "")
+
+
+def _numbers(pairs: Sequence[Pair], sizes: Sequence[Mapping[str, int]]) -> str:
+    """A relation of lists of numbers, or of the numbers of dictionaries, of one length."""
+    lists = [(_values(got), _values(want)) for got, want in pairs]
+    same = all(not isinstance(got, dict) or list(got) == list(want) for got, want in pairs)
+    if not same or not all(_are_numbers(got) and _are_numbers(want) and len(got) == len(want) for got, want in lists):
+        return ""
+    return _of_numbers(lists, sizes)
+
+
+def _values(value: Any) -> Any:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(type(part) in (int, float) for part in value)
+
+
+def _tensor(values: Any) -> torch.Tensor:
+    return torch.tensor([float(value) for value in values], dtype=torch.float64)
+
+
+def _parts(pairs: Sequence[Pair]) -> str:
+    """A relation that holds of every wrong entry of lists of lists, or of texts."""
+    if not all(isinstance(v, (list, tuple)) for pair in pairs for v in pair) or any(len(g) != len(w) for g, w in pairs):
+        return ""
+    wrong = [each for pair in pairs for each in zip(*pair) if not _equal(*each)]
+    if not wrong or not all(isinstance(value, (list, tuple, str, bytes)) for pair in wrong for value in pair):
+        return ""
+    sentence = _all_of(wrong)
+    telling = sentence and not sentence.startswith("It is too")
+    return f"Of each of its wrong entries: {sentence[0].lower()}{sentence[1:]}" if telling else ""
 
 
 def _all_of(pairs: Sequence[Pair]) -> str:
@@ -47,6 +83,8 @@ def _all_of(pairs: Sequence[Pair]) -> str:
         sentences = {relation(got, want, unit) for got, want in pairs}
         if len(sentences) == 1 and (sentence := sentences.pop()):
             return sentence
+    if isinstance(pairs[0][0], str):
+        return ""
     if all(len(got) > len(want) for got, want in pairs):
         return "It is too long."
     return "It is too short." if all(len(got) < len(want) for got, want in pairs) else ""
@@ -137,35 +175,18 @@ def _texts(got: Any, want: Any, unit: str) -> str:
     return "Some characters became � (they are no whole UTF-8)." if "\ufffd" in got and "\ufffd" not in want else ""
 
 
-def _few_places(got: Any, want: Any, unit: str) -> str:
-    if len(got) != len(want) or len(want) < 3:
-        return ""
-    wrong = [at for at, (g, w) in enumerate(zip(got, want)) if g != w]
-    if wrong == [0]:
-        return f"Only the first {unit} is wrong."
-    if wrong == [len(want) - 1]:
-        return f"Only the last {unit} is wrong."
-    return ""
-
-
 def _kept_together(got: Any, want: Any, unit: str) -> str:
-    if isinstance(got, (str, bytes)) or not all(isinstance(part, (str, bytes)) for part in (*got, *want)) or not want:
+    kind = type(want[0]) if want else None
+    if isinstance(got, (str, bytes)) or kind not in (str, bytes) or any(type(p) is not kind for p in (*got, *want)):
         return ""
-    joined = (
-        [type(want[0])().join(parts) for parts in (got, want)] if all(type(p) is type(want[0]) for p in got) else []
-    )
-    if not joined or joined[0] != joined[1]:
+    if kind().join(got) != kind().join(want):
         return ""
-    way = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else "other places"
-    return (
-        f"Nothing is lost, but it is cut into {way}."
-        if "pieces" in way
-        else f"Nothing is lost, but it is cut in {way}."
-    )
+    pieces = "too many pieces" if len(got) > len(want) else "too few pieces" if len(got) < len(want) else ""
+    return f"Nothing is lost, but it is cut {f'into {pieces}' if pieces else 'in other places'}."
 
 
 RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (
-    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _few_places, _cut_at_an_end, _repeated),
+    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _cut_at_an_end, _repeated),
 )
 
 

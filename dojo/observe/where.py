@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,25 +26,32 @@ class Trial:
     example: Example
     right: bool
 
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        """The named sizes of the example, and its whole numbers."""
-        return sizes_of(self.example)
+    def sizes(self, names: Collection[str]) -> Mapping[str, int]:
+        """The named sizes of the example, and those of its whole numbers that a learner knows by name."""
+        return sizes_of(self.example) | {n: v for n, v in self.example.items() if type(v) is int and n in names}
 
 
 def sizes_of(example: Example) -> dict[str, int]:
-    """All named sizes and whole numbers of an example."""
-    sizes: dict[str, int] = {}
-    for name, value in example.items():
-        if isinstance(value, Sizes):
-            sizes |= value.dims
-        elif type(value) is int:
-            sizes[name] = value
-    return sizes
+    """The named sizes of an example."""
+    return {name: size for value in example.values() if isinstance(value, Sizes) for name, size in value.dims.items()}
 
 
-def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run) -> Iterator[str]:
-    """Sentences about what makes the difference, the simplest first; `known` are outcomes on other examples."""
+def known_names(reference: Any) -> set[str]:
+    """The names of parameters in the contract: of the values of an example those that a learner knows."""
+    names: set[str] = set()
+    for value in vars(reference).values():
+        if getattr(value, "__module__", None) == vars(reference)["__name__"]:
+            functions = [value, *vars(value).values()] if inspect.isclass(value) else [value]
+            for function in filter(inspect.isfunction, functions):
+                names |= set(inspect.signature(function).parameters)
+    return names
+
+
+def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run, names: Collection[str]) -> Iterator[str]:
+    """Sentences about what makes the difference, the simplest first; `known` are outcomes on other examples.
+
+    Of the values of an example those are spoken of that a learner knows: texts, sizes, and what is in `names`.
+    """
     example = failing.example
     verb = "It raises an error" if failing.kind == "raised" else "It is wrong"
     if run(example).kind == "passed":  # it is right now: what it says depends on what was called before
@@ -52,9 +60,9 @@ def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run) ->
     trials = [
         Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)
     ]
-    yield from _choices(claim, failing, trials, run, verb)
+    yield from _choices(claim, failing, trials, run, verb, names)
     if not any(under_conditions(example, run)):
-        yield from _sizes(claim, failing, trials, run, verb)
+        yield from _sizes(claim, failing, trials, run, verb, names)
 
 
 def under_conditions(example: Example, run: Run) -> Iterator[str]:
@@ -67,7 +75,9 @@ def under_conditions(example: Example, run: Run) -> Iterator[str]:
             return
 
 
-def _choices(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
+def _choices(
+    claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str, names: Collection[str]
+) -> Iterator[str]:
     """Choices of the claim of which some values make it right, the others of the example left as they are."""
     example = failing.example
     for name, values in claim.choices.items():
@@ -80,32 +90,38 @@ def _choices(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb
                 kinds[value] = outcome.kind == "passed"
                 trials.append(Trial(outcome.example, outcome.kind == "passed"))
         right, wrong = ([value for value in kinds if kinds[value] is kind] for kind in (True, False))
-        if right and wrong and (words := _values(name, wrong, right)):
+        texts = all(isinstance(value, str) for value in kinds)
+        known = texts or name in names or any(name in each.split("_") for each in (*names, "training"))
+        if right and wrong and known and (words := _values("" if texts else f"{name} = ", wrong, right)):
             yield f"{verb} {words[0]}, and right {words[1]}."
 
 
 def _values(name: str, wrong: Sequence[Any], right: Sequence[Any]) -> tuple[str, str] | None:
     """The values of a choice for which it is wrong, and right, in words; none where they are a list of numbers."""
+    plain = name.removesuffix(" = ")
     if {type(value) for value in (*wrong, *right)} == {bool}:
-        return (f"with {name}", f"without {name}")[:: 1 if wrong[0] else -1]  # type: ignore[return-value]
+        return (f"with {plain}", f"without {plain}")[:: 1 if wrong[0] else -1]  # type: ignore[return-value]
     numbers = [value for value in (*wrong, *right) if isinstance(value, (int, float))]
     if len(numbers) == len(wrong) + len(right) > 2:
         if max(wrong) < min(right):
-            return f"for {name} up to {max(wrong):g}", f"for larger ones, from {min(right):g} on"
+            return f"for {plain} up to {max(wrong):g}", f"for larger ones, from {min(right):g} on"
         if max(right) < min(wrong):
-            return f"for {name} from {min(wrong):g} on", f"for smaller ones, up to {max(right):g}"
+            return f"for {plain} from {min(wrong):g} on", f"for smaller ones, up to {max(right):g}"
     if max(len(wrong), len(right)) > 3:
         return None
-    return f"for {name} = {_listed(wrong)}", f"for {name} = {_listed(right)}"
+    return f"for {name}{_listed(wrong)}", f"for {name}{_listed(right)}"
 
 
 def _listed(values: Sequence[Any]) -> str:
     return " or ".join(f"“{value}”" if isinstance(value, str) else repr(value) for value in values)
 
 
-def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str) -> Iterator[str]:
+def _sizes(
+    claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: str, names: Collection[str]
+) -> Iterator[str]:
     example = failing.example
-    smallest = {name: min(sizes_of(each)[name] for each in claim.drawn) for name in sizes_of(example)}
+    own = {n: size for n, size in Trial(example, False).sizes(names).items() if n not in claim.choices}
+    smallest = {n: min(Trial(each, True).sizes(names)[n] for each in claim.drawn) for n in own}
     turning = set()  # dimensions of which another size alone makes it right
     for name, value in example.items():
         if isinstance(value, Sizes):
@@ -117,16 +133,15 @@ def _sizes(claim: Claim, failing: Outcome, trials: list[Trial], run: Run, verb: 
                         if outcome.kind in ("passed", *WRONG):
                             trials.append(Trial(changed, outcome.kind == "passed"))
                             turning |= {dim} if outcome.kind == "passed" else set()
-        elif type(value) is int:
+        elif name in own:
             turning.add(name)
     right, wrong = ([trial for trial in trials if trial.right is kind] for kind in (True, False))
     if right and len(wrong) > 1:
-        names = {name: size for name, size in sizes_of(example).items() if name not in claim.choices}
-        for about, words, holds in _properties(names, smallest):
+        for about, words, holds in _properties(own, smallest):
             if (
                 about & turning
-                and all(map(holds, (trial.sizes for trial in wrong)))
-                and not any(map(holds, (trial.sizes for trial in right)))
+                and all(map(holds, (trial.sizes(names) for trial in wrong)))
+                and not any(map(holds, (trial.sizes(names) for trial in right)))
             ):
                 yield f"{verb} {words}, and right elsewhere."
                 return

@@ -6,6 +6,8 @@ import functools
 from pathlib import Path
 from types import CodeType
 
+from ..system.command import command
+
 
 class LoadError(Exception):
     """A learner's file that cannot be read or compiled. `line` is where, or None."""
@@ -20,14 +22,14 @@ def read_source(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise LoadError("Your file is gone. `make reset` brings the stub back.") from None
+        raise LoadError(f"Your file is gone. `{command('reset', KATA=path.stem)}` brings the stub back.") from None
     except OSError as error:
         raise LoadError(f"Your file cannot be read: {error.strerror or error}.") from None
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise LoadError("Your file holds null bytes: it seems to be saved only in part.", line)
     if not data.strip():
-        raise LoadError("Your file is empty. `make reset` brings the stub back.")
+        raise LoadError(f"Your file is empty. `{command('reset', KATA=path.stem)}` brings the stub back.")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -168,7 +168,7 @@ def raises(
     try:
         got = call()
     except kinds as error:
-        message = str(error)
+        refusal, message = error, str(error)
     except NotImplementedError:
         raise
     except Exception as error:
@@ -181,7 +181,7 @@ def raises(
     missing = [_words(mention) for mention in mentions if not _says(message, mention)]
     if missing:
         problem = f"the message of the {names} does not say {' and '.join(missing)}"
-        raise Mismatch(problem, message, ", ".join(missing), alike=re.findall(r"\d+", message))
+        raise Mismatch(problem, message, ", ".join(missing), alike=re.findall(r"\d+", message)) from refusal
 
 
 def plain_name(kind: type) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import os
@@ -44,6 +45,7 @@ SETTINGS = settings(
     phases=(Phase.generate, Phase.shrink),
 )
 
+RAISE = dis.opmap["RAISE_VARARGS"]
 SEARCHED = ("mismatch", "raised")  # failures of which the smallest is searched for
 
 
@@ -81,15 +83,27 @@ class Outcome:
     def evidence(self) -> tuple[Any, ...]:
         """What two codes have in common that made the same mistake on this example.
 
-        Of an error that was raised, its type and the numbers in its message: its words are free, and so are the names
-        of classes and arguments of one's own.
+        Of an error that was raised, its type and, unless the code raised it by hand, the numbers in its message: its
+        words are free, and so are the names of classes and arguments of one's own.
         """
         if isinstance(self.error, Mismatch):
             return self.kind, self.error.gist, self.error.alike
         if self.error is None or isinstance(self.error, Stop):
             return self.kind, type(self.error).__name__, []
+        if _raised_by_hand(self.error):
+            return self.kind, plain_name(type(self.error)), []
         message = re.sub(r"0x[0-9a-fA-F]+", "", str(self.error))  # an address in memory is another each time
         return self.kind, plain_name(type(self.error)), re.findall(r"\d+", message)
+
+
+def _raised_by_hand(error: BaseException) -> bool:
+    """Whether a `raise` outside of torch raised an error: which numbers its author says is free, like the words."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "torch":
+        return False
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == RAISE
 
 
 @dataclass(frozen=True)

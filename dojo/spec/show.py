@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import torch
 
 EDGE = 6  # rows and columns shown of a large matrix
 TEXT = 160  # characters shown of a long text
+WRITTEN = 32  # entries of a tensor that is written out to be pasted, at most
+LINE = 80  # characters, beyond which its rows stand below each other
+NEXT = "\n    "
 
 
 def number(value: float | int | bool, digits: int = 3) -> str:
@@ -28,6 +32,66 @@ def show(value: Any, differs: torch.Tensor | None = None, digits: int = 3) -> st
         return number(value, digits)
     text = repr(value)
     return text if len(text) <= TEXT else f"{text[: TEXT - 1]}…"
+
+
+def literal(value: Any, dtype: torch.dtype = torch.float32) -> str | None:
+    """A value as Python has it, to be pasted where `dtype` is the default one; None for objects.
+
+    Of a large tensor only the shape is stated, with a comment that says so.
+    """
+    if isinstance(value, torch.Tensor):
+        return _tensor_literal(value.detach(), dtype)
+    if isinstance(value, (list, tuple)):
+        parts = [literal(part, dtype) for part in value]
+        if None in parts:
+            return None
+        inner = ", ".join(part for part in parts if part is not None)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(parts) == 1 else ''})"
+    if isinstance(value, dict):
+        pairs = [(literal(key, dtype), literal(part, dtype)) for key, part in value.items()]
+        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{k}: {v}' for k, v in pairs)}}}"
+    if isinstance(value, torch.Generator):
+        seed = value.initial_seed()
+        unused = torch.equal(torch.Generator().manual_seed(seed).get_state(), value.get_state())
+        return f"torch.Generator().manual_seed({seed})" if unused else None
+    return repr(value) if isinstance(value, (int, float, str, bytes, type(None), torch.dtype, torch.device)) else None
+
+
+def _tensor_literal(value: torch.Tensor, dtype: torch.dtype) -> str:
+    kind = "" if value.dtype in (dtype, torch.int64, torch.bool) else f", dtype={value.dtype}"
+    shape = ", ".join(map(str, value.shape))
+    if value.numel() > WRITTEN or value.is_meta:
+        if value.is_floating_point():
+            return f"torch.randn({shape}{kind})  # of this shape; too large to be written out"
+        kind = f", dtype={value.dtype}"
+        return f"torch.ones({shape}{kind})  # of this shape; too large to be written out"
+    if not value.numel():
+        return f"torch.empty({shape}{kind})"
+    single = value.to(torch.float32)
+    if value.dtype == torch.float64 and torch.equal(single.double(), value) and not torch.equal(value, value.round()):
+        value, kind, after = single, ", dtype=torch.float32", ".double()"  # drawn in float32: shorter, and exact
+    else:
+        after = ""
+    text = _nested(value)
+    return f"torch.tensor({text if len(text) <= LINE else text.replace('], [', '],' + NEXT + '[')}{kind}){after}"
+
+
+def _nested(value: torch.Tensor) -> str:
+    return _exact(value) if value.ndim == 0 else f"[{', '.join(map(_nested, value))}]"
+
+
+def _exact(value: torch.Tensor) -> str:
+    """A number in as few digits as give it back."""
+    number = value.item()
+    if not isinstance(number, float):
+        return str(number)
+    if not math.isfinite(number):
+        return f'float("{number}")'
+    digits = next(
+        d for d in range(3, 18) if d == 17 or torch.tensor(float(f"{number:.{d}g}"), dtype=value.dtype) == value
+    )
+    text = f"{number:.{digits}g}"
+    return text if "." in text or "e" in text else f"{text}.0"
 
 
 def telling_digits(got: torch.Tensor, want: torch.Tensor, differs: torch.Tensor) -> int:

@@ -15,6 +15,7 @@ from rich.text import Text
 from ..bench import machine, results
 from ..bench.pairs import PairError, Program, called, run_pairs
 from ..bench.rounds import Times, rows
+from ..system.command import command
 from ..system.console import warn
 from ..system.data_files import DataError
 from ..system.files import timestamp
@@ -50,7 +51,7 @@ def run(path: Path, root: Path, console: Console, race: Race) -> int:
         warn(f"{path} cannot be read: {error.strerror}.")
         return 2
     except DataError as error:
-        warn(f"{error}\nThe race is on tinyshakespeare: make data")
+        warn(f"{error}\nThe race is on tinyshakespeare: {command('data')}")
         return 2
     facts = machine.describe(device, root)
     facts["machine"]["threads"] = rules.THREADS

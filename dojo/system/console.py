@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -27,21 +23,6 @@ def warn(text: str) -> None:
 def count(number: int, what: str) -> str:
     """A number of things: 1 attempt, 2 attempts."""
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def command(verb: str, argument: str = "", **options: str | int | bool | None) -> str:
-    """A command to type next, in the form in which this one was called: `make VERB NAME=value`, or with `--name value`.
-
-    An option that is empty or False is left out. `argument` names the option that `dojo VERB` takes without its name.
-    """
-    given = {name: "1" if value is True else shlex.quote(str(value)) for name, value in options.items() if value}
-    if "MAKELEVEL" in os.environ:  # make sets it for whatever it runs
-        words = [f"{name.upper()}={value.replace('$', '$$')}" for name, value in given.items()]
-        return " ".join(["make", verb, *words])
-    positional = [given.pop(argument)] if argument in given else []
-    words = [f"--{name}" if options[name] is True else f"--{name} {value}" for name, value in given.items()]
-    program = "dojo" if Path(sys.argv[0]).stem == "dojo" else "python -m dojo"
-    return " ".join([program, verb, *positional, *words])
 
 
 def every(seconds: float) -> Callable[[], bool]:

@@ -16,19 +16,24 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
+from .command import command, door
 from .root import find_root
 
 DATA = find_root() / "data"
 DOWNLOADS = DATA / "downloads"
 MIRROR = "DOJO_MIRROR"
-ADVICE = (
-    f"Run `make data` with a network, or `{MIRROR}=dir make data` where dir holds a copy of the file. "
-    "Until then the embedded corpus serves."
-)
 
 
 class DataError(Exception):
     """A data file cannot be had. The message says why, and what to do."""
+
+
+def advice() -> str:
+    """How the files are had, and what serves meanwhile."""
+    copy = f"with {MIRROR} set to a folder that holds a copy of the file"
+    if door() == "make":
+        copy = f"`{MIRROR}=dir make data` where dir holds a copy of the file"
+    return f"Run `{command('data')}` with a network, or {copy}. Until then the embedded corpus serves."
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ def read(source: Source, root: Path = DOWNLOADS) -> bytes:
     if content is None:
         content = mirrored(source)
     elif fault := source.fault(content):
-        raise DataError(f"{root / source.name} is damaged: {fault}. {ADVICE}")
+        raise DataError(f"{root / source.name} is damaged: {fault}. {advice()}")
     if content is None:
-        raise DataError(f"{source.name} is not here yet. {ADVICE}")
+        raise DataError(f"{source.name} is not here yet. {advice()}")
     return content
 
 
@@ -77,7 +82,7 @@ def content_of(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error}. Move it away, then run `make data`.") from error
+        raise DataError(f"cannot read {path}: {error}. Move it away, then run `{command('data')}`.") from error
 
 
 def mirrored(source: Source) -> bytes | None:

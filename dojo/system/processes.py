@@ -37,7 +37,8 @@ def wait_passively() -> None:
 def start(command: list[str] | str, folder: Path, **options: Any) -> subprocess.Popen[str]:
     """Start a program, or a line for the shell, in a folder; `options` are those of `subprocess.Popen`. Raises OSError.
 
-    It has a session of its own: an interrupt is for this process, which then ends that one and all that it started.
+    It has a session of its own: an interrupt is for this process, which then ends that one and all that it started. On
+    Windows it reaches both, and has to: there nothing interrupts who waits for a line, but the end of the lines does.
     """
     return subprocess.Popen(
         command,
@@ -57,11 +58,13 @@ def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
 
     Within `seconds` it may end by itself, once it has been asked to (SIGTERM). Its pipes are closed.
     """
-    if seconds and process.poll() is None:
+    asks = hasattr(os, "killpg")  # Windows does not ask but ends it, and then nothing leads to what it has started
+    if asks and seconds and process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
-    end_session(process.pid)
+    if asks or process.poll() is None:
+        end_session(process.pid)
     process.kill()
     status = process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
@@ -72,17 +75,23 @@ def end(process: subprocess.Popen[Any], seconds: float = 0.0) -> int:
 
 
 def end_session(leader: int | None) -> None:
-    """End a process, by its number, and all of the session that it leads; nothing happens on Windows."""
+    """End a process, by its number, and all of the session that it leads; on Windows, it and all that it started."""
     if leader and hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
+    elif leader:
+        with contextlib.suppress(OSError):
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(leader)], capture_output=True)
 
 
 def how_it_ended(status: int) -> str:
     """How a process ended by itself, in words that follow its name: `was ended by the system, …`.
 
-    `status` is that of `subprocess`: an exit status, or minus the number of the signal that ended it.
+    `status` is that of `subprocess`: an exit status, or minus the number of the signal that ended it, or on Windows the
+    number of what it crashed with.
     """
+    if status >= 0xC0000000:
+        return f"crashed Python itself (0x{status:X})"
     if status == -signal.SIGKILL if hasattr(signal, "SIGKILL") else False:
         return "was ended by the system, for want of memory as it seems"
     if status < 0:

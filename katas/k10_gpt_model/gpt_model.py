@@ -31,7 +31,7 @@ TINY = GPTConfig(vocab_size=32, context_length=16, emb_dim=32, num_heads=2, num_
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers `model` can learn; a tensor that two layers share counts once."""
+    """Return how many numbers the parameters of `model` hold, frozen ones too; a tensor that two layers share counts once."""
     # Step 1: about 1 line.
     raise NotImplementedError("step 1")
 
@@ -67,4 +67,4 @@ class GPT(nn.Module):
         raise NotImplementedError("step 3")
 
 
-# Stub 53a7a29c. `make reset` brings it back; you may delete this line.
+# Stub 47c0ee48. `make reset` brings it back; you may delete this line.

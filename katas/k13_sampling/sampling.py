@@ -64,9 +64,10 @@ def generate(
 
     Temperature comes first, then top-k, then top-p; temperature 0 takes the most likely token. A row that has
     drawn `stop_id` gets only `stop_id` from then on. The model runs in eval mode; its own mode comes back.
+    Raises ValueError for a temperature below 0, and for a k or a p that the filters refuse.
     """
     # Step 4: about 26 lines.
     raise NotImplementedError("step 4")
 
 
-# Stub 13f1e93d. `make reset` brings it back; you may delete this line.
+# Stub 2e3f4189. `make reset` brings it back; you may delete this line.

@@ -31,7 +31,7 @@ TINY = GPTConfig(vocab_size=32, context_length=16, emb_dim=32, num_heads=2, num_
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers `model` can learn; a tensor that two layers share counts once."""
+    """Return how many numbers the parameters of `model` hold, frozen ones too; a tensor that two layers share counts once."""
     # <solution step=1>
     return sum(parameter.numel() for parameter in model.parameters())
     # </solution>

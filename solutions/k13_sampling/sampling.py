@@ -81,6 +81,7 @@ def generate(
 
     Temperature comes first, then top-k, then top-p; temperature 0 takes the most likely token. A row that has
     drawn `stop_id` gets only `stop_id` from then on. The model runs in eval mode; its own mode comes back.
+    Raises ValueError for a temperature below 0, and for a k or a p that the filters refuse.
     """
     # <solution step=4>
     was_training = model.training

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,10 @@ from dojo.spec import check
 SIZES = Sizes(batch=4, heads=12, d_in=384, width=384, tokens=128)
 NAMES = ("reference", "yours", "single heads", "one QKV product", "sdpa, is_causal")
 RECOMPILED = 64  # times: each length, dtype and pass may be one; beyond that torch would go on uncompiled
+SETTINGS = {  # of torch's compiler, each by its name since 2.7 and by that before
+    ("recompile_limit", "cache_size_limit"): RECOMPILED,
+    ("fail_on_recompile_limit_hit", "fail_on_cache_limit_hit"): True,  # and not time what is not compiled
+}
 
 
 def races(kata, reference):
@@ -172,12 +177,17 @@ def _stack(reference: Any, weight: Tensor, bias: Tensor) -> None:
 
 
 def require_compiler(device: str) -> None:
-    """Raise Unavailable where `torch.compile` finds no compiler for a device; else set it up for many sizes."""
-    _find_compiler(device)
-    import torch._dynamo
-
-    torch._dynamo.config.recompile_limit = RECOMPILED
-    torch._dynamo.config.fail_on_recompile_limit_hit = True  # and not time what is not compiled
+    """Set up torch's compiler for many sizes; raise Unavailable where it finds none, or torch keeps it elsewhere."""
+    try:
+        _find_compiler(device)
+        config = importlib.import_module("torch._dynamo.config")
+    except ImportError as error:
+        raise Unavailable(f"torch {torch.__version__} keeps its compiler elsewhere: {error}") from None
+    for names, value in SETTINGS.items():
+        known = [name for name in names if hasattr(config, name)]
+        if not known:
+            raise Unavailable(f"the compiler of torch {torch.__version__} has no setting {names[0]}")
+        setattr(config, known[0], value)
 
 
 def _find_compiler(device: str) -> None:

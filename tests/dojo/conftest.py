@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pytest
 
 from dojo.judge.client import Judge
+from dojo.system.command import DOOR
 
 from .clones import Clone
 from .trees import ROOT
@@ -15,6 +17,8 @@ NAMED_ALONE = 0.99  # of the mistakes caught
 PAIRS_NAMED = 0.95  # of pairs of mistakes, at least one of the two
 OWN_NAMED = 0.99  # of mistakes in a file
 proved: Counter[str] = Counter()
+os.environ[DOOR] = "make"  # commands are printed in this form, also by the processes that tests start
+os.environ["DOJO_SERVER"] = "0"  # no test asks the server of whoever runs it, and none leaves a server behind
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -54,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def judge():
-    """One warm judge for all tests."""
+    """One judge for all tests, with a server of its own."""
     with Judge(ROOT) as judge:
         yield judge
 

@@ -65,6 +65,7 @@ MISTAKES = [
     ),
 ]
 '''
+NOTEBOOK = "notebooks/k20_cold_softmax.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,12 @@ def grown(clone):
         (clone.root / name).parent.mkdir(exist_ok=True)
         (clone.root / name).write_text(text, encoding="utf-8")
     said = clone.verb("stubs").stdout
-    assert said == f"katas/{NAME} written\n"
+    assert said == f"katas/{NAME} written\n{NOTEBOOK} written\n"
     assert clone.verb("index", "20").stdout.startswith("k20: 1 mistake, ")
     yield clone
     after = contents(clone.root)
     added = {name for name in after.keys() - before.keys() if not name.startswith(".dojo/")}
-    assert added == {*files, f"katas/{NAME}", "data/index/k20_cold_softmax.npz"}
+    assert added == {*files, f"katas/{NAME}", NOTEBOOK, "data/index/k20_cold_softmax.npz"}
     assert all(after[name] == digest for name, digest in before.items())
 
 

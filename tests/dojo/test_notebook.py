@@ -11,6 +11,7 @@ import pytest
 
 from dojo.curriculum import notebooks, stubs
 from dojo.curriculum.catalog import Catalog
+from dojo.system.command import python
 
 from .learners import STEP_1, STUB
 from .trees import ROOT, copy_tree
@@ -84,7 +85,7 @@ def backups(clone):
 def test_a_right_cell_passes_and_leaves_file_and_progress_alone(fresh):
     said = fresh.judges(fresh.clone.solution("4"), "self_attention --strict")
     assert said.startswith("k04 · Self-attention\n  ✓ step 1") and "Passed, in" in said
-    assert "Next: keep it with %%kata self_attention --save. To compare: make solution KATA=4" in said
+    assert said.endswith(f"To compare: !{python()} -m dojo solution 4\nNext: keep it with %%kata self_attention --save")
     assert "Passed, in" in fresh.shown("text/html")
     assert record(fresh.clone) == {}
     assert fresh.clone.kata("4").file.read_text(encoding="utf-8") == stubs.stub_of(fresh.clone.kata("4"))
@@ -98,7 +99,17 @@ def test_the_example_notebook_holds_no_outputs_and_shows_a_mistake(fresh):
     assert "✗ step 1 · The mask" in said and "It looks like this:" in said
     wrong = next(number for number, line in enumerate(code[-1].source.splitlines(), 1) if "def causal_mask" in line)
     assert f"\ncell:{wrong}\n    def causal_mask" in said
-    assert "Next: mend it, then run the cell again. A nudge: make hint KATA=5 STEP=1" in said
+    assert f"Next: mend it, then run the cell again. A nudge: !{python()} -m dojo hint 5 --step 1" in said
+
+
+def test_what_a_verdict_advises_is_a_cell_that_runs(fresh):
+    said = fresh.judges('def causal_mask(tokens):\n    raise NotImplementedError("step 1")\n')
+    fresh.runs(re.search(r"A nudge: (.+)", said).group(1))
+    assert "k05 · Causal attention, step 1" in "".join(output["text"] for output in fresh.cell.outputs)
+    said = fresh.judges(fresh.clone.solution("4"), "4 --save")
+    assert "Next: k05 · Causal attention\n" in said and said.endswith("Then be judged:   %%kata 5")
+    fresh.runs(re.search(r"To compare: (.+)", said).group(1))
+    assert "def softmax" in "".join(output["text"] for output in fresh.cell.outputs)
 
 
 def step_cells(kata):
@@ -254,7 +265,7 @@ def test_a_cell_that_cannot_be_saved_is_judged_all_the_same(fresh):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("casual_atention", 'There is no kata "casual_atention". Did you mean causal_attention (KATA=5)?'),
+        ("casual_atention", 'There is no kata "casual_atention". Did you mean causal_attention (k05)?'),
         ("77", "There is no kata 77"),
         ("", "the following arguments are required: kata"),
         ("5 --speed", "unrecognized arguments: --speed"),

@@ -41,7 +41,7 @@ MISTAKES = [
 ]
 WORKSPACE = Workspace(CATALOG)
 PAIRS = 6  # of each kata: more than 100 in all
-SAMPLE = 4  # mistakes of each kata whose answers are worked out anew
+SAMPLE = 12  # mistakes of each kata whose answers are worked out anew
 
 
 # The nightly run draws other examples, which no index knows: there mistakes are judged as a learner's file would be.
@@ -119,9 +119,11 @@ def test_index_is_up_to_date_and_true(kata, record_property):
 
 @pytest.mark.parametrize(("kata", "mistake"), MISTAKES)
 def test_mistake_is_caught_and_named(kata, mistake: Mistake, record_property):
-    """Caught by running its claim; named by what the index says that it answers."""
+    """Caught and named by what the index says that it answers, which was worked out twice by running it; what fails
+    nowhere in it (a slow claim, a ban) is run."""
     claim = load_suite(kata).claim(mistake.caught_by)
-    assert caught(kata, mistake, claim), f"passes {claim.name}"
+    fails = not AS_A_LEARNER and not claim.slow and FromIndex(kata, mistake).fails(claim)
+    assert fails or caught(kata, mistake, claim), f"passes {claim.name}"
     record_property("proved", "mistakes caught")
     if AS_A_LEARNER:
         return
@@ -164,6 +166,10 @@ class FromIndex(Lookup):
         held = {held for held in suite.steps if held < step}
         super().__init__(kata, WORKSPACE, suite, None, index_of(kata), held)
         self.row = suite.mistakes.index(mistake)
+
+    def fails(self, claim):
+        own = [self.index.column[check.name] for check in self.checks if check.claim is claim]
+        return self.index.failing[self.row, own].any()
 
     def ask(self, checks):
         for check in checks:

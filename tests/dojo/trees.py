@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MAKE = os.name == "posix" and bool(shutil.which("make"))  # on Windows it does not know where .venv has its Python
 
 
 def copy_tree(target: Path, *, only: tuple[str, ...] = ()) -> Path:

@@ -351,14 +351,14 @@ def test_positions_are_made_where_the_ids_are(kata, size, room):
 
 def demand_no_refusal(inputs, module, what):
     """Demand that the module takes each of some named inputs."""
-    refused = {}
+    refused, cause = {}, None
     for name, ids in inputs.items():
         try:
             module(ids)
         except (TypeError, ValueError, IndexError) as error:
-            refused[name] = str(error)
+            refused[name], cause = str(error), cause or error
     if refused:
-        raise check.Mismatch(what, refused, {}, alike=list(refused))
+        raise check.Mismatch(what, refused, {}, alike=list(refused)) from cause
 
 
 def demand_gradients(got, tables, ids):

@@ -9,6 +9,7 @@ import json
 import statistics
 import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -175,6 +176,27 @@ def test_without_a_compiler_what_is_compiled_is_not_there(monkeypatch):
     compiled = Implementation("torch.compile", make, compiled=True)
     with pytest.raises(Unavailable, match="no compiler is at hand"):
         COMPARISON.prove(compiled, Configuration("float32", "both", SMALL))
+
+
+def test_where_torch_keeps_its_compiler_elsewhere_what_is_compiled_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch._inductor.cpp_builder", None)
+    with pytest.raises(Unavailable, match="keeps its compiler elsewhere.*cpp_builder"):
+        ATTENTIONS.require_compiler("cpu")
+
+
+@pytest.mark.parametrize(
+    ("there", "problem"),
+    [(("recompile_limit", "fail_on_recompile_limit_hit"), ""), (("cache_size_limit", "fail_on_cache_limit_hit"), "")]
+    + [(("recompile_limit",), "has no setting fail_on_recompile_limit_hit")],
+    ids=["since 2.7", "before", "neither"],
+)
+def test_the_compiler_is_set_up_by_the_names_that_this_torch_has(monkeypatch, there, problem):
+    config = SimpleNamespace(**dict.fromkeys(there, 0))
+    monkeypatch.setitem(sys.modules, "torch._dynamo.config", config)
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", lambda: "g++")
+    with pytest.raises(Unavailable, match=problem) if problem else nullcontext():
+        ATTENTIONS.require_compiler("cpu")
+    assert all(vars(config).values())
 
 
 # What is counted.

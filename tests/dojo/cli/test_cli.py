@@ -11,6 +11,9 @@ from click.testing import CliRunner
 
 from dojo.cli.main import TITLES, VERBS, app
 from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog
+from dojo.learner.advice import hint_text
+from dojo.learner.session import Hints
 
 from ..trees import ROOT
 
@@ -190,6 +193,29 @@ def test_test_without_a_name_stops_at_the_first_kata_that_is_not_solved(fresh):
     assert result.stdout.index("Passed, in") < result.stdout.index("k05 · Causal attention")
 
 
+def test_katas_that_are_solved_are_judged_by_name_only(fresh):
+    fresh.solve("4")
+    fresh.solve("5")
+    assert "k05 · Causal attention" in fresh.verb("test", "4").stdout
+    shown = fresh.verb("test").stdout
+    assert shown.startswith("k05 · Causal attention\n") and "step 1 · Softmax" not in shown
+    assert "Every kata is solved. Train the GPT that you built: make train" in shown
+    assert fresh.verb("test").stdout == "Every kata is solved. Train the GPT that you built: make train\n"
+    fresh.save("4", fresh.solution("4") + "# changed\n")
+    assert "k04 · Self-attention\n" in fresh.verb("test").stdout
+
+
+def test_after_a_pass_the_next_kata_is_named_with_its_lesson_and_its_file(fresh):
+    fresh.solve("4")
+    assert fresh.verb("test", "4").stdout.endswith(
+        "To compare: make solution KATA=4\n\n"
+        "Next: k05 · Causal attention\n"
+        "Read the lesson:  katas/k05_causal_attention/README.md\n"
+        "Write your code:  katas/k05_causal_attention/causal_attention.py\n"
+        "Then be judged:   make test KATA=5\n"
+    )
+
+
 def test_stand_ins_are_named_until_the_earlier_kata_is_solved(fresh):
     fresh.solve("5")
     said = "It uses the reference's softmax: k04 is not solved yet."
@@ -323,6 +349,15 @@ def test_hints_say_more_and_more_up_to_three(fresh):
     assert "A direction:" in two and "Nearly the line:" not in two and "1 more" in two
     assert "Nearly the line:" in three and "That was the last. make solution KATA=5" in three
     assert four == three
+    assert three.index("Nearly the line:") < three.index("Before it: a question and a direction.")
+    assert "They stand at the end of katas/k05_causal_attention/README.md" in three
+
+
+def test_a_hint_is_one_paragraph_however_the_lesson_breaks_its_lines():
+    text = "Keep a list.\nIn a loop:\n\n- one\n- two\n\n    code\n    more"
+    taken = Hints(1, [("A question", "Which?"), ("A direction", text)], 0)
+    shown = hint_text(Catalog(ROOT).find("5"), taken).plain
+    assert "\nKeep a list. In a loop:\n\n- one\n- two\n\n    code\n    more" in shown
 
 
 def test_hints_are_for_the_step_one_stands_at(fresh):
@@ -407,7 +442,7 @@ def test_stubs_leaves_work_alone_and_renews_an_untouched_stub(fresh):
 def test_an_unknown_kata_suggests_the_nearest(fresh, verb):
     result = fresh.verb(verb, "casual_attention")
     assert result.exit_code == 2 and result.stdout == ""
-    assert 'There is no kata "casual_attention". Did you mean causal_attention (KATA=5)?' in result.stderr
+    assert 'There is no kata "casual_attention". Did you mean causal_attention (k05)?' in result.stderr
 
 
 @pytest.mark.parametrize("words", [["test", "5", "--jsn"], ["tset"], ["solution"], ["hint", "5", "--step", "two"]])

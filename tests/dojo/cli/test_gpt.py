@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dojo.cli.main import app
 from dojo.gpt.runs import History, UnderWay, hold
 from dojo.system import console
-from dojo.system.console import command, every
+from dojo.system.console import every
 
 from ..trees import ROOT, copy_tree
 
@@ -54,10 +54,10 @@ def tree(tmp_path_factory):
 
 def typed(tree, line, **more):
     """What comes of a line as it would be typed, where `make` and `python -m dojo` are those of the tiny preset."""
-    make = f'make --no-print-directory PY={sys.executable} DOJO="{sys.executable} tiny.py"'
-    line = line.replace("python -m dojo", f"{sys.executable} tiny.py", 1)
+    make = f'make --no-print-directory PY={sys.executable} DOJO="DOJO_DOOR=make {sys.executable} tiny.py"'
+    line = re.sub(r"^\S+ -m dojo", f"{sys.executable} tiny.py", line)
     line = line.replace("make", make, 1) if line.startswith("make") else line
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "DOJO_DOOR"))}
     environment |= {"DOJO_ROOT": str(tree), "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"} | more
     run = subprocess.run(line, shell=True, cwd=tree, env=environment, capture_output=True, text=True, encoding="utf-8")
     return run.returncode, run.stdout + run.stderr
@@ -70,29 +70,12 @@ def test_what_an_interrupted_run_advises_works_as_printed(tree, line):
     assert "Stopped at step 3. It is saved." in shown and "step     1 of 12" in shown, shown
     assert status == 2 if line.startswith("make") else 130
     (again,) = re.findall(r"Go on with: (.*)", shown)
-    assert again.startswith(line.split(" train")[0]) and "solutions" in again and "verona" in again
+    assert again.startswith("make train") == line.startswith("make") and "solutions" in again and "verona" in again
     program = line.split(" train")[0]
     seen = typed(tree, f"{program} sample" + (' PROMPT="to"' if program == "make" else ' --prompt "to"'))
     assert seen[0] == 0 and seen[1].startswith("to"), seen
     status, shown = typed(tree, again)
     assert status == 0 and "median step" in shown and "kept as" not in shown, shown
-
-
-@pytest.mark.parametrize(
-    ("level", "program", "options", "want"),
-    [
-        ("1", "x/dojo/__main__.py", {"preset": "verona", "resume": True}, "make train PRESET=verona RESUME=1"),
-        ("1", "x/dojo/__main__.py", {"text": "my $5 text", "impl": ""}, "make train TEXT='my $$5 text'"),
-        ("", "x/dojo/__main__.py", {"preset": "a", "resume": True}, "python -m dojo train a --resume"),
-        ("", "bin/dojo", {"text": "my text", "resume": False}, "dojo train --text 'my text'"),
-    ],
-)
-def test_a_command_is_in_the_form_in_which_one_calls(monkeypatch, level, program, options, want):
-    monkeypatch.delenv("MAKELEVEL", raising=False)
-    if level:
-        monkeypatch.setenv("MAKELEVEL", level)
-    monkeypatch.setattr(sys, "argv", [program])
-    assert command("train", "preset", **options) == want
 
 
 def test_every_so_often_is_at_once_and_then_after_a_while(monkeypatch):
@@ -119,7 +102,7 @@ def test_what_runs_beside_other_work_waits_passively_before_torch_is_there(verb,
 def runs(tmp_path, monkeypatch):
     """A root with a run that was begun, a finished one, and a folder that is no run."""
     monkeypatch.setenv("DOJO_ROOT", str(tmp_path))
-    monkeypatch.delenv("MAKELEVEL", raising=False)
+    monkeypatch.setenv("DOJO_DOOR", "dojo")
     finished = History("mine", "verona", {"k01": "reference", "k05": "1f"}, "", None, [2.0, 1.5], [(2, 1.25)])
     for history in (
         replace(finished, source="3a-gpt2", kind="gpt2", parameters=1234, seconds=75.0, steps=2),
@@ -192,7 +175,7 @@ def test_two_processes_give_the_losses_of_one_also_where_one_is_killed(tree, alo
 @UNIX
 def test_an_interrupt_stops_all_processes_with_a_checkpoint(tree):
     words = [sys.executable, "tiny.py", "train", "--impl", "solutions", "--run", "long", "--processes", "2"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "DOJO_DOOR"))}
     environment |= {"DOJO_ROOT": str(tree), "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "STEPS": "1000000"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8"}
     with subprocess.Popen(words, cwd=tree, env=environment, start_new_session=True, **pipes) as process:

@@ -21,11 +21,11 @@ def test_a_kata_is_found_by_any_of_its_names(name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("casual_attention", "Did you mean causal_attention (KATA=5)?"),
-        ("norm", "Did you mean layer_norm (KATA=7)?"),
-        ("multi-head", "Did you mean multi_head_attention (KATA=6)?"),
-        ("attention", "Did you mean self_attention (KATA=4), causal_attention (KATA=5), "),
-        ("attention", "attention_maps (KATA=15) or flash_attention (KATA=19)?"),
+        ("casual_attention", "Did you mean causal_attention (k05)?"),
+        ("norm", "Did you mean layer_norm (k07)?"),
+        ("multi-head", "Did you mean multi_head_attention (k06)?"),
+        ("attention", "Did you mean self_attention (k04), causal_attention (k05), "),
+        ("attention", "attention_maps (k15) or flash_attention (k19)?"),
         ("99", f"There is no kata 99: they go from 1 to {CATALOG.katas[-1].number}."),
         ("0", f"they go from 1 to {CATALOG.katas[-1].number}"),
         ("²", "`make` lists them."),
@@ -71,6 +71,17 @@ def test_steps_and_hints_come_from_the_headings_of_the_lesson():
     assert K05.steps == {1: "The mask", 2: "Masked softmax", 3: "Dropout", 4: "Causal attention"}
     assert [kind for kind, _ in K05.hints(2)] == ["A question", "A direction", "Nearly the line"]
     assert K05.hints(9) == []
+
+
+def test_hints_of_a_step_may_be_on_topics_that_claims_are_named_for():
+    k01 = CATALOG.find("1")
+    assert [k01.topic(2, name) for name in ("test_decode_gives_the_text_of_the_ids", "test_encode", "")] == [
+        *("decode", "encode", "")
+    ]
+    encode, decode = k01.hints(2, "encode"), k01.hints(2, "decode")
+    assert len(decode) == 3 and k01.hints(2) == encode + decode
+    assert "join" in decode[1][1] and "join" not in encode[1][1]
+    assert K05.topic(2, "test_decode") == ""
 
 
 def test_a_section_ends_at_the_next_heading_of_its_level():

@@ -93,7 +93,7 @@ def same_run(one, other):
 def test_a_stopped_run_goes_on_bit_for_bit(reference_parts, whole, tmp_path, name, step):
     run = begin(reference_parts, tmp_path / "run")
     with pytest.raises(Interrupted):
-        run.train(lambda run: os.kill(os.getpid(), name) if run.step == step else None)
+        run.train(lambda run: signal.raise_signal(name) if run.step == step else None)
     assert run.step == step
     same_run(finish(reference_parts, tmp_path / "run"), whole)
 

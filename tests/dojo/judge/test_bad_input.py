@@ -3,7 +3,9 @@
 Everything here goes through the real child process; one warm judge serves them all.
 """
 
+import os
 import re
+import signal
 
 import pytest
 
@@ -12,6 +14,9 @@ from dojo.learner.verdict_text import render
 
 from ..learners import DROP, FILL, MASK, SOLUTION, STEP_1, STUB, WEIGHTS, Learner, body, line_of, swapped
 from ..trees import ROOT
+
+INTERRUPTED = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="code is ended here, not interrupted")
+FORKING = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +258,7 @@ ENDLESS = "ran for more than 1 seconds without coming to an end: an endless loop
 STOPPED = "Your code did not come to an end and had to be stopped: an endless loop?"
 
 
+@INTERRUPTED
 def test_an_endless_loop_at_import_is_stopped(hasty):
     text = SOLUTION + "\nwhile True:\n    pass\n"
     verdict = hasty.saves(text)
@@ -260,12 +266,14 @@ def test_an_endless_loop_at_import_is_stopped(hasty):
     assert where(verdict)[0] in (line_of(text, "while True"), line_of(text, "while True") + 1)
 
 
+@INTERRUPTED
 def test_an_endless_loop_in_a_function_is_stopped(hasty):
     verdict = hasty.saves(body("causal_mask", "while True:", "    tokens += 1"))
     assert short(verdict) == ("error", f"Your code {ENDLESS}")
     assert verdict.claim.startswith("causal_mask is True exactly where")
 
 
+@INTERRUPTED
 def test_what_was_wrong_before_an_endless_loop_stands(hasty):
     text = swapped("-torch.inf", "-9.0", body("masked_softmax", "while scores.abs().max() > 1000:", "    pass"))
     verdict = hasty.saves(text)
@@ -287,6 +295,7 @@ def test_a_loop_in_which_no_python_runs_is_stopped(hasty):
     assert short(hasty.saves(body("causal_mask", "sum(iter(int, 1))"))) == ("error", STOPPED)
 
 
+@INTERRUPTED
 def test_sleeping_forever_is_stopped(hasty):
     verdict = hasty.saves(body("causal_mask", "import time", "time.sleep(1e6)"))
     assert short(verdict) == ("error", f"Your code {ENDLESS}")
@@ -470,9 +479,11 @@ SLEEP = "__import__('time').sleep(9999)"
     [
         f"__import__('threading').Thread(target=lambda: {SLEEP}).start()",
         "__import__('subprocess').Popen(['sleep', '9999'])",
-        f"if __import__('os').fork() == 0: {SLEEP}",
-        f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('9999', '90')}",
-        "__import__('os').fork()",
+        pytest.param(f"if __import__('os').fork() == 0: {SLEEP}", marks=FORKING),
+        pytest.param(
+            f"if __import__('os').fork() == 0: __import__('os').setsid(); {SLEEP.replace('9999', '90')}", marks=FORKING
+        ),
+        pytest.param("__import__('os').fork()", marks=FORKING),
     ],
     ids=["thread", "process", "fork", "fork into a session of its own", "fork that goes on"],
 )
@@ -487,6 +498,7 @@ def test_the_judge_still_serves_after_all_that(learner):
     assert [one.name for one in verdict.diagnosis] == ["attention without a mask"]
 
 
+@FORKING
 def test_forking_for_ever_is_refused(learner):
     verdict = learner.saves("import os\nwhile True:\n    os.fork()\n")
     assert (verdict.verdict, verdict.message) == ("refused", "Your code starts one process after another.")

@@ -1,12 +1,15 @@
 """What a failure becomes: its message in good grammar, the line that is shown, what is missing."""
 
+import warnings
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 
 from dojo.curriculum.catalog import Catalog
+from dojo.judge import explain
 from dojo.judge.explain import _definition, _what_is_wrong
+from dojo.judge.index import IndexUnusable
 from dojo.judge.run import KataRun
 from dojo.sandbox.calls import Calls
 from dojo.sandbox.loader import Workspace
@@ -117,6 +120,56 @@ def test_the_line_is_that_of_what_the_failing_claim_used(tmp_path):
     run = KataRun(K05, Workspace(Catalog(ROOT)), file)
     verdict = run.run()
     assert verdict.step == 3 and verdict.where is not None and "def dropout" in verdict.where.code
+
+
+def verdict_on(text, tmp_path):
+    file = tmp_path / "causal_attention.py"
+    file.write_text(text, encoding="utf-8")
+    run = KataRun(K05, Workspace(Catalog(ROOT)), file)
+    return run.run()
+
+
+@pytest.mark.parametrize(
+    "before, after, line",
+    [
+        ("query @ key.transpose", "query @ value.transpose", "def forward("),
+        ('self.register_buffer("mask"', 'self.register_buffer("mask_"', "self.mask"),
+        (
+            "self.W_query = nn.Linear(d_in, d_out, bias=qkv_bias)",
+            "self.W_query = nn.Linear(d_in, d_out)",
+            "def __init__(",
+        ),
+    ],
+)
+def test_in_a_class_the_line_is_that_of_the_method_or_of_the_error(tmp_path, before, after, line):
+    assert before in SOLUTION
+    verdict = verdict_on(SOLUTION.replace(before, after), tmp_path)
+    assert verdict.verdict == "failed" and verdict.where is not None and line in verdict.where.code
+
+
+def test_the_line_is_theirs_where_their_code_raised_and_a_claim_went_on(tmp_path):
+    k03 = Catalog(ROOT).find("3")
+    text = k03.solution.read_text(encoding="utf-8")
+    changed = text.replace("if T > context_length", "if T >= context_length")
+    assert changed != text
+    file = tmp_path / "embeddings.py"
+    file.write_text(changed, encoding="utf-8")
+    verdict = KataRun(k03, Workspace(Catalog(ROOT)), file).run()
+    assert "refused" in verdict.message and verdict.where is not None and "raise ValueError" in verdict.where.code
+
+
+def test_what_explaining_runs_is_not_heard(tmp_path, capfd, monkeypatch):
+    class Loud:
+        def __init__(self, *arguments):
+            print("from a known mistake")
+            warnings.warn("from another", stacklevel=1)
+            raise IndexUnusable("there is none")
+
+    monkeypatch.setattr(explain, "Lookup", Loud)
+    monkeypatch.setattr(explain, "load_index", lambda kata: None)
+    verdict = verdict_on(SOLUTION.replace("diagonal=1", "diagonal=0"), tmp_path)
+    assert verdict.verdict == "failed" and verdict.notes == ["there is none"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_of_several_definitions_the_one_spoken_of_is_shown():

@@ -8,7 +8,7 @@ import pytest
 from dojo.judge.verdict import Verdict
 
 FIELDS = {
-    *("kata", "verdict", "step", "message", "claim", "property", "example", "expected", "got", "where"),
+    *("kata", "verdict", "step", "message", "claim", "property", "example", "calls", "expected", "got", "where"),
     *(
         "observations",
         "diagnosis",
@@ -56,7 +56,7 @@ def test_every_field_is_of_its_type(verdicts, kind):
     verdict = verdicts[kind][1]
     for name in ("message", "claim", "property", "expected", "got", "relation", "output", "traceback"):
         assert isinstance(verdict[name], str), name
-    for name in ("observations", "diagnosis", "steps", "stand_ins", "notes"):
+    for name in ("calls", "observations", "diagnosis", "steps", "stand_ins", "notes"):
         assert isinstance(verdict[name], list), name
     assert isinstance(verdict["seconds"], float)
     assert isinstance(verdict["step"], (int, type(None)))
@@ -85,6 +85,7 @@ def test_a_failure_holds_the_evidence_and_its_diagnosis(verdicts):
     verdict = verdicts["failed"][1]
     assert (verdict["step"], verdict["property"]) == (1, "test_mask_is_true_exactly_for_later_tokens")
     assert verdict["example"] == {"tokens": "1"}
+    assert verdict["calls"] == ["causal_mask(1)"]
     assert (verdict["expected"], verdict["got"]) == ("[[»False«]]", "[[»True«]]")
     (diagnosis,) = verdict["diagnosis"]
     assert set(diagnosis) == {"name", "explanation", "step"}

@@ -11,7 +11,7 @@ import pytest
 
 from dojo.learner import doctor
 
-from ..trees import ROOT
+from ..trees import MAKE, ROOT
 
 BARE = [sys.executable, "-S", "-m", "dojo"]  # without site-packages: nothing is installed but Python
 
@@ -63,6 +63,7 @@ def test_with_nothing_but_python_the_other_verbs_point_to_the_doctor():
     assert "`make start` sets everything up; `python3 -m dojo doctor` says what is amiss." in done.stderr
 
 
+@pytest.mark.skipif(not MAKE, reason="there is no make")
 def test_make_doctor_sets_nothing_up(tmp_path):
     """Nor does it need what is set up: without .venv it takes BOOTSTRAP."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

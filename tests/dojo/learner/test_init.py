@@ -12,7 +12,7 @@ import pytest
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog
 
-from ..trees import ROOT
+from ..trees import MAKE, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_where_no_katas_are_it_says_what_to_type(package, tmp_path):
 
 
 def test_make_uses_the_python_of_the_package(tree):
-    if not shutil.which("make"):
+    if not MAKE:
         pytest.skip("there is no make")
     dry = subprocess.run(["make", "-n", "test", "KATA=5"], cwd=tree, capture_output=True, text=True, check=True).stdout
     assert dry.startswith(str(Path(sys.executable)))

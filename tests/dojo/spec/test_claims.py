@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -193,4 +194,13 @@ class OwnError(BaseException):
 
 def test_an_error_that_is_no_exception_is_the_learners():
     outcome = CLAIM.once(Code(fail(OwnError("3 are missing"))), None, CLAIM.drawn[0])
-    assert (outcome.kind, outcome.evidence) == ("raised", ("raised", "OwnError", ["3"]))
+    assert (outcome.kind, outcome.evidence) == ("raised", ("raised", "OwnError", []))
+
+
+@pytest.mark.parametrize("code", [lambda: torch.ones(2) @ torch.ones(3), lambda: {}[3]])
+def test_the_numbers_of_an_error_are_evidence_where_nobody_chose_them(code):
+    def law(kata):
+        code()
+
+    outcome = replace(CLAIM, law=law, wanted=("kata",)).once(Code(None), None, CLAIM.drawn[0])
+    assert outcome.evidence[2]

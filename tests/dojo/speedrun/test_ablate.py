@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import runpy
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from dojo.speedrun.referee import Outcome
 
 from ..trees import ROOT
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "setsid"), reason="there is no speedrun here")
 ablate = SimpleNamespace(**runpy.run_path(str(ROOT / "solutions" / "speedrun" / "ablate.py")))
 RECORD = b"""class Tricks:
     one: bool = True

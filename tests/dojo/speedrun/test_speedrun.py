@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from dojo.speedrun.rules import RuleBroken
 
 from ..trees import ROOT
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "setsid"), reason="there is no speedrun here")
 WORDS = ("the cat ", "a dog ", "my house ")
 TEXT = Split.of("".join(WORDS[i * i * 7 % 11 % 3] + WORDS[i % 3] for i in range(400)))
 GOOD = """
@@ -256,3 +258,10 @@ def test_the_record_is_no_kata_and_fits_on_two_hundred_lines():
     record = ROOT / "solutions" / "speedrun" / "record.py"
     assert all("speedrun" not in kata.slug for kata in Catalog(ROOT).katas)
     assert len(record.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("verb", ["speedrun", "ablate"])
+def test_where_processes_have_no_sessions_it_says_where_it_runs(monkeypatch, verb):
+    monkeypatch.delattr(os, "setsid")
+    done = CliRunner().invoke(app, [verb])
+    assert done.exit_code == 2 and "WSL" in done.output

@@ -1,17 +1,15 @@
-"""Which part of a module goes wrong, and for which simple values nothing does."""
+"""Which part of a module goes wrong."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from .relations import Failure, how
-from .twins import Side, Twins, alike, plain
+from .relations import how
+from .replay import Failure, Replay, Side, alike, plain
 
 
 @dataclass
@@ -22,9 +20,9 @@ class Passage:
     outputs: list[Any] = field(default_factory=list)
 
 
-def parts(failures: Sequence[Twins]) -> Iterator[str]:
+def submodules(failures: Sequence[Replay]) -> Iterator[str]:
     """The first part that gets, or gives, something wrong; said where it is the same in every failure."""
-    sentences = [_first_wrong(twins) for twins in failures]
+    sentences = [_first_wrong(replay) for replay in failures]
     like = [failure for words, failure in sentences if words == sentences[0][0]]
     if sentences and sentences[0][0] and 2 * len(like) >= len(sentences):
         relation = next(how([failure for failure in like if failure is not None]), "")
@@ -35,10 +33,12 @@ def _lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
-def _first_wrong(twins: Twins) -> tuple[str, Failure | None]:
-    got, want = _passages(twins, twins.own), _passages(twins, twins.reference)
+def _first_wrong(replay: Replay) -> tuple[str, Failure | None]:
+    got, want = _passages(replay, replay.own), _passages(replay, replay.reference)
     order = [path for path in want if path in got]
-    missing = [path for path in want if path not in got and path in twins_parts(twins)]
+    owner = replay.own.owner
+    own = {path for path, _ in owner.named_modules()} if isinstance(owner, nn.Module) else set()
+    missing = [path for path in want if path not in got and path in own]
     if missing:
         return f"Its part `{missing[0]}` is never called.", None
     if sorted(got) == sorted(want) and list(got) != list(want) and len(want) < 8:
@@ -51,11 +51,11 @@ def _first_wrong(twins: Twins) -> tuple[str, Failure | None]:
             return f"Its part `{path}` is called {times}, not {len(theirs.inputs)}.", None
         for entered, should in zip(mine.inputs, theirs.inputs):
             if not alike(entered, should):
-                return f"What its part `{path}` gets is wrong already.", _failure(entered, should, twins)
+                return f"What its part `{path}` gets is wrong already.", _failure(entered, should, replay)
         for left, should in zip(mine.outputs, theirs.outputs):
             if not alike(left, should):
                 return f"Its part `{path}` gets what it should, but gives something else.", _failure(
-                    left, should, twins
+                    left, should, replay
                 )
     if order and len(order) > 1:
         return f"All of its parts ({_listed(order)}) get and give what they should: what follows them is wrong.", None
@@ -67,19 +67,13 @@ def _listed(paths: Sequence[str]) -> str:
     return ", ".join(shown) + (", …" if len(paths) > 4 else "")
 
 
-def twins_parts(twins: Twins) -> set[str]:
-    """The paths of the parts that the module under test has."""
-    return {path for path, _ in twins.own.owner.named_modules()} if isinstance(twins.own.owner, nn.Module) else set()
-
-
-def _failure(got: Any, want: Any, twins: Twins) -> Failure | None:
+def _failure(got: Any, want: Any, replay: Replay) -> Failure | None:
     if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
-        inputs = {name: plain(value) for name, value in twins.arguments.items() if isinstance(value, Tensor)}
-        return Failure(got, want, twins.sizes, inputs)
+        return Failure(got, want, replay.sizes, replay.inputs())
     return None
 
 
-def _passages(twins: Twins, side: Side) -> dict[str, Passage]:
+def _passages(replay: Replay, side: Side) -> dict[str, Passage]:
     """What goes through each part, in the order in which they are left."""
     passages: dict[str, Passage] = {}
     if not isinstance(side.owner, nn.Module):
@@ -95,43 +89,8 @@ def _passages(twins: Twins, side: Side) -> dict[str, Passage]:
 
             handles.append(module.register_forward_hook(note))
     try:
-        twins.ask(side)
+        replay.ask(side)
     finally:
         for handle in handles:
             handle.remove()
     return passages
-
-
-# Simple values for which the code is right.
-
-
-def simplified(failures: Sequence[Twins]) -> Iterator[str]:
-    """Simple values of an argument or a parameter that make the answer right on every failure."""
-    if not failures or any(twins.fickle for twins in failures):
-        return
-    first = failures[0]
-    for name, value in [*first.reference.parameters().items(), *first.arguments.items()]:
-        if isinstance(value, Tensor) and value.numel() > 1 and value.is_floating_point():
-            for words, change in SIMPLE[0 if name in first.reference.parameters() else 1 :]:
-                if all(_is_right(twins, name, change) for twins in failures):
-                    yield f"It is right when `{name}` {words}, and wrong otherwise: look at where `{name}` is used."
-                    return
-
-
-SIMPLE: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
-    ("is nothing but ones", torch.ones_like),
-    ("has the same row everywhere", lambda value: value[..., :1, :].expand_as(value).clone()),
-)
-
-
-def _is_right(twins: Twins, name: str, change: Callable[[Tensor], Tensor]) -> bool:
-    """Whether both codes then give the same, and something that is no constant."""
-    with contextlib.suppress(Exception):
-        value = twins.arguments.get(name, twins.reference.parameters().get(name))
-        if value is None:
-            return False
-        changed = {name: change(value.detach())}
-        want = twins.ask(twins.reference, changed)
-        varies = isinstance(want, Tensor) and want.numel() > 2 and bool((want != want.flatten()[0]).any())
-        return varies and not torch.equal(changed[name], value) and alike(twins.ask(twins.own, changed), want)
-    return False

@@ -1,0 +1,112 @@
+"""The server where no process can be forked (Windows): one is started for each verdict, and watched. No torch here.
+
+`python -m dojo.judge.spawning STAMP` answers the process that started it by its standard streams, as `server` does. To
+import torch takes seconds, so the next process is started as soon as a verdict is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO
+
+from ..system.processes import end, environment, lines_of
+from .askers import CANCELLED
+from .messages import Answer, Request, line_of, message_of
+from .verdict import Verdict
+from .watched import CLOCK, SILENCE, Watched
+
+LOOK = 0.05  # seconds between looks whether the process still runs, and whether the verdict is still wanted
+READING = 1.0  # seconds in which the rest of what an ended process wrote is read
+Came = queue.SimpleQueue[tuple[bool, bytes]]  # what a process wrote, in order: whether it sent or printed it, and what
+
+
+def main() -> None:
+    """Serve until the standard input ends."""
+    lines = lines_of(sys.stdin)
+    child = Spawned()
+    try:
+        while line := lines.get():
+            if isinstance(request := message_of(line), Request):
+                verdict = child.judge(request, lambda: not lines.empty())
+                sys.stdout.write(line_of(Answer(request.id, verdict)))
+                sys.stdout.flush()
+                child = Spawned()
+    finally:
+        child.end()
+
+
+class Spawned:
+    """A process that was started to judge one request; it imports torch before there is any."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-m", "dojo.judge.spawned"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(OMP_NUM_THREADS="1"),
+            start_new_session=True,
+        )
+        self._came: Came = queue.SimpleQueue()
+        streams = ((self._process.stdout, True), (self._process.stderr, False))
+        self._readers = [threading.Thread(target=self._read, args=stream, daemon=True) for stream in streams]
+        for reader in self._readers:
+            reader.start()
+
+    def judge(self, request: Request, cancelled: Callable[[], bool]) -> Verdict:
+        """Have it judge, until it ends, has to be stopped, or the verdict is not wanted any more; then it is ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended already, as its status will show
+            self._process.stdin.write(line_of(request).encode())
+            self._process.stdin.flush()
+        watched = Watched(request)
+        try:
+            while not watched.trouble and (self._take(watched) or self._runs()):
+                if cancelled():
+                    return Verdict(request.slug.split("_")[0], "error", message=CANCELLED)
+                watched.stop_what_does_not_end(SILENCE if watched.sent else CLOCK)  # before, torch is imported
+        finally:
+            watched.status = self.end()
+        return watched.verdict()
+
+    def end(self) -> int:
+        """End it, and what it has started; its status."""
+        return end(self._process)
+
+    def _take(self, watched: Watched) -> bool:
+        """Take what it wrote in; False where nothing came for a moment."""
+        try:
+            sent, data = self._came.get(timeout=LOOK)
+        except queue.Empty:
+            return False
+        if not sent:
+            watched.take_output(data)
+            return True
+        if not watched.sent:  # what was printed before it began is torch's, not the learner's
+            watched.output, watched.printed = b"", 0
+        watched.take_event(data)
+        return True
+
+    def _runs(self) -> bool:
+        """Whether there may be more to come: it runs, or has left something to be read."""
+        if self._process.poll() is None:
+            return True
+        for reader in self._readers:  # what it left running may hold the pipes open
+            reader.join(READING)
+        return not self._came.empty()
+
+    def _read(self, stream: IO[bytes], sent: bool) -> None:
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            while data := os.read(stream.fileno(), 65536):
+                self._came.put((sent, data))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
