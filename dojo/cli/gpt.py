@@ -139,7 +139,7 @@ class Wanted:
         """The command that goes on with the run."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         given = {name: value for name, value in given.items() if value != getattr(Wanted, name) or name == "preset"}
-        return command("train", **{name.upper(): value for name, value in given.items()}, RESUME=True)
+        return command("train", **{name.upper(): value for name, value in (given | {"resume": True}).items()})
 
     @property
     def name(self) -> str:

@@ -54,12 +54,12 @@ def joined(device: str) -> Iterator[None]:
     """Be one of the processes that torchrun started."""
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    given = {name: os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE")}
-    server = distributed.TCPStore(given["MASTER_ADDR"], int(given["MASTER_PORT"]), is_master=False)
+    address, rank, size = (os.environ[name] for name in ("MASTER_ADDR", "RANK", "WORLD_SIZE"))
+    server = distributed.TCPStore(address, int(os.environ["MASTER_PORT"]), is_master=False)
     attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]  # addresses of processes that were killed are still in the store
-    where = {"rank": int(given["RANK"]), "world_size": int(given["WORLD_SIZE"])}
     store = distributed.PrefixStore(f"dojo/{attempt}", server)
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo", store=store, **where)
+    backend = "nccl" if device == "cuda" else "gloo"
+    distributed.init_process_group(backend, store=store, rank=int(rank), world_size=int(size))
     try:
         yield
     finally:
