@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -75,12 +75,20 @@ doctor:
 data: $(READY)
 	@$(DOJO) data
 
+train: export TEXT := $(TEXT)
+train: export VALID := $(VALID)
 train: $(READY)
-	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume)
+	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume) $(if $(TEXT),--text "$$TEXT") \
+		$(if $(VALID),--valid "$$VALID") $(if $(TOKENS),--tokens $(TOKENS)) $(if $(RUN),--run $(RUN)) \
+		$(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
+		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES))
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
-	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(PRESET),--preset $(PRESET)) $(if $(COUNT),--count $(COUNT))
+	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(or $(RUN),$(PRESET)),--run $(or $(RUN),$(PRESET))) $(if $(COUNT),--count $(COUNT))
+
+runs: $(READY)
+	@$(DOJO) runs $(if $(CLEAN),--clean $(CLEAN))
 
 bench: $(READY)
 	@$(DOJO) bench $(KATA) $(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \

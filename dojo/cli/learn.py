@@ -15,6 +15,7 @@ from ..learner.advice import after_verdict, all_solved, hint_text, then, to_do
 from ..learner.session import Session
 from ..system.command import command
 from ..system.console import console, warn
+from ..system.processes import wait_passively
 from ..system.root import find_root
 
 
@@ -179,6 +180,7 @@ def _watch(session: Session, kata: Kata | None) -> int:
     left = loop(session, kata, _terminal())
     if not left.train:
         return left.status
+    wait_passively()
     from .gpt import train_preset  # imports torch
 
     return train_preset(session)

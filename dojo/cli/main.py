@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 from ..system.command import remember_door
+from ..system.processes import wait_passively
 
 # The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
     "gpt": ("data", "train", "sample"),
+    "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "upkeep": ("progress", "init", "update", "doctor"),
@@ -26,11 +28,14 @@ VERBS = {
 TITLES = {
     "learn": "Learn",
     "gpt": "Your GPT",
+    "runs": "Its runs",
     "bench": "Measure",
     "figures": "Look",
     "upkeep": "Keep up to date",
     "authors": "For authors",
 }
+# What trains or samples beside other work: its threads wait passively. What measures leaves that to torch.
+PASSIVE = ("gpt", "figures")
 FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
 
@@ -65,6 +70,8 @@ class Verbs(click.Group):
         """The verb that the arguments call, imported, and what is left of them."""
         name, verb, rest = super().resolve_command(context, arguments)
         if name is not None:
+            if FILES[name] in PASSIVE:
+                wait_passively()
             verb = getattr(import_module(f"{__package__}.{FILES[name]}"), name.replace("-", "_"))
         return name, verb, rest
 

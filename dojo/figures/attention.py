@@ -30,19 +30,19 @@ def attend(gpt: GPT, text: str, say: Callable[[str], None]) -> tuple[list[str], 
 
     A text longer than the model's context is cropped, and `say` is called with a line on it. Raises UnknownText.
     """
-    stoi = gpt.tokenizer.stoi
-    if unknown := sorted(set(text) - set(stoi)):
+    stoi = getattr(gpt.tokenizer, "stoi", None)  # of characters; bytes and pairs of them know every text
+    if stoi is not None and (unknown := sorted(set(text) - set(stoi))):
         known = "".join(sorted(character for character in stoi if not character.isspace()))
         raise UnknownText(
             f"The model does not know {', '.join(map(repr, unknown))}: {gpt.origin} has read no such characters, only "
             f"white space and {known}\nThis works: {command('attention', TEXT=_readable(text, stoi))}"
         )
-    context = gpt.preset.context_length
-    if len(text) > context:
-        say(f"The text has {len(text)} characters and the model sees {context} at once: the rest is left out.")
-    tokens = list(text[:context])
-    weights = gpt.attention("".join(tokens))  # (layers, 1, h, T, T)
-    return tokens, weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
+    context, tokens = gpt.preset.context_length, gpt.tokens(text)
+    if len(tokens) > context:
+        what = "tokens" if stoi is None else "characters"
+        say(f"The text has {len(tokens)} {what} and the model sees {context} at once: the rest is left out.")
+    weights = gpt.attention(text)  # (layers, 1, h, T, T)
+    return tokens[:context], weights[:, 0], gpt.parts["k15"].importance(weights)[0].tolist()
 
 
 def _readable(text: str, known: Container[str]) -> str:

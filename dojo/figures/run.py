@@ -20,9 +20,11 @@ LOOKED_AT = 16  # characters of a run's sample whose attention is drawn
 def draw(run: Run, sample: str) -> None:
     """Draw loss.png and attention.png into the folder of a run that is finished. Raises OSError."""
     save(loss_curve(run.history), run.folder / "loss.png")
-    seen = sample[: min(LOOKED_AT, run.preset.context_length)]
-    maps, title = run.gpt.attention(seen)[:, 0], f"{run.preset.name}: where each character looks"
-    attention_maps([run.folder / "attention.png"], maps, list(seen), run.parts["k15"].plot_attention, title)
+    gpt, seen = run.gpt, sample[:LOOKED_AT]
+    maps, title = gpt.attention(seen)[:, 0], f"{run.folder.name}: where each token looks"
+    attention_maps(
+        [run.folder / "attention.png"], maps, gpt.tokens(seen)[: maps.shape[-1]], run.parts["k15"].plot_attention, title
+    )
 
 
 def loss_curve(run: History, titled: bool = True) -> Figure:

@@ -15,6 +15,7 @@ from ..system.files import content_hash
 from .presets import Preset
 
 USED = tuple(f"k{number:02}" for number in range(1, 16))  # the katas whose code takes part
+LONGEST = 4  # bytes of a character, so that as many tokens can stand for it
 Parts = dict[str, ModuleType]  # the modules of the katas, by code
 
 
@@ -25,10 +26,10 @@ def parts(catalog: Catalog, solved: frozenset[str]) -> tuple[Parts, dict[str, st
 
 
 def build_model(parts: Parts, preset: Preset, vocab_size: int) -> torch.nn.Module:
-    """A GPT of the preset's sizes, without dropout."""
+    """A GPT of the preset's sizes."""
     k10 = parts["k10"]
     sizes = (vocab_size, preset.context_length, preset.emb_dim, preset.num_heads, preset.num_layers)
-    return k10.GPT(k10.GPTConfig(*sizes, dropout=0.0))
+    return k10.GPT(k10.GPTConfig(*sizes, dropout=preset.dropout))
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class GPT:
     origin: str  # in words: which model this is
     parts: Parts
     preset: Preset
-    tokenizer: Any  # a CharTokenizer of k01
+    tokenizer: Any  # see `tokens.tokenizer`
     model: torch.nn.Module
 
     def write(self, prompt: str, characters: int, generator: torch.Generator, temperature: float = 0.8) -> str:
@@ -47,7 +48,7 @@ class GPT:
         return self.tokenizer.decode(ids[0].tolist())
 
     def stream(self, prompt: str, characters: int, generator: torch.Generator, count: int = 1) -> Iterator[list[str]]:
-        """What the model writes after the prompt, a character at a time, of `count` texts at once.
+        """What the model writes after the prompt, a token at a time, of `count` texts at once.
 
         A single text is that of `write` with an equal generator. What was read is kept (k18) for as long as the text
         fits into the context; past it every position moves with each character, and the window is read anew. Raises
@@ -58,16 +59,33 @@ class GPT:
         def texts(ids: torch.Tensor) -> Iterator[list[str]]:
             context = self.preset.context_length
             cached = self.parts["k18"].CachedGPT(self.model, self.preset.num_heads, context)
+            waiting: list[list[int]] = [[] for _ in range(count)]  # tokens that end amid a character
             for _ in range(characters):
                 reader = cached if ids.shape[1] <= context else self.model
                 ids = self._draw(reader, ids, 1, generator)
-                yield [self.tokenizer.decode([token]) for token in ids[:, -1].tolist()]
+                yield [self._shown(kept, token) for kept, token in zip(waiting, ids[:, -1].tolist())]
 
         return texts(ids)
 
+    def _shown(self, waiting: list[int], token: int) -> str:
+        """The text that a token adds; nothing as long as it may end amid a character, whose bytes are waited for."""
+        waiting.append(token)
+        text: str = self.tokenizer.decode(waiting)
+        if text.endswith("\ufffd") and len(waiting) < LONGEST:
+            return ""
+        waiting.clear()
+        return text
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text, each as text."""
+        return [self.tokenizer.decode([token]) for token in self.tokenizer.encode(text)]
+
     def attention(self, text: str) -> torch.Tensor:
-        """The weights of every layer and head, (layers, 1, h, T, T), of each token of a text on each."""
-        return self.parts["k15"].attention_weights(self.model, self.encode(text))
+        """The weights of every layer and head, (layers, 1, h, T, T), of each token of a text on each.
+
+        Of a text that is longer than the context, the tokens at its beginning.
+        """
+        return self.parts["k15"].attention_weights(self.model, self.encode(text)[:, : self.preset.context_length])
 
     def encode(self, text: str) -> torch.Tensor:
         """The tokens of a text, (1, T). Raises ValueError for a character the model does not know."""

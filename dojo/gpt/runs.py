@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class History:
     floor: float | None  # of its corpus, where known
     losses: list[float]  # of each step
     evaluations: list[tuple[int, float]]  # step and validation loss
+    source: str = ""  # which text it is, see `encoded.Encoded`
+    kind: str = "characters"  # of its tokens
+    parameters: int = 0
+    device: str = "cpu"
+    seconds: float = 0.0  # that its steps took
+    steps: int = 0  # that it is to take
 
     @classmethod
     def read(cls, folder: Path) -> History:
@@ -36,6 +43,12 @@ class History:
             floor=None if data["floor"] is None else float(data["floor"]),
             losses=list(map(float, data["losses"])),
             evaluations=[(int(step), float(loss)) for step, loss in data["evaluations"]],
+            source=str(data.get("source", "")),
+            kind=str(data.get("kind", "characters")),
+            parameters=int(data.get("parameters", 0)),
+            device=str(data.get("device", "cpu")),
+            seconds=float(data.get("seconds", 0.0)),
+            steps=int(data.get("steps", 0)),
         )
 
     def write(self, folder: Path) -> None:
@@ -49,6 +62,50 @@ class History:
         """How far it came, in words."""
         best = f", best validation loss {lowest(self.evaluations):.3f}" if self.evaluations else ""
         return f"{self.name}: {len(self.losses)} steps{best}"
+
+
+def begun(folder: Path) -> bool:
+    """Whether the run in a folder has taken a step, or its history cannot be read, which is said where it is used."""
+    try:
+        return bool(History.read(folder).losses) or (folder / "best.pt").is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+class UnderWay(Exception):
+    """Another process trains this run; the message says so."""
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep other processes from training the run in a folder. Raises UnderWay where one does."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(_lock(folder), timeout=0)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock)
+        except Timeout:
+            raise UnderWay(f"The run {folder.name} is under way in another process. RUN=name begins another.") from None
+        except (OSError, NotImplementedError):
+            pass  # where nothing can be written it is said when the run begins; some network folders know no locks
+        yield
+
+
+def is_under_way(folder: Path) -> bool:
+    """Whether a process trains the run in a folder."""
+    if not _lock(folder).is_file():
+        return False
+    try:
+        with hold(folder):
+            return False
+    except UnderWay:
+        return True
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")  # not inside: the folder may be renamed
 
 
 def lowest(evaluations: list[tuple[int, float]]) -> float:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..curriculum.catalog import Catalog
+from ..system.command import command
 from . import corpus
 from .model import GPT, build_model, parts
 from .presets import PRESETS, Preset
-from .runs import History
+from .runs import FILE, History, begun
+from .tokens import tokenizer
 from .training import Enough, Run
 
 # Small, so that a minute of a slow machine is enough to see its heads take sides.
@@ -26,21 +28,28 @@ class NotTrained(Exception):
 
 
 def latest(catalog: Catalog, solved: frozenset[str], name: str = "") -> GPT:
-    """The best model of the latest graduation run, or of the run of preset `name`. Raises NotTrained."""
+    """The model of the latest graduation run, or of the run `name`. Raises NotTrained."""
     folders = finished(catalog.root, name)
     if not folders:
-        raise NotTrained("No trained model is at hand. Train one: make train")
-    return load(catalog, solved, max(folders, key=lambda folder: (folder / "best.pt").stat().st_mtime))
+        missing = f"The run {name} has no trained model." if name else "No trained model is at hand."
+        raise NotTrained(f"{missing} Train one: {command('train')}")
+    return load(catalog, solved, max(folders, key=lambda folder: checkpoint_of(folder).stat().st_mtime))
 
 
 def finished(root: Path, name: str = "") -> list[Path]:
-    """The folders of the graduation runs, or of the one of preset `name`, that hold a model."""
-    folders = [root / "runs" / preset for preset in ([name] if name else PRESETS)]
-    return [folder for folder in folders if (folder / "best.pt").is_file()]
+    """The folders of the graduation runs, or of the run `name`, that hold a model which has learned something."""
+    folders = [root / "runs" / name] if name else [path.parent for path in (root / "runs").glob(f"*/{FILE}")]
+    return [folder for folder in folders if checkpoint_of(folder).is_file() and begun(folder)]
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """The checkpoint to sample from: the best, or the last where a run was stopped before its first evaluation."""
+    best = folder / "best.pt"
+    return best if best.is_file() else folder / "last.pt"
 
 
 def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
-    """The best model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
+    """The model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
     try:
         history = History.read(folder)
         preset = (PRESETS | {QUICK.name: QUICK})[history.preset]
@@ -48,12 +57,13 @@ def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
         raise NotTrained(f"The run in {folder} cannot be used: its history.json is damaged ({error!r}).") from None
     modules, _ = parts(catalog, solved)
     try:
-        tokenizer = modules["k01"].CharTokenizer(history.vocabulary)
-        model = build_model(modules, preset, tokenizer.vocab_size)
-        step = modules["k14"].load_checkpoint(folder / "best.pt", model)
+        own = tokenizer(modules, history.kind, history.vocabulary)
+        model = build_model(modules, preset, own.vocab_size)
+        step = modules["k14"].load_checkpoint(checkpoint_of(folder), model)
     except Exception as error:  # a checkpoint of other code, or whatever a learner's own parts raise
         raise NotTrained(f"The run in {folder} cannot be used: {error}") from None
-    return GPT(_origin(preset, step), modules, preset, tokenizer, model)
+    origin = _origin(folder.name, step, checkpoint_of(folder).stem)
+    return GPT(origin, modules, preset, own, model)
 
 
 def kept_reference(catalog: Catalog) -> GPT:
@@ -79,7 +89,7 @@ def train_reference(
 
     run.train(after)
     _keep(run)
-    return GPT(_origin(preset, run.step), run.parts, preset, run.tokenizer, run.model)
+    return GPT(_origin(preset.name, run.step), run.parts, preset, run.data.tokenizer, run.model)
 
 
 def _keep(run: Run) -> None:
@@ -93,7 +103,7 @@ def _folder(catalog: Catalog) -> Path:
     return catalog.root / ".dojo" / "reference"
 
 
-def _origin(preset: Preset, step: int) -> str:
-    if preset.name == QUICK.name:
+def _origin(name: str, step: int, which: str = "best") -> str:
+    if name == QUICK.name:
         return f"the reference after {step} steps on the embedded corpus"
-    return f"the run {preset.name}, best at step {step}"
+    return f"the run {name}, {which} at step {step}"

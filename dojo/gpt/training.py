@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import statistics
 import time
@@ -10,14 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
+from ..system.command import command
 from ..system.files import write_whole
 from ..system.processes import on_signals
+from . import processes
+from .encoded import Encoded, encode_corpus
+from .engine import Engine, train_in_parts
 from .model import GPT, USED, Parts, build_model
 from .presets import Preset
-from .runs import History, lowest
+from .runs import History, begun, lowest
 
 SAMPLED = 400  # characters of the sample at the end
 BATCH = 64  # windows that are evaluated together
@@ -48,17 +54,20 @@ class Run:
     evaluations: list[tuple[int, float]] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)  # seconds of each step of this process
     unsaved: str = ""  # why the last attempt to save failed
+    engine: Engine = Engine()
+    before: float = 0.0  # seconds of the steps that other processes took
 
-    def prepare(self) -> None:
-        """Load the corpus and build the model, its optimizer and the generator of its batches."""
-        self.corpus = self.preset.corpus()
-        text, preset = self.corpus.text, self.preset
-        self.tokenizer = self.parts["k01"].CharTokenizer(text)
-        ids = torch.tensor(self.tokenizer.encode(text), dtype=torch.int64)
-        self.train_data, self.validation = self.parts["k02"].split(ids)
+    def prepare(self, encode: Callable[[Parts], Encoded] | None = None) -> None:
+        """Load the text, the preset's where `encode` gives no other, and build the model with what trains it."""
+        preset = self.preset
+        if encode is None and preset.corpus is None:
+            raise TrainingError(f"PRESET={preset.name} trains on a text of your own: TEXT=path, a file or a folder.")
+        self.data = encode(self.parts) if encode else encode_corpus(cast(Any, preset.corpus)(), self.parts)
+        self.train_data = self.engine.move(self.data.train)
+        self.validation = self.engine.move(self.data.validation)
         torch.manual_seed(preset.seed)
         self.generator = torch.Generator().manual_seed(preset.seed)
-        self.model = build_model(self.parts, preset, self.tokenizer.vocab_size)
+        self.model = self.engine.put(build_model(self.parts, preset, self.data.tokenizer.vocab_size))
         decay = [p for p in self.model.parameters() if p.ndim >= 2]
         rest = [p for p in self.model.parameters() if p.ndim < 2]
         groups = [{"params": decay, "weight_decay": preset.weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -66,7 +75,7 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder and save step 0. Raises TrainingError when that cannot be written."""
-        if (self.folder / "best.pt").is_file():
+        if any((self.folder / name).is_file() for name in ("best.pt", "last.pt")) and begun(self.folder):
             aside = self.folder.with_name(f"{self.folder.name}-{datetime.now():%Y%m%d-%H%M%S}")
             self.folder.rename(aside)
             self.say(f"The run that was here is kept as {aside.name}.")
@@ -86,13 +95,18 @@ class Run:
                 self.folder / "last.pt", self.model, self.optimizer, self.generator
             )
         except FileNotFoundError:
-            raise TrainingError(f"There is no run to resume in {self.folder}. Start one: make train") from None
+            raise TrainingError(f"There is no run to resume in {self.folder}. Start one: {command('train')}") from None
         except (ValueError, KeyError, TypeError, self.parts["k14"].CheckpointError) as error:
             raise TrainingError(f"The run in {self.folder} cannot be resumed: {error}") from None
         changed = sorted(code for code in USED if history.parts.get(code) != self.whose.get(code))
         if changed:
             names = ", ".join(changed)
             raise TrainingError(f"This run was begun with other code for {names}. Start a new one, without RESUME.")
+        if history.source not in ("", self.data.source):
+            raise TrainingError(
+                f"This run was begun on another text, {history.source}. Start a new one, without RESUME."
+            )
+        self.before = history.seconds
         self.losses = history.losses[:step]
         self.evaluations = [(at, loss) for at, loss in history.evaluations if at <= step]
 
@@ -109,9 +123,10 @@ class Run:
     @property
     def history(self) -> History:
         """The run as it now stands, without its model."""
-        vocabulary, floor = "".join(sorted(set(self.corpus.text))), self.corpus.floor
-        begun_with = (self.folder.name, self.preset.name, self.whose, vocabulary, floor)
-        return History(*begun_with, self.losses, self.evaluations)
+        data, parameters = self.data, sum(each.numel() for each in self.model.parameters())
+        begun_with = (self.folder.name, self.preset.name, self.whose, data.vocabulary, data.floor)
+        computed = (parameters, self.engine.device, self.before + sum(self.durations), self.preset.steps)
+        return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
         """Train to the end, or to Enough. Raises Interrupted, with everything saved, when a signal asks to stop."""
@@ -122,7 +137,7 @@ class Run:
             while self.step < preset.steps:
                 start = self.step
                 try:
-                    self.parts["k12"].train(
+                    self._train(
                         self.model,
                         self.optimizer,
                         self.train_data,
@@ -136,7 +151,18 @@ class Run:
                 except Interrupted:
                     self.save()
                     raise
+                except torch.OutOfMemoryError:
+                    parts = 2 * self.engine.accumulate
+                    problem = f"The memory of {self.engine.device} does not do. ACCUMULATE={parts} takes about half."
+                    raise TrainingError(problem) from None
                 self._evaluate_if_due()
+
+    @property
+    def _train(self) -> Callable[..., object]:
+        """The learner's loop; where a batch is taken in parts, one that does the same with their steps."""
+        if self.engine.accumulate == self.engine.workers == 1:
+            return cast(Callable[..., object], self.parts["k12"].train)
+        return functools.partial(train_in_parts, self.parts, self.engine.accumulate)
 
     def _evaluate_if_due(self) -> None:
         """A run that was stopped just before an evaluation makes up for it when it goes on."""
@@ -155,8 +181,8 @@ class Run:
             clock = now
             self.losses.append(loss)
             on_step(self)
-            if asked:
-                raise Interrupted(signal.Signals(asked[0]).name)
+            if processes.mean(len(asked), self.engine.device):  # of all processes, so that all stop at the same step
+                raise Interrupted(signal.Signals(asked[0] if asked else signal.SIGTERM).name)
 
         return after
 
@@ -176,7 +202,10 @@ class Run:
         return loss
 
     def save(self) -> None:
-        """Save what a resumed run needs. When it cannot be written, say so and go on: the old files stay whole."""
+        """Save what a resumed run needs. When it cannot be written, say so and go on: the old files stay whole.
+
+        Of several processes the first alone writes.
+        """
         self._try(self._save)
 
     def _save(self) -> None:
@@ -188,6 +217,8 @@ class Run:
         self.parts["k14"].save_checkpoint(self.folder / name, self.model, self.optimizer, self.step, self.generator)
 
     def _try(self, write: Callable[[], None]) -> None:
+        if processes.rank():
+            return
         before, self.unsaved = self.unsaved, ""
         try:
             write()
@@ -198,6 +229,7 @@ class Run:
 
     def finish(self) -> str:
         """Load the best model and write a sample with it; returns the sample. Raises OSError."""
+        self.model.to("cpu")  # where the generator is; a model in bfloat16 writes as it was trained
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
         text = self.gpt.write("\n", SAMPLED, torch.Generator().manual_seed(self.preset.seed))
         write_whole(self.folder / "sample.txt", text)
@@ -206,7 +238,7 @@ class Run:
     @property
     def gpt(self) -> GPT:
         """The model as it now stands, to be used."""
-        return GPT(f"the run {self.preset.name}", self.parts, self.preset, self.tokenizer, self.model)
+        return GPT(f"the run {self.folder.name}", self.parts, self.preset, self.data.tokenizer, self.model)
 
     @property
     def median_step(self) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -21,6 +23,20 @@ def warn(text: str) -> None:
 def count(number: int, what: str) -> str:
     """A number of things: 1 attempt, 2 attempts."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def every(seconds: float) -> Callable[[], bool]:
+    """A function that is true the first time it is called, and then when that many seconds have passed."""
+    due = 0.0
+
+    def now() -> bool:
+        nonlocal due
+        if (clock := time.monotonic()) < due:
+            return False
+        due = clock + seconds
+        return True
+
+    return now
 
 
 def progress_bar(*columns: str | ProgressColumn, on: Console = console, transient: bool = False) -> Progress:

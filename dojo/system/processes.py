@@ -25,6 +25,15 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | more
 
 
+def wait_passively() -> None:
+    """Have torch's threads sleep while they wait for each other; said before torch is loaded, or nothing comes of it.
+
+    Threads that spin take the very core that the other one waits for, where another program is at work: 20 times
+    slower was measured on two cores that were busy otherwise.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def start(command: list[str] | str, folder: Path, **options: Any) -> subprocess.Popen[str]:
     """Start a program, or a line for the shell, in a folder; `options` are those of `subprocess.Popen`. Raises OSError.
 

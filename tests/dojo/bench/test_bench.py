@@ -588,7 +588,8 @@ def test_training_ends_at_the_target_and_says_how_fast_it_was(tmp_path):
     assert found.reached and found.step == 5 and found.loss == run.best
     assert found.seconds == pytest.approx(sum(run.durations)) and found.tokens_per_second > 0
     tokens, C, L, T = 4 * 16, 16, 2, 16
-    linear = 12 * C * C * L + C * run.tokenizer.vocab_size  # weights that a token meets: attention, feed-forward, head
+    vocab_size = run.data.tokenizer.vocab_size
+    linear = 12 * C * C * L + C * vocab_size  # weights that a token meets: attention, feed-forward, head
     products = 3 * 2 * tokens * (linear + 2 * L * T * C)  # forward and twice that backward, scores and mixing too
     assert found.flop == pytest.approx(products, rel=0.05)
 

@@ -1,0 +1,147 @@
+"""A text as ids, in a training and a validation part: of the embedded corpora, or of a text of one's own.
+
+One's own is encoded once, into a flat file in `.dojo/tokens` that is named by its content and its tokenizer.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..system.files import write_whole
+from .corpus import Corpus
+from .model import Parts
+from .texts import TextError, digest, files_of, pieces, size_of
+from .tokens import KINDS, Ids, ids_of, tokenizer
+
+EVALUATED = 1_000_000  # tokens of the validation part that are evaluated, at most: they are held in memory
+OnBytes = Callable[[int, int], object]  # is called with the bytes that were encoded since, and those there are
+
+
+@dataclass(frozen=True)
+class OwnText:
+    """A text of one's own, as it was given."""
+
+    paths: str  # files and folders, with the separator of PATH between them
+    validation: str = ""  # the same, else the last tenth of the text
+    kind: str = "characters"  # of tokens
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A text as ids, and the tokenizer that made them."""
+
+    tokenizer: Any
+    source: str  # which text it is: a name, with the hash of its content where it is one's own
+    kind: str  # of tokens
+    vocabulary: str  # every character of the text, where those are the tokens
+    train: torch.Tensor | Ids
+    validation: torch.Tensor
+    floor: float | None  # nats a token, where it is known
+
+    @property
+    def tokens(self) -> int:
+        """How many there are to train on."""
+        return len(self.train)
+
+
+def encode_corpus(corpus: Corpus, parts: Parts) -> Encoded:
+    """A corpus in memory, by characters."""
+    vocabulary = "".join(sorted(set(corpus.text)))
+    own = tokenizer(parts, "characters", vocabulary)
+    train, validation = parts["k02"].split(torch.tensor(own.encode(corpus.text), dtype=torch.int64))
+    return Encoded(own, corpus.name, "characters", vocabulary, train, validation, corpus.floor)
+
+
+def encode_text(
+    text: OwnText, parts: Parts, folder: Path, context: int, on_bytes: OnBytes = lambda new, total: None
+) -> Encoded:
+    """A text of one's own, from its flat file in `folder`, which is made where it is not there yet.
+
+    Raises TextError for a text that cannot be trained on, DataError where GPT-2's tokens have not been fetched.
+    """
+    if text.kind not in KINDS:
+        raise TextError(f"TOKENS is one of {', '.join(KINDS)}.")
+    cache = _Cache(folder, text.kind, parts, on_bytes)
+    source, vocabulary, train = cache.ids(files_of(text.paths), None)
+    if text.validation:
+        _, _, validation = cache.ids(files_of(text.validation), vocabulary)
+    else:
+        train, validation = parts["k02"].split(train)
+    for what, ids in (("training", train), ("validation", validation)):
+        if len(ids) <= context:
+            raise TextError(
+                f"The text is too short: {len(ids):,} tokens for {what}, and a context of {context} takes "
+                f"{context + 1} at least. A longer text will do, or a PRESET with a shorter context."
+            )
+    own = tokenizer(parts, text.kind, vocabulary)
+    return Encoded(own, source, text.kind, vocabulary, train, validation[:EVALUATED].wide, None)
+
+
+@dataclass(frozen=True)
+class _Cache:
+    """The flat files of texts that were encoded: ids as they are, and beside them what they are."""
+
+    folder: Path
+    kind: str
+    parts: Parts
+    on_bytes: OnBytes
+
+    def ids(self, files: list[Path], known: str | None) -> tuple[str, str, Ids]:
+        """The name, the vocabulary and the ids of a text; in the `known` vocabulary, where one is given."""
+        name = digest(files, self.kind, known if known is not None else "its own")[:16]
+        path, about = self.folder / f"{name}-{self.kind}.ids", self.folder / f"{name}-{self.kind}.json"
+        try:
+            facts = json.loads(about.read_text(encoding="utf-8"))
+            if path.stat().st_size != facts["count"] * facts["bits"] // 8:
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError):
+            facts = self._encode(files, known, path)
+            write_whole(about, json.dumps(facts))
+        return path.stem, facts["vocabulary"], Ids.open(path, facts["count"], facts["bits"])
+
+    def _encode(self, files: list[Path], known: str | None, path: Path) -> dict[str, Any]:
+        vocabulary = self._vocabulary(files, known)
+        own = tokenizer(self.parts, self.kind, vocabulary)
+        bits = 16 if own.vocab_size <= 1 << 16 else 32
+        part = path.with_suffix(f".{os.getpid()}.part")
+        count = 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                for ids in ids_of(self.kind, own, self._read(files)):
+                    array.array("H" if bits == 16 else "I", ids).tofile(file)
+                    count += len(ids)
+            if not count:
+                raise TextError(f"There is no text in {', '.join(map(str, files))}: empty.")
+            part.replace(path)
+        except OSError as error:
+            raise TextError(f"{path} cannot be written: {error.strerror}. Nothing was started.") from None
+        finally:
+            part.unlink(missing_ok=True)
+        return {"vocabulary": vocabulary, "count": count, "bits": bits}
+
+    def _read(self, files: list[Path]) -> Iterator[str]:
+        total = size_of(files)
+        return pieces(files, lambda new: self.on_bytes(new, total))
+
+    def _vocabulary(self, files: list[Path], known: str | None) -> str:
+        """Every character of the text, where those are the tokens."""
+        if self.kind != "characters":
+            return ""
+        seen: set[str] = set()
+        for piece in pieces(files):
+            seen.update(piece)
+            if known is not None and (strange := sorted(seen - set(known))):
+                raise TextError(
+                    f"VALID holds {', '.join(map(repr, strange[:5]))}, which the text to train on has not. "
+                    "Leave it out, or take TOKENS=bytes, which knows every character."
+                )
+        return "".join(sorted(seen)) if known is None else known
