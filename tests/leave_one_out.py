@@ -20,7 +20,7 @@ import torch
 
 from dojo.curriculum.catalog import Catalog, Kata
 from dojo.judge import explain
-from dojo.judge.diagnosis import Lookup
+from dojo.judge.diagnosis import MistakeMatcher
 from dojo.judge.index import IndexUnusable, load
 from dojo.judge.run import KataRun
 from dojo.judge.verdict import Verdict
@@ -75,15 +75,15 @@ class hidden:
     def __enter__(self) -> None:
         hide = self.mistake
 
-        class WithoutIt(Lookup):
+        class WithoutIt(MistakeMatcher):
             def diagnose(self, claim):
                 self.open &= [mistake.name != hide.name for mistake in self.suite.mistakes]
                 return super().diagnose(claim)
 
-        explain.Lookup = WithoutIt
+        explain.MistakeMatcher = WithoutIt
 
     def __exit__(self, *_: object) -> None:
-        explain.Lookup = Lookup
+        explain.MistakeMatcher = MistakeMatcher
 
 
 def cases_of(kata: Kata, each: int, chance: random.Random) -> list[Case]:

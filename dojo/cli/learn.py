@@ -131,7 +131,7 @@ def judge(stop: bool) -> None:
     """Show the judge's server, which all commands share."""
     root = find_root()
     try:
-        standing = shared_server.end(root) if stop else shared_server.standing(root)
+        standing = shared_server.end(root) if stop else shared_server.status(root)
     except TimeoutError:
         warn("The judge's server does not answer." + (" Nobody asks it any more." if stop else " dojo judge --stop"))
         raise SystemExit(1) from None

@@ -20,7 +20,7 @@ from ..curriculum.catalog import Kata
 from ..system.command import door
 from ..system.processes import PATIENCE, end, environment
 from . import shared_server
-from .messages import Answer, Request, answer_of, line_of
+from .messages import Request, Response, line_of, response_of
 from .verdict import Verdict
 
 SILENCE = 60.0 * PATIENCE  # seconds without an answer after which a shared server has to show that it lives
@@ -47,7 +47,7 @@ class SharedServer:
         with contextlib.suppress(OSError):
             self._socket.sendall(line_of(request).encode())
 
-    def answer(self) -> Answer | None:
+    def answer(self) -> Response | None:
         """The next answer; None where the server has hung up, or does not even say any more how it stands."""
         while b"\n" not in self._read:
             try:
@@ -63,11 +63,11 @@ class SharedServer:
                 return None
             self._read += data
         line, _, self._read = self._read.partition(b"\n")
-        return answer_of(line)
+        return response_of(line)
 
     def _lives(self) -> bool:
         try:
-            return shared_server.standing(self.root) is not None
+            return shared_server.status(self.root) is not None
         except OSError:
             with contextlib.suppress(OSError):
                 shared_server.end(self.root)
@@ -112,14 +112,14 @@ class OwnServer:
             self._process.stdin.write(line_of(request))
             self._process.stdin.flush()
 
-    def answer(self) -> Answer | None:
+    def answer(self) -> Response | None:
         """The next answer; None where the server has ended."""
         assert self._process.stdout is not None
         try:
             line = self._process.stdout.readline()
         except ValueError:  # closed by another thread
             return None
-        return answer_of(line) if line else None
+        return response_of(line) if line else None
 
     def last_words(self) -> str:
         """The last line that it has printed as an error, once it has hung up."""

@@ -27,7 +27,7 @@ from ..spec.mistakes import Mistake, compose
 from ..spec.suite import Suite
 from .answers import Answer, answer_of
 from .families import known, member_that_gives
-from .index import Check, Index, checks_of, outcome_on
+from .index import ClaimExample, Index, checks_of, outcome_on
 from .verdict import Relation
 
 OTHER = 1  # which example of each other claim: the first is the simplest, and too much alike for many mistakes
@@ -49,7 +49,7 @@ class Diagnosis:
     relation: Relation = "one"
 
 
-class Lookup:
+class MistakeMatcher:
     """What the code under test answers, and which known mistakes answer alike."""
 
     def __init__(
@@ -58,8 +58,8 @@ class Lookup:
         """`held` are the steps that are known to hold: no mistake that is caught there was made."""
         self.kata, self.workspace, self.suite, self.subject, self.index = kata, workspace, suite, subject, index
         self.reference = workspace.reference(kata)
-        self.outcomes: dict[Check, Outcome] = {}  # of the code under test
-        self.answers: dict[Check, Answer] = {}  # likewise; none where a step is not written
+        self.outcomes: dict[ClaimExample, Outcome] = {}  # of the code under test
+        self.answers: dict[ClaimExample, Answer] = {}  # likewise; none where a step is not written
         self.checks = [check for check in checks_of(suite) if check.claim.step not in held]
         self.open = np.array([suite.step_of(mistake) not in held for mistake in suite.mistakes])
 
@@ -83,7 +83,7 @@ class Lookup:
             return _both(pairs)
         return _either(self._mistakes(self._likely(alike, claim.step)))
 
-    def ask(self, checks: Iterable[Check]) -> None:
+    def ask(self, checks: Iterable[ClaimExample]) -> None:
         """Have the code under test answer checks; steps that are not started say nothing."""
         for check in checks:
             if check not in self.outcomes:
@@ -91,7 +91,7 @@ class Lookup:
                 if outcome.kind not in ("not_started", "missing"):
                     self.answers[check] = answer_of(outcome.evidence)
 
-    def _agreeing(self, checks: Iterable[Check], among: Bools) -> Bools:
+    def _agreeing(self, checks: Iterable[ClaimExample], among: Bools) -> Bools:
         """Which of some mistakes give the answers of the code under test on all these checks, (M,) bool."""
         agree: Bools = among.copy()
         for check in checks:
@@ -126,7 +126,7 @@ class Lookup:
             alike = self._agreeing([check], alike)
         return alike
 
-    def _differ(self, rows: NDArray[np.intp], check: Check) -> bool:
+    def _differ(self, rows: NDArray[np.intp], check: ClaimExample) -> bool:
         at = self.index.column[check.name]
         digests, projections = self.index.digests[rows, at], self.index.projections[rows, at]
         slack = self.index.slack[rows, at].max()
@@ -218,7 +218,7 @@ class Lookup:
                 fitting.append(pair)
         return fitting
 
-    def _gives(self, pair: tuple[Mistake, Mistake], wrong: Sequence[Check]) -> bool:
+    def _gives(self, pair: tuple[Mistake, Mistake], wrong: Sequence[ClaimExample]) -> bool:
         """Whether two mistakes made at once give the answers of the code under test wherever it is wrong."""
         subject = self._variant(pair)
         if subject is None:

@@ -28,7 +28,7 @@ from ..spec.claims import Claim, Outcome
 from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
 from ..spec.strategies import Sizes
-from .diagnosis import Diagnosis, Lookup
+from .diagnosis import Diagnosis, MistakeMatcher
 from .example import calls_of, decisive, pasted
 from .index import IndexUnusable
 from .index import load as load_index
@@ -198,7 +198,7 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
     with redirect_stdout(unheard), redirect_stderr(unheard), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            lookup = Lookup(run.kata, run.workspace, run.suite, subject, load_index(run.kata), run.held)
+            lookup = MistakeMatcher(run.kata, run.workspace, run.suite, subject, load_index(run.kata), run.held)
             diagnosis = lookup.diagnose(claim)
         except IndexUnusable as error:
             run.verdict.notes.append(str(error))

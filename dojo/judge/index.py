@@ -49,7 +49,7 @@ class OtherLibraries(IndexUnusable):
 
 
 @dataclass(frozen=True, eq=False)
-class Check:
+class ClaimExample:
     """One example of a claim."""
 
     claim: Claim
@@ -66,9 +66,9 @@ class Check:
         return f"{self.claim.name} {self.number}"
 
 
-def checks_of(suite: Suite) -> list[Check]:
+def checks_of(suite: Suite) -> list[ClaimExample]:
     """All checks that an index holds; a slow claim has none."""
-    return [Check(claim, n) for claim in suite.claims if not claim.slow for n in range(len(claim.drawn))]
+    return [ClaimExample(claim, n) for claim in suite.claims if not claim.slow for n in range(len(claim.drawn))]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Index:
         """The column of each check, by its name."""
         return {name: number for number, name in enumerate(self.checks)}
 
-    def agree(self, check: Check, answer: Answer) -> NDArray[np.bool_]:
+    def agree(self, check: ClaimExample, answer: Answer) -> NDArray[np.bool_]:
         """Which mistakes give this answer, (M,) bool."""
         at = self.column[check.name]
         off = np.abs(self.projections[:, at] - answer.projections).max(axis=1)
@@ -100,7 +100,7 @@ class Index:
         at = list(rows)
         return Index(names, self.checks, self.digests[at], self.projections[at], self.slack[at])
 
-    def answer(self, row: int, check: Check) -> Answer:
+    def answer(self, row: int, check: ClaimExample) -> Answer:
         """What a mistake, by its row, answers on a check."""
         at = row, self.column[check.name]
         return Answer(self.digests[at], self.projections[at], float(self.slack[at]))
@@ -203,7 +203,7 @@ def examples_of(suite: Suite) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def outcome_on(check: Check, subject: Subject, reference: object) -> Outcome:
+def outcome_on(check: ClaimExample, subject: Subject, reference: object) -> Outcome:
     """What comes of a check of some code; one that does not end raises TimeUp."""
     try:
         with limit(check.claim.seconds):

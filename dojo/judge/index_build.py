@@ -29,7 +29,7 @@ from ..system.files import write_whole
 from ..system.processes import environment
 from .answers import PROJECTIONS, Answer, answer_of
 from .index import (
-    Check,
+    ClaimExample,
     Index,
     IndexUnusable,
     OtherLibraries,
@@ -208,7 +208,7 @@ def _compare(suite: Suite, first: Index, second: Index) -> None:
         raise BuildError(f"right on every example: {'; '.join(right)}")
 
 
-def _answers(kata: Kata, workspace: Workspace, mistake: Mistake, checks: Sequence[Check]) -> Iterator[Answer]:
+def _answers(kata: Kata, workspace: Workspace, mistake: Mistake, checks: Sequence[ClaimExample]) -> Iterator[Answer]:
     solution = kata.solution.read_text(encoding="utf-8")
     try:
         subject = workspace.variant(kata, mistake.apply(solution), mistake.name)

@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """The server's answer to a request."""
 
     id: int
@@ -34,14 +34,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ControlRequest:
     """What else the server may be asked for: how it stands, or that and its end. It answers with its standing."""
 
-    wish: Literal["standing", "end"]
+    wish: Literal["status", "end"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class ServerStatus:
     """How a server stands."""
 
     process: int  # its number
@@ -67,26 +67,26 @@ class Event:
     verdict: Verdict | None = None
 
 
-def line_of(message: Request | Answer | Wish | Standing | Event) -> str:
+def line_of(message: Request | Response | ControlRequest | ServerStatus | Event) -> str:
     """A message as a line of JSON."""
     return json.dumps(message, default=vars) + "\n"
 
 
-def message_of(line: str | bytes) -> Request | Wish:
+def message_of(line: str | bytes) -> Request | ControlRequest:
     """What an asker says in a line. Raises ValueError or TypeError for what an asker of this version does not say."""
     data = json.loads(line)
-    return Wish(**data) if "wish" in data else Request(**data)
+    return ControlRequest(**data) if "wish" in data else Request(**data)
 
 
-def answer_of(line: str | bytes) -> Answer:
+def response_of(line: str | bytes) -> Response:
     """The answer in a line."""
     data = json.loads(line)
-    return Answer(data["id"], Verdict.from_dict(data["verdict"]))
+    return Response(data["id"], Verdict.from_dict(data["verdict"]))
 
 
-def standing_of(line: str) -> Standing:
+def status_of(line: str) -> ServerStatus:
     """The standing in a line."""
-    return Standing(**json.loads(line))
+    return ServerStatus(**json.loads(line))
 
 
 def event_of(line: bytes) -> Event:

@@ -22,8 +22,8 @@ from ..sandbox.loader import Workspace
 from ..spec.errors import Stop
 from ..spec.isolation import hide_gpus
 from ..spec.torch_internals import load_compiler
-from .askers import LOOK, Askers
 from .messages import Request
+from .request_queue import LOOK, RequestQueue
 from .run import KataRun
 from .supervisor import supervise
 
@@ -38,11 +38,11 @@ def main(stamp: str, *listening: str) -> None:
     listener = socket.socket(fileno=int(listening[0])) if listening else None
     if listener is not None:
         listener.set_inheritable(False)
-    with contextlib.closing(Askers(stamp, listener)) as askers:
+    with contextlib.closing(RequestQueue(stamp, listener)) as askers:
         _serve(askers)
 
 
-def _serve(askers: Askers) -> None:
+def _serve(askers: RequestQueue) -> None:
     preparations: dict[str, Iterator[None]] = {}
     preparation: Iterator[None] = iter(())
     while True:
@@ -56,7 +56,7 @@ def _serve(askers: Askers) -> None:
             askers.attend(LOOK)
 
 
-def prepare(request: Request, askers: Askers) -> Iterator[None]:
+def prepare(request: Request, askers: RequestQueue) -> Iterator[None]:
     """Judge the solution in this process, bit by bit, while the learner reads the verdict and nobody waits.
 
     What that imports and draws and sets up for the first time, every child to come then has from the start.

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..system.files import locked
 from ..system.processes import HOME, environment
-from .messages import Standing, Wish, line_of, standing_of
+from .messages import ControlRequest, ServerStatus, line_of, status_of
 
 SHAPING = ("DOJO_PATIENCE", "DOJO_RANDOM", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHASHSEED", "PYTHONPATH")
 JUDGED_BY = ("data", "solutions", "tests/katas", "tests/mistakes")
@@ -82,27 +82,27 @@ def connect(root: Path, stamp: str) -> socket.socket:
         return _connection(address)
 
 
-def standing(root: Path) -> Standing | None:
+def status(root: Path) -> ServerStatus | None:
     """How the clone's server stands; None where none runs.
 
     Raises TimeoutError where it does not answer, and OSError where there can be none, both in words.
     """
-    return _wish(root, Wish("standing"))
+    return _wish(root, ControlRequest("status"))
 
 
-def end(root: Path) -> Standing | None:
+def end(root: Path) -> ServerStatus | None:
     """Let the clone's server end, and give up what it is at; None where none runs.
 
     Raises as `standing` does; one that does not answer is no longer found, and ends when it comes to itself.
     """
     try:
-        return _wish(root, Wish("end"))
+        return _wish(root, ControlRequest("end"))
     except TimeoutError:
         _address(root).unlink(missing_ok=True)
         raise
 
 
-def _wish(root: Path, wish: Wish) -> Standing | None:
+def _wish(root: Path, wish: ControlRequest) -> ServerStatus | None:
     address = _address(root)
     try:
         connection = _connection(address)
@@ -118,7 +118,7 @@ def _wish(root: Path, wish: Wish) -> Standing | None:
             raise TimeoutError("it does not answer") from None
         except OSError:  # it has just ended
             return None
-        return standing_of(line) if line else None
+        return status_of(line) if line else None
 
 
 def _connection(address: Path) -> socket.socket:

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import IO
 
 from ..system.processes import end, environment, lines_of
-from .askers import CANCELLED
-from .messages import Answer, Request, line_of, message_of
+from .messages import Request, Response, line_of, message_of
+from .request_queue import CANCELLED
 from .verdict import Verdict
 from .watched import CLOCK, SILENCE, Watched
 
@@ -34,7 +34,7 @@ def main() -> None:
         while line := lines.get():
             if isinstance(request := message_of(line), Request):
                 verdict = child.judge(request, lambda: not lines.empty())
-                sys.stdout.write(line_of(Answer(request.id, verdict)))
+                sys.stdout.write(line_of(Response(request.id, verdict)))
                 sys.stdout.flush()
                 child = Spawned()
     finally:

@@ -11,14 +11,14 @@ import time
 from typing import NoReturn
 
 from ..sandbox.limits import bound_resources
-from .askers import CANCELLED, Askers
 from .messages import Event, Request, line_of
+from .request_queue import CANCELLED, RequestQueue
 from .run import judge
 from .verdict import Verdict
 from .watched import Watched
 
 
-def supervise(request: Request, askers: Askers) -> Verdict:
+def supervise(request: Request, askers: RequestQueue) -> Verdict:
     """Have a child judge, and watch it, and the askers meanwhile: they may no longer want to know."""
     child = Child(request, askers)
     try:
@@ -31,7 +31,7 @@ def supervise(request: Request, askers: Askers) -> Verdict:
 class Child(Watched):
     """A forked process that judges a request."""
 
-    def __init__(self, request: Request, askers: Askers):
+    def __init__(self, request: Request, askers: RequestQueue):
         super().__init__(request)
         self._sends, give_events = os.pipe()
         self._prints, give_output = os.pipe()
@@ -44,7 +44,7 @@ class Child(Watched):
         os.close(give_events)
         os.close(give_output)
 
-    def watch(self, askers: Askers) -> None:
+    def watch(self, askers: RequestQueue) -> None:
         """Read its events and its output until it ends, has to be stopped, or nobody waits for it any more."""
         over = False
         with selectors.DefaultSelector() as selector:

@@ -133,7 +133,7 @@ def check_judge(root: Path) -> Finding:
     if not shared_server.allowed():
         return ok("a server for each command: CI or DOJO_SERVER=0 is set, or this system cannot fork")
     try:
-        standing = shared_server.standing(root)
+        standing = shared_server.status(root)
     except TimeoutError as error:
         return warn(f"its server: {error}", "dojo judge --stop")
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .replay import Replay, Side, alike, plain
+from .replay import Implementation, Replay, alike, plain
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _from_call_to_call(replay: Replay) -> str:
     return ""
 
 
-def _facts(replay: Replay, side: Side) -> dict[str, Fact]:
+def _facts(replay: Replay, side: Implementation) -> dict[str, Fact]:
     base = replay.ask(side)
     facts = {}
     for name, value in [*replay.arguments.items(), *replay.reference.parameters().items()]:
@@ -86,7 +86,7 @@ def _moved(value: Tensor) -> Tensor:
     return value + noise
 
 
-def _along_axes(replay: Replay, side: Side, name: str, value: Tensor, base: Any) -> dict[str, Fact]:
+def _along_axes(replay: Replay, side: Implementation, name: str, value: Tensor, base: Any) -> dict[str, Fact]:
     """Whether entries of the answer depend on later, or earlier, entries of an argument along a dimension."""
     facts: dict[str, Fact] = {}
     answer = base[0] if isinstance(base, tuple) else base
@@ -112,7 +112,7 @@ def _along_axes(replay: Replay, side: Side, name: str, value: Tensor, base: Any)
     return facts
 
 
-def _slices(replay: Replay, side: Side, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
+def _slices(replay: Replay, side: Implementation, name: str, value: Tensor, answer: Tensor) -> dict[str, Fact]:
     """Whether a single number depends on the first, and the last, entry of an argument along each dimension."""
     facts: dict[str, Fact] = {}
     for axis, size in enumerate(value.shape):
@@ -161,7 +161,7 @@ def gradients(replay: Replay) -> Iterator[str]:
             yield f"What it gives is right, but the gradient of `{name}` is not."
 
 
-def _gradients(replay: Replay, side: Side) -> dict[str, Tensor | None]:
+def _gradients(replay: Replay, side: Implementation) -> dict[str, Tensor | None]:
     """The gradient of each argument and parameter, None where none arrives."""
     leaves = {
         name: value.detach().clone().requires_grad_()

@@ -32,7 +32,7 @@ VALUES = (Tensor, int, float, str, bytes, type(None))  # that can be compared
 
 
 @dataclass
-class Moment:
+class CallSnapshot:
     """A call, what it gave, and what it may have changed, as that was then."""
 
     call: Call
@@ -46,14 +46,14 @@ class Recording(list[Call]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.moments: list[Moment] = []
+        self.moments: list[CallSnapshot] = []
 
     def append(self, call: Call) -> None:
         super().append(call)
         if len(self.moments) < CALLS:
             with suppress(Exception):  # of objects of the learner's own
                 given = (*call.positional, *call.named.values())
-                self.moments.append(Moment(call, _kept(call.result), _state(call), set(map(id, given))))
+                self.moments.append(CallSnapshot(call, _kept(call.result), _state(call), set(map(id, given))))
 
 
 def _kept(value: Any) -> Any:
@@ -107,7 +107,7 @@ def _other_seeds() -> Iterator[None]:
 
 def recorded(
     claim: Claim, subject: Subject, reference: Any, example: Example, modes: Sequence[Mode] = ()
-) -> tuple[Outcome, list[Moment]]:
+) -> tuple[Outcome, list[CallSnapshot]]:
     """The calls of an example."""
     before, log = subject.calls.log, Recording()
     subject.calls.log = log
@@ -118,7 +118,7 @@ def recorded(
 
 
 @dataclass
-class Parting:
+class Divergence:
     """The first call that parts from the solution's: what it gave or left, beside what it should have."""
 
     call: Call
@@ -131,7 +131,9 @@ class Parting:
     lacks_file: bool = False  # that the solution has written
 
 
-def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example) -> Parting | None:
+def first_divergence(
+    claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example
+) -> Divergence | None:
     """Where the code under test parts from the solution on an example; None where no call shows it."""
     _, own = recorded(claim, subject, reference, example)
     _, want = recorded(claim, solution, reference, example)
@@ -149,13 +151,13 @@ def parting(claim: Claim, subject: Subject, solution: Subject, reference: Any, e
             right = [name for name in theirs.state if name in mine.state and name not in wrong]
             failure, change = _compared(what, pairs[: at + 1])
             files = [any(name.startswith("the file") for name in moment.state) for moment in (mine, theirs)]
-            return Parting(
+            return Divergence(
                 mine.call, what, failure, change, earlier, right, of_name[earlier + 1 :], files == [False, True]
             )
     return None
 
 
-def _differences(mine: Moment, theirs: Moment, other: Moment) -> list[str]:
+def _differences(mine: CallSnapshot, theirs: CallSnapshot, other: CallSnapshot) -> list[str]:
     """What differs from the solution's, "" for the result; not what differs in it under other random numbers."""
     wrong = [""] if alike(theirs.result, other.result) and not alike(mine.result, theirs.result) else []
     for name, value in theirs.state.items():
@@ -167,7 +169,7 @@ def _differences(mine: Moment, theirs: Moment, other: Moment) -> list[str]:
     return wrong
 
 
-Pairs = Sequence[tuple[Moment, Moment, list[str]]]  # of both codes, with what differs
+Pairs = Sequence[tuple[CallSnapshot, CallSnapshot, list[str]]]  # of both codes, with what differs
 
 
 def _compared(what: str, pairs: Pairs) -> tuple[Failure | tuple[Any, Any], bool]:
@@ -187,7 +189,7 @@ def _compared(what: str, pairs: Pairs) -> tuple[Failure | tuple[Any, Any], bool]
     return (got, want), change
 
 
-def _of_same(moment: Moment, other: Moment) -> bool:
+def _of_same(moment: CallSnapshot, other: CallSnapshot) -> bool:
     """Whether two calls may have changed the same object."""
     kinds = (nn.Module, torch.optim.Optimizer)
     values = (*moment.call.positional, *moment.call.named.values())
@@ -200,20 +202,20 @@ def _inputs(call: Call) -> Mapping[str, Any]:
     return dict(zip(names, map(_kept, call.positional))) | {name: _kept(value) for name, value in call.named.items()}
 
 
-def described(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
+def described(divergences: Sequence[Divergence], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
     """Sentences about the calls that part from the solution's, one a failing example; those that hold on all.
 
     With `in_turn` also which calls go wrong: where a call goes wrong by itself, those before it are not the reason.
     """
-    first = partings[0]
-    if any((each.call.name, bool(each.what)) != (first.call.name, bool(first.what)) for each in partings):
+    first = divergences[0]
+    if any((each.call.name, bool(each.what)) != (first.call.name, bool(first.what)) for each in divergences):
         return
     name = name_of(first.call)
-    yield from _in_turn(name, partings) if in_turn else ()
+    yield from _in_turn(name, divergences) if in_turn else ()
     if first.what:
-        yield from _changes(name, partings)
+        yield from _changes(name, divergences)
         return
-    failures = [each.failure for each in partings]
+    failures = [each.failure for each in divergences]
     tensors = [Failure(f.got, f.want, size, f.inputs) for f, size in zip(failures, sizes) if isinstance(f, Failure)]
     if len(tensors) == len(failures):
         yield from how(tensors)
@@ -221,12 +223,12 @@ def described(partings: Sequence[Parting], sizes: Sequence[Mapping[str, int]], i
         yield from how_plain([failure for failure in failures if isinstance(failure, tuple)], sizes)
 
 
-def _in_turn(name: str, partings: Sequence[Parting]) -> Iterator[str]:
+def _in_turn(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
     """Which calls of a function are wrong, where some are right, and something is kept between them."""
-    if not all(map(_keeps, (each.call for each in partings))):
+    if not all(map(_keeps, (each.call for each in divergences))):
         return
-    times = {min(each.earlier, 2) for each in partings}
-    later = [right for each in partings for right in each.later]
+    times = {min(each.earlier, 2) for each in divergences}
+    later = [right for each in divergences for right in each.later]
     if times == {0} and later and all(later):
         yield f"Only the first call of `{name}` goes wrong; later ones do what they should."
     elif times == {1}:
@@ -243,24 +245,24 @@ def _keeps(call: Call) -> bool:
     return any(not isinstance(value, passive) for value in given)
 
 
-def _changes(name: str, partings: Sequence[Parting]) -> Iterator[str]:
-    if all(each.lacks_file for each in partings):
+def _changes(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
+    if all(each.lacks_file for each in divergences):
         yield f"After `{name}` there is no file, where it should have written one, that `torch.load` reads."
         return
-    what = {each.what for each in partings}
+    what = {each.what for each in divergences}
     shown = what.pop() if len(what) == 1 else "the weights"
     if shown.startswith("the file"):
-        got, want = partings[0].failure if isinstance(partings[0].failure, tuple) else ("", "")
+        got, want = divergences[0].failure if isinstance(divergences[0].failure, tuple) else ("", "")
         yield f"`{name}`: {shown} {'is missing' if got is None is not want else 'is not what it should be'}."
         return
-    tensors = [each.failure for each in partings if isinstance(each.failure, Failure)]
-    right = [other for other in partings[0].right if all(other in each.right for each in partings)]
+    tensors = [each.failure for each in divergences if isinstance(each.failure, Failure)]
+    right = [other for other in divergences[0].right if all(other in each.right for each in divergences)]
     right = [other for other in right if other.split()[:-1] == shown.split()[:-1] or shown[0] == other[0] == "`"]
     but = f"; it is right for {right[0]}" if right else ""
-    relation = next(how(tensors), "") if len(tensors) == len(partings) else ""
-    if not all(each.change for each in partings):
+    relation = next(how(tensors), "") if len(tensors) == len(divergences) else ""
+    if not all(each.change for each in divergences):
         if relation.startswith("It ") or but:
-            made = partings[0].call.name.endswith("__init__")
+            made = divergences[0].call.name.endswith("__init__")
             when = f"In a new `{name}`" if made else f"After `{name}`"
             yield f"{when}, {shown} {relation.removeprefix('It ').removesuffix('.') or 'is wrong'}{but}."
     elif all(not failure.got.any() for failure in tensors):
@@ -291,7 +293,7 @@ def as_if(claim: Claim, subject: Subject, solution: Subject, reference: Any, exa
     return ""
 
 
-def _settings(moments: Sequence[Moment], solution: Subject) -> Iterator[tuple[str, str, Any]]:
+def _settings(moments: Sequence[CallSnapshot], solution: Subject) -> Iterator[tuple[str, str, Any]]:
     """Plain arguments of the functions that are called, with other values for them; the default comes first."""
     for name in dict.fromkeys(moment.call.name for moment in moments):
         function: Any = solution.module
@@ -320,12 +322,12 @@ def _given(solution: Subject, name: str, argument: str, value: Any) -> Iterator[
         yield
 
 
-def _same(mine: Sequence[Moment], theirs: Sequence[Moment], right: Sequence[Moment]) -> bool:
+def _same(mine: Sequence[CallSnapshot], theirs: Sequence[CallSnapshot], right: Sequence[CallSnapshot]) -> bool:
     """Whether the calls gave and left the same as far as the code under test went, and something wrong."""
     pairs = list(zip(mine, theirs))
     return len(theirs) >= len(mine) and all(_agree(*pair) for pair in pairs) and not all(map(_agree, mine, right))
 
 
-def _agree(mine: Moment, theirs: Moment) -> bool:
+def _agree(mine: CallSnapshot, theirs: CallSnapshot) -> bool:
     left = all(alike(mine.state.get(name), value) for name, value in theirs.state.items())
     return left and alike(mine.result, theirs.result)

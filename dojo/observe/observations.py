@@ -27,7 +27,7 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
-from .lockstep import as_if, described, parting, recorded
+from .lockstep import as_if, described, first_divergence, recorded
 from .relations import how
 from .replay import Failure, Replay, alike, name_of, replays_of
 from .sequences import how_plain
@@ -206,7 +206,9 @@ def _in_order(seen: Observed) -> Iterator[str]:
     with limit(ENDLESS):
         failing = seen.failing[: 2 if seen.claim.costly else FAILURES]
         examples = [outcome.example for outcome in failing]
-        parted = [parting(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples]
+        parted = [
+            first_divergence(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples
+        ]
         if failing[0].kind == "mismatch" and not seen.claim.costly:
             yield from filter(None, [as_if(seen.claim, seen.subject, seen.solution, seen.reference, examples)])
     if parted and all(parted):

@@ -19,7 +19,7 @@ from .replay import Replay, plain
 OPERATIONS = 40  # of one call that are looked at, at most
 Changed = Callable[[Replay], Any]  # the reference's answer with a change
 Sizes = Mapping[str, int]
-Change = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
+Mutation = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
 Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
 PLAIN = """softmax log_softmax mean sum square tanh clamp triu tril abs argmax gather logsumexp roll sort topk norm relu
     sigmoid sin cos flip where dropout cross_entropy nll_loss gelu diagonal cumprod round floor"""
@@ -69,7 +69,7 @@ ARITHMETIC = ((torch.add, "plus"), (torch.sub, "minus"), (torch.mul, "times"), (
 
 
 @dataclass
-class Step:
+class TracedCall:
     """An operation that was called."""
 
     name: str
@@ -84,8 +84,8 @@ class _Watched(TorchFunctionMode):
 
     sizes: Sizes = field(default_factory=dict)
     at: int = -1
-    change: Change | None = None
-    steps: list[Step] = field(default_factory=list)
+    change: Mutation | None = None
+    steps: list[TracedCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class _Watched(TorchFunctionMode):
         if name not in KNOWN:
             return function(*args, **kwargs)
         number = len(self.steps)
-        self.steps.append(Step(name, args, kwargs, None))
+        self.steps.append(TracedCall(name, args, kwargs, None))
         if self.change is not None and number == self.at:
             return self.change(function, args, kwargs, self.sizes)
         result = function(*args, **kwargs)
@@ -121,7 +121,7 @@ def edits(replay: Replay) -> Iterator[tuple[str, Changed]]:
             yield f"It is what there is after {named[number]} already; what should follow is missing.", _after(number)
 
 
-def _written(step: Step, sizes: Sizes) -> str:
+def _written(step: TracedCall, sizes: Sizes) -> str:
     """An operation with a plain number, as it is written; nothing for others."""
     sign = next((sign for sign, names in SIGNS.items() if step.name in names), "")
     numbers = [value for value in step.args[:2] if type(value) in (int, float)]
@@ -136,7 +136,7 @@ def _written(step: Step, sizes: Sizes) -> str:
     return f"the “{sign} {shown}”" if step.name not in ("pow", "pow_") else f"the power “**{shown}”"
 
 
-def _which(number: int, steps: list[Step]) -> str:
+def _which(number: int, steps: list[TracedCall]) -> str:
     """Which of several like operations, in words."""
     alike = [at for at, step in enumerate(steps) if KNOWN[step.name] == KNOWN[steps[number].name]]
     if len(alike) == 1:
@@ -145,7 +145,7 @@ def _which(number: int, steps: list[Step]) -> str:
     return f" ({ordinals.get(alike.index(number), f'number {alike.index(number) + 1}')} of {len(alike)})"
 
 
-def _edited(number: int, change: Change) -> Changed:
+def _edited(number: int, change: Mutation) -> Changed:
     """With one step done otherwise."""
 
     def run(replay: Replay) -> Any:
@@ -164,7 +164,7 @@ def _after(number: int) -> Changed:
     return run
 
 
-def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
+def _left_out(step: TracedCall, sizes: Sizes) -> Iterator[tuple[str, Mutation]]:
     result = step.result
     for at, words in ((0, "without {}"), (1, "if of {} only the second part is taken")):
         part = step.args[at] if len(step.args) > at else None
@@ -182,7 +182,7 @@ def _left_out(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
         yield "if {} is transposed", lambda f, a, k, s: f(a[0], a[1].transpose(-1, -2), *a[2:])
 
 
-def _otherwise(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
+def _otherwise(step: TracedCall, sizes: Sizes) -> Iterator[tuple[str, Mutation]]:
     name, args, kwargs = step.name, step.args, step.kwargs
     first = args[0] if args else None
     if name in ("add", "sub", "mul", "truediv", "div") and len(args) > 1:
@@ -210,23 +210,23 @@ def _otherwise(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
             yield words, _corrected(correction)
 
 
-def _only(at: int) -> Change:
+def _only(at: int) -> Mutation:
     return lambda function, args, kwargs, sizes: args[at]
 
 
-def _with_both(new: Callable[..., Any]) -> Change:
+def _with_both(new: Callable[..., Any]) -> Mutation:
     return lambda function, args, kwargs, sizes: new(args[0], args[1])
 
 
-def _from_diagonal(diagonal: int) -> Change:
+def _from_diagonal(diagonal: int) -> Mutation:
     return lambda function, args, kwargs, sizes: function(args[0], diagonal=diagonal)
 
 
-def _corrected(correction: int) -> Change:
+def _corrected(correction: int) -> Mutation:
     return lambda function, args, kwargs, sizes: function(*args, **_without_correction(kwargs), correction=correction)
 
 
-def _with_number(at: int, value: Number) -> Change:
+def _with_number(at: int, value: Number) -> Mutation:
     return lambda function, args, kwargs, sizes: function(*args[:at], value(sizes, args[at]), *args[at + 1 :], **kwargs)
 
 
@@ -249,7 +249,7 @@ def _over_all(function: Any, value: Tensor) -> Tensor:
     return result.reshape([1] * value.ndim)
 
 
-def _along(axis: int) -> Change:
+def _along(axis: int) -> Mutation:
     def change(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], sizes: Sizes) -> Any:
         if "dim" in kwargs:
             return function(*args, **kwargs | {"dim": axis})
@@ -258,7 +258,7 @@ def _along(axis: int) -> Change:
     return change
 
 
-def _with_other_numbers(step: Step, sizes: Sizes) -> Iterator[tuple[str, Change]]:
+def _with_other_numbers(step: TracedCall, sizes: Sizes) -> Iterator[tuple[str, Mutation]]:
     """A plain number in an operation, and the numbers that may stand there instead."""
     at = next((at for at, value in enumerate(step.args) if type(value) in (int, float)), None)
     if at is None or len(step.args) != 2 or step.name in (*AXES, "transpose", "triu", "tril", "roll", "embedding"):

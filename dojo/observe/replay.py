@@ -21,7 +21,7 @@ MUTABLE = (nn.Module, torch.optim.Optimizer)  # of those among the arguments eac
 
 
 @dataclass
-class Side:
+class Implementation:
     """One of the two codes: what it calls, on which object, and the tensors of a module that may be changed."""
 
     function: Callable[..., Any]
@@ -73,8 +73,8 @@ class Replay:
     """A call, and how both codes are called like it; `got` and `want` are what they give, made comparable."""
 
     call: Call
-    own: Side
-    reference: Side
+    own: Implementation
+    reference: Implementation
     names: tuple[str, ...]  # of the arguments by position, as the contract has them
     positional: tuple[Any, ...]
     named: dict[str, Any]
@@ -102,7 +102,7 @@ class Replay:
         values = self.reference.options() | self.arguments
         return {name: plain(value) for name, value in values.items() if isinstance(value, kinds)}
 
-    def ask(self, side: Side, change: Change | None = None, seed: int = 0) -> Any:
+    def ask(self, side: Implementation, change: Change | None = None, seed: int = 0) -> Any:
         """What a code gives for this call, with a change."""
         change = change or {}
         positional = [_own(change.get(name, value)) for name, value in zip(self.names, self.positional)]
@@ -213,14 +213,14 @@ def _replay(call: Call, calls: Sequence[Call], reference: Any) -> Replay | None:
         function = getattr(reference, method, None)
         if function is None:
             return None
-        own, theirs = Side(call.function), Side(function)
+        own, theirs = Implementation(call.function), Implementation(function)
     else:
         model, positional = positional[0], positional[1:]
         like = None if isinstance(model, torch.optim.Optimizer) else _like(model, owner, call, calls, reference)
         if like is None:
             return None
-        own = Side(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model)
-        theirs = Side(getattr(type(like), method), like)
+        own = Implementation(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model)
+        theirs = Implementation(getattr(type(like), method), like)
     parameters = dict(list(inspect.signature(theirs.function).parameters.items())[1 if owner else 0 :])
     names = tuple(parameters)
     if len(names) < len(positional):

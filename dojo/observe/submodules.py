@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .relations import how
-from .replay import Failure, Replay, Side, alike, plain
+from .replay import Failure, Implementation, Replay, alike, plain
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _failure(got: Any, want: Any, replay: Replay) -> Failure | None:
     return None
 
 
-def _passages(replay: Replay, side: Side) -> dict[str, Passage]:
+def _passages(replay: Replay, side: Implementation) -> dict[str, Passage]:
     """What goes through each part, in the order in which they are left."""
     passages: dict[str, Passage] = {}
     if not isinstance(side.owner, nn.Module):

@@ -15,7 +15,7 @@ import pytest
 
 from dojo.curriculum import stubs
 from dojo.curriculum.catalog import Catalog, Kata
-from dojo.judge.diagnosis import Lookup
+from dojo.judge.diagnosis import MistakeMatcher
 from dojo.judge.index import load
 from dojo.judge.index_build import answers_of, differing
 from dojo.judge.run import KataRun
@@ -157,7 +157,7 @@ def names_of(mistake: Mistake) -> set[str]:
     return {mistake.name} | ({mistake.family.some.name} if mistake.family else set())
 
 
-class FromIndex(Lookup):
+class FromIndex(MistakeMatcher):
     """The diagnosis of code that answers what the index says of a mistake."""
 
     def __init__(self, kata: Kata, mistake: Mistake):

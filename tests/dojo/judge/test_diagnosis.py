@@ -5,7 +5,7 @@ import torch
 
 from dojo.curriculum.catalog import Catalog
 from dojo.judge.answers import answer_of
-from dojo.judge.diagnosis import Lookup
+from dojo.judge.diagnosis import MistakeMatcher
 from dojo.judge.families import member_that_gives
 from dojo.judge.index_build import answers_of
 from dojo.sandbox.loader import Workspace
@@ -118,7 +118,7 @@ def diagnose(tmp_path, mistakes, text, held=()):
     subject = workspace.learner(K05, file)
     reference = workspace.reference(K05)
     failing = next(claim for claim in claims if claim.step not in held and claim.tried(subject, reference).error)
-    diagnosis = Lookup(K05, workspace, suite, subject, index, held).diagnose(failing)
+    diagnosis = MistakeMatcher(K05, workspace, suite, subject, index, held).diagnose(failing)
     return diagnosis.relation, [mistake.name for mistake in diagnosis.mistakes]
 
 

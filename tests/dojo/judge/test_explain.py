@@ -165,7 +165,7 @@ def test_what_explaining_runs_is_not_heard(tmp_path, capfd, monkeypatch):
             warnings.warn("from another", stacklevel=1)
             raise IndexUnusable("there is none")
 
-    monkeypatch.setattr(explain, "Lookup", Loud)
+    monkeypatch.setattr(explain, "MistakeMatcher", Loud)
     monkeypatch.setattr(explain, "load_index", lambda kata: None)
     verdict = verdict_on(SOLUTION.replace("diagonal=1", "diagonal=0"), tmp_path)
     assert verdict.verdict == "failed" and verdict.notes == ["there is none"]

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge import askers, client, shared_server
+from dojo.judge import client, shared_server
+from dojo.judge import request_queue as askers
 from dojo.judge.client import Judge
 from dojo.judge.messages import Request, line_of
 
@@ -56,7 +57,7 @@ def ask(root, text=STUB, kata="5", judge=None):
 
 
 def process(root):
-    standing = shared_server.standing(root)
+    standing = shared_server.status(root)
     return standing and standing.process
 
 
@@ -297,19 +298,19 @@ def test_a_server_ends_when_its_clone_is_gone(folder, tmp_path, how):
         assert shared_server.end(tmp_path / "moved").process != server
     else:
         shutil.rmtree(root)
-    shared_server.standing(root)  # it looks once a minute, and when it is asked
+    shared_server.status(root)  # it looks once a minute, and when it is asked
     until(lambda: is_gone(server))
 
 
 @pytest.fixture
 def listening(folder, tmp_path, monkeypatch):
-    """Askers, of whom there are none yet, and their socket."""
+    """RequestQueue, of whom there are none yet, and their socket."""
     monkeypatch.chdir(tmp_path)
     address = folder.parent / "tried.sock"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(address))
     listener.listen()
-    there = askers.Askers("stamp", listener)
+    there = askers.RequestQueue("stamp", listener)
     yield there, address
     there.close()
 
@@ -387,4 +388,4 @@ def test_where_no_process_can_be_forked_there_is_a_server_of_ones_own(root, monk
     monkeypatch.delattr(os, "fork")
     assert not shared_server.allowed() and ask(root).verdict == "not_started"
     with pytest.raises(OSError, match="cannot fork"):
-        shared_server.standing(root)
+        shared_server.status(root)

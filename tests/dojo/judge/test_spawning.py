@@ -5,9 +5,9 @@ import os
 import pytest
 
 from dojo.judge import spawning
-from dojo.judge.askers import CANCELLED
 from dojo.judge.client import Judge
 from dojo.judge.messages import Request
+from dojo.judge.request_queue import CANCELLED
 from dojo.judge.spawning import Spawned
 
 from ..learners import K05, STEP_1, body

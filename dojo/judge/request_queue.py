@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .messages import Answer, Request, Standing, Wish, line_of, message_of
+from .messages import ControlRequest, Request, Response, ServerStatus, line_of, message_of
 from .verdict import Verdict
 
 CANCELLED = "Another verdict was asked for before this one was there."
@@ -26,7 +26,7 @@ LOOK = 60.0  # seconds between looks whether its clone is still there
 READS = 10.0  # seconds within which an asker must take its answer in
 
 
-class Asker:
+class Connection:
     """One end of a connection: a socket, or the two pipes of a process that has a server of its own."""
 
     def __init__(self, reads: int, writes: int, connection: socket.socket | None = None):
@@ -47,7 +47,7 @@ class Asker:
         *lines, self.read = (self.read + data).split(b"\n")
         yield from lines
 
-    def send(self, message: Answer | Standing) -> None:
+    def send(self, message: Response | ServerStatus) -> None:
         """Send a line; an asker that does not take it in has left."""
         data = line_of(message).encode()
         try:
@@ -63,18 +63,18 @@ class Asker:
             self.connection.close()
 
 
-class Askers:
+class RequestQueue:
     """The askers of a server; with a `listener`, a listening socket, others may come."""
 
     def __init__(self, stamp: str, listener: socket.socket | None = None):
         self.stamp, self.listener = stamp, listener
-        self.queue: list[tuple[Asker, Request]] = []  # the first is the one being judged
-        self.askers: dict[int, Asker] = {}  # by the file that is read
+        self.queue: list[tuple[Connection, Request]] = []  # the first is the one being judged
+        self.askers: dict[int, Connection] = {}  # by the file that is read
         self._retired = False
         self._started = self._last = time.monotonic()  # no clock that anyone sets
         self._selector = selectors.DefaultSelector()
         if listener is None:
-            self._welcome(Asker(0, 1))
+            self._welcome(Connection(0, 1))
         else:
             self._address, self._root = listener.getsockname(), os.getcwd()
             self._known = _identity(self._address), _identity(self._root)
@@ -91,7 +91,7 @@ class Askers:
             if key.fileobj is self.listener:
                 with contextlib.suppress(OSError):  # gone already
                     connection, _ = self.listener.accept()
-                    self._welcome(Asker(connection.fileno(), connection.fileno(), connection))
+                    self._welcome(Connection(connection.fileno(), connection.fileno(), connection))
             elif asker := self.askers.get(key.fd):
                 self._hear(asker)
 
@@ -107,11 +107,11 @@ class Askers:
         return first.left or first in others
 
     def answer(self, verdict: Verdict) -> None:
-        """Answer the first request."""
+        """Response the first request."""
         asker, request = self.queue.pop(0)
         self._last = time.monotonic()
         if not asker.left:
-            asker.send(Answer(request.id, verdict))
+            asker.send(Response(request.id, verdict))
             if asker.left:
                 self._dismiss(asker)
 
@@ -153,18 +153,18 @@ class Askers:
         with contextlib.suppress(OSError):  # no such thing in a child where it is kqueue's
             self._selector.close()
 
-    def _welcome(self, asker: Asker) -> None:
+    def _welcome(self, asker: Connection) -> None:
         self.askers[asker.reads] = asker
         self._selector.register(asker.reads, selectors.EVENT_READ)
 
-    def _dismiss(self, asker: Asker) -> None:
+    def _dismiss(self, asker: Connection) -> None:
         asker.left = True
         self._last = time.monotonic()
         self._selector.unregister(asker.reads)
         del self.askers[asker.reads]
         asker.close()
 
-    def _hear(self, asker: Asker) -> None:
+    def _hear(self, asker: Connection) -> None:
         for line in asker.lines():
             try:
                 message = message_of(line)
@@ -172,7 +172,7 @@ class Askers:
                 message = None
             if isinstance(message, Request) and message.stamp == self.stamp:
                 self.queue.append((asker, message))
-            elif isinstance(message, Wish):
+            elif isinstance(message, ControlRequest):
                 asker.send(self._standing())
                 if message.wish == "end":
                     raise SystemExit
@@ -182,8 +182,8 @@ class Askers:
         if asker.left:
             self._dismiss(asker)
 
-    def _standing(self) -> Standing:
-        return Standing(os.getpid(), time.monotonic() - self._started, _memory())
+    def _standing(self) -> ServerStatus:
+        return ServerStatus(os.getpid(), time.monotonic() - self._started, _memory())
 
     def _moved(self) -> bool:
         """Whether its clone is gone, or the socket by which it is found, or another has taken their place."""
