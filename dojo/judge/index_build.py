@@ -6,6 +6,7 @@ mistakes in the opposite order: one that does not answer the same then could not
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from ..curriculum.catalog import Catalog, Kata
+from ..sandbox.limits import bound_resources
 from ..sandbox.loader import Workspace
 from ..sandbox.source import LoadError
 from ..spec.claims import Outcome
@@ -134,7 +136,9 @@ class Job:
             return subprocess.Popen([*command, *numbers], env=seed, stdout=errors, stderr=errors)
 
     def do(self) -> None:
-        """Work the answers out in this process."""
+        """Work the answers out in this process, with no more memory than a learner's code has."""
+        with contextlib.suppress(ImportError):  # Windows
+            bound_resources()
         suite = load_suite(self.kata)
         mistakes = self._part_of(suite)[:: 1 if self.time == 1 else -1]
         first = Job(self.kata, self.folder, 1, self.part, self.parts).result() if self.time == 2 else None

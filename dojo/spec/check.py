@@ -167,15 +167,15 @@ def raises(
     names = " or ".join(kind.__name__ for kind in kinds)
     try:
         got = call()
-    except kinds as error:
-        refusal, message = error, str(error)
-    except NotImplementedError:
-        raise
     except Exception as error:
-        kind = type(error).__name__
-        problem = f"{what} raises {kind}, but should raise {names}"
-        gist = f"{what} raises another error"
-        raise Mismatch(problem, f"{kind}: {error}", names, alike=plain_name(type(error)), gist=gist) from error
+        if isinstance(error, NotImplementedError) and NotImplementedError not in kinds:  # a step that is not written
+            raise
+        if not isinstance(error, kinds):
+            kind = type(error).__name__
+            problem = f"{what} raises {kind}, but should raise {names}"
+            gist = f"{what} raises another error"
+            raise Mismatch(problem, f"{kind}: {error}", names, alike=plain_name(type(error)), gist=gist) from error
+        refusal, message = error, str(error)
     else:
         raise Mismatch(f"{what} is accepted, but should raise {names}", got, names)
     missing = [_words(mention) for mention in mentions if not _says(message, mention)]
