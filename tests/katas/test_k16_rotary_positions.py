@@ -102,12 +102,16 @@ def test_angles_have_the_default_dtype(kata, size, base):
     """Angles have the default dtype: where someone has set float64, they are float64, with all its digits."""
     positions, width, what = size.ids("T", 100), 2 * size.n, f"rotary_angles(positions, {2 * size.n}, base={base:g})"
     kata.rotary_angles(positions=positions, head_dim=width, base=base)
-    for dtype in (torch.float32, torch.float64):  # the same positions under another default have other angles
-        torch.set_default_dtype(dtype)
-        got = kata.rotary_angles(positions=positions, head_dim=width, base=base)
-        has_the_default_dtype(got, (size.T, size.n), what)
-    want = angles_one_by_one(positions, width, base)
-    check.equal(got, want, what, tolerance=1e-6, positions=positions)
+    before = torch.get_default_dtype()
+    try:
+        for dtype in (torch.float32, torch.float64):  # the same positions under another default have other angles
+            torch.set_default_dtype(dtype)
+            got = kata.rotary_angles(positions=positions, head_dim=width, base=base)
+            has_the_default_dtype(got, (size.T, size.n), what)
+        want = angles_one_by_one(positions, width, base)
+        check.equal(got, want, what, tolerance=1e-6, positions=positions)
+    finally:
+        torch.set_default_dtype(before)  # else it would be said that the code under test left it so
 
 
 @claim(step=1, size=sizes(PAIRS, **ANY_T), examples=1)
