@@ -26,7 +26,7 @@ from ..trees import ROOT
         torch.tensor([float("inf"), -float("inf")]),
         torch.zeros(2, 0),
         torch.tensor(0.5),
-        torch.randn(3, 4, 2),
+        torch.linspace(-1, 2, 24).reshape(3, 4, 2).sin(),
         (0.8, 0.9),
         [[1], ["a\n"]],
         {"a": b"\x00", 1: None},
