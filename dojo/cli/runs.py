@@ -19,7 +19,7 @@ from ..system.root import find_root
 @click.command()
 @click.option("--clean", default="", help="Remove the run of this name; it asks first.")
 def runs(clean: str) -> None:
-    """List the training runs: what each is trained on, how far it is, how long it took."""
+    """List your training runs: text, size, steps, loss, time."""
     root = find_root()
     if clean:
         raise SystemExit(_remove(root / "runs", clean))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -25,6 +26,7 @@ import os, signal, sys
 from dojo.gpt import presets, processes, training
 from tests.dojo.gpt.test_training import TINY
 from dataclasses import replace
+from unittest import mock
 steps = int(os.environ.get("STEPS", 12))
 presets.PRESETS["verona"] = replace(TINY, name="verona", steps=steps, evaluate_every=6)
 processes.PROGRAM = [os.path.abspath("tiny.py")]
@@ -116,7 +118,8 @@ def runs(tmp_path, monkeypatch):
 
 
 def invoke(*words, typed=""):
-    return CliRunner().invoke(app, ["runs", *words], input=typed, env={"COLUMNS": "120"})
+    with mock.patch.object(console.console, "_width", 120):
+        return CliRunner().invoke(app, ["runs", *words], input=typed)
 
 
 def test_runs_are_listed_with_what_is_under_way(runs):

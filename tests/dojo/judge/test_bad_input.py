@@ -94,9 +94,15 @@ def test_a_file_with_null_bytes_is_saved_only_in_part(learner):
     assert where(verdict)[0] == SOLUTION[:500].count("\n") + 1
 
 
+BACK = "`make reset KATA=causal_attention` brings the stub back."
+
+
 @pytest.mark.parametrize("content", ["", " \n\n"])
 def test_an_empty_file_says_how_to_get_the_stub_back(learner, content):
-    assert short(learner.saves(content)) == ("error", "Your file is empty. `make reset` brings the stub back.")
+    assert short(learner.saves(content)) == (
+        "error",
+        "Your file is empty. `make reset KATA=causal_attention` brings the stub back.",
+    )
 
 
 def test_a_file_without_any_definition_asks_whether_it_is_whole(learner):
@@ -107,7 +113,10 @@ def test_a_file_without_any_definition_asks_whether_it_is_whole(learner):
 
 def test_a_deleted_file_says_how_to_get_the_stub_back(learner):
     learner.file.unlink(missing_ok=True)
-    assert short(learner.asks()) == ("error", "Your file is gone. `make reset` brings the stub back.")
+    assert short(learner.asks()) == (
+        "error",
+        "Your file is gone. `make reset KATA=causal_attention` brings the stub back.",
+    )
 
 
 def test_a_folder_in_place_of_the_file_cannot_be_read(learner):

@@ -25,7 +25,7 @@ def printed():
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "command":
                 verb = node.args[0].value if node.args else ""
-                calls.add((verb, tuple(sorted(word.arg for word in node.keywords))))
+                calls.add((verb, tuple(sorted(word.arg for word in node.keywords if word.arg))))
     return sorted(calls)
 
 
