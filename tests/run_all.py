@@ -22,7 +22,11 @@ NOTHING = 5  # pytest's status where the arguments select no test
 
 def main(arguments: list[str]) -> int:
     """Run them, and return the worst exit status."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # else each of many processes compiles all of it anew
+    # Tests call make as a learner does, not as a part of the make that may have started this.
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "DOJO_DOOR"))
+    }
+    environment["PYTHONDONTWRITEBYTECODE"] = ""  # else each of many processes compiles all of it anew
     statuses = []
     for spread, tests in RUNS.items():
         command = [sys.executable, "-m", "pytest", "-q", *tests, *(spread.split() if find_spec("xdist") else [])]
