@@ -43,4 +43,5 @@ def progress_bar(*columns: str | ProgressColumn, on: Console = console, transien
     """A progress bar of these columns; where nobody sits at a terminal nothing is drawn."""
     from rich.progress import Progress
 
-    return Progress(*columns, console=on, disable=not on.is_terminal, transient=transient)
+    # FORCE_COLOR, which notebooks set, has rich take a pipe for a terminal; a bar there is a thousand lines.
+    return Progress(*columns, console=on, disable=not on.file.isatty(), transient=transient)
