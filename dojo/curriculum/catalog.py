@@ -101,13 +101,13 @@ class Kata:
 
     def hints(self, step: int, topic: str = "") -> list[Hint]:
         """The hints for a step, or for one of its topics, gentlest first."""
-        return [hint for name, text in self._hints(step) if topic in ("", name) for hint in HINT.findall(text)]
+        return [hint for name, text in self.hint_parts(step) if topic in ("", name) for hint in HINT.findall(text)]
 
     def topic(self, step: int, claim: str) -> str:
         """Of the topics of a step's hints, such as "decode", the one in the name of a claim; nothing where none is."""
-        return next((topic for topic, _ in self._hints(step) if topic and f"_{topic}_" in f"{claim}_"), "")
+        return next((topic for topic, _ in self.hint_parts(step) if topic and f"_{topic}_" in f"{claim}_"), "")
 
-    def _hints(self, step: int) -> list[tuple[str, str]]:
+    def hint_parts(self, step: int) -> list[tuple[str, str]]:
         """The parts of a step's hints with their topics, from the headings "### Step 2 · decode"."""
         part = rf"^### Step {step}(?: · (\w+))?[ \t]*\n(.*?)(?=^### |\Z)"
         return re.findall(part, section(self.text, "## Hints"), re.DOTALL | re.MULTILINE)

@@ -220,5 +220,5 @@ def test_lesson_has_what_every_lesson_has(kata):
     assert list(kata.steps) == markers == sorted(load_suite(kata).steps)
     assert kata.takeaway
     for step in markers:
-        parts = [text for _, text in kata._hints(step)]  # one, or one for each topic of the step
+        parts = [text for _, text in kata.hint_parts(step)]  # one, or one for each topic of the step
         assert parts and all(len(HINT.findall(text)) == 3 for text in parts), f"step {step}"
