@@ -22,6 +22,8 @@ VERBS = {
     "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
+    "workshop": (),
+    "grading": (),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
@@ -31,6 +33,8 @@ TITLES = {
     "runs": "Its runs",
     "bench": "Measure",
     "figures": "Look",
+    "workshop": "Lead a workshop",
+    "grading": "Collect and grade",
     "upkeep": "Keep up to date",
     "authors": "For authors",
 }

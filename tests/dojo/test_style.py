@@ -21,6 +21,8 @@ ROOMS = [
     "bench",
     "speedrun",
     "figures",
+    "grading",
+    "workshop",
     "cli",
 ]
 HEAVY = {"torch", "numpy", "hypothesis", "pytest", "matplotlib", "tiktoken"}

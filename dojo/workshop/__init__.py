@@ -1,0 +1,1 @@
+"""What the leader of a workshop hands out and looks at: the bundle and the room."""
