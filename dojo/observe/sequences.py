@@ -217,19 +217,8 @@ def _other_numbers(got: Any, want: Any, unit: str) -> str:
 
 
 RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (
-    *(
-        _empty,
-        _texts,
-        _kept_together,
-        _cut,
-        _longer,
-        _order,
-        _shifted,
-        _cut_at_an_end,
-        _kinds,
-        _repeated,
-        _other_numbers,
-    ),
+    *(_empty, _texts, _kinds, _kept_together, _cut, _longer, _order, _shifted, _cut_at_an_end),
+    *(_repeated, _other_numbers),
 )
 
 
