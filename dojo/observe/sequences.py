@@ -181,16 +181,11 @@ def _kept_together(got: Any, want: Any, unit: str) -> str:
 
 
 def _kinds(got: Any, want: Any, unit: str) -> str:
-    """Exactly some kinds of characters are missing, or became others."""
+    """Exactly some kinds of characters are missing."""
     if isinstance(got, str) and len(got) < len(want):
         for words, kind in KINDS.items():
             if got == "".join(letter for letter in want if not kind(letter)):
                 return f"{words} are missing; the others are right."
-    if isinstance(got, str) and len(got) == len(want):
-        wrong = [letter for letter, other in zip(want, got) if letter != other]
-        for words, kind in KINDS.items():
-            if wrong and all(map(kind, wrong)):
-                return f"{words} became others; the rest is right."
     return ""
 
 
