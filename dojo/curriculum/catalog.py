@@ -120,7 +120,7 @@ class Kata:
         return next((part.topic for part in self.hint_parts(step) if words & part.words), "")
 
     def hint_parts(self, step: int) -> list[HintPart]:
-        """The parts of a step's hints; a heading is "### Step 2 · decode" or "### Step 1 · clipping <!-- gradient -->"."""
+        """The parts of a step's hints, by heading: "### Step 2 · decode", "### Step 1 · clipping <!-- gradient -->"."""
         heading = rf"^### Step {step}(?: · ([\w ]+?))?(?: <!-- ([\w ]+) -->)?[ \t]*\n"
         parts = re.findall(heading + r"(.*?)(?=^### |\Z)", section(self.text, "## Hints"), re.DOTALL | re.MULTILINE)
         return [HintPart(topic, set((words or topic).split()), HINT.findall(text)) for topic, words, text in parts]
