@@ -1,8 +1,8 @@
 """Those who ask the server: their connections, and their requests in the order in which they came.
 
 One connection is one client. A later request of a client puts an end to its earlier ones, whose answers then say so;
-so does hanging up, without an answer. Whoever asks for a verdict by other files than the server has loaded is hung up on,
-and the server, which nobody new finds from then on, ends once it has answered the others.
+so does hanging up, without an answer. Whoever asks for a verdict by other files than the server has loaded is hung up
+on, and the server, which nobody new finds from then on, ends once it has answered the others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .messages import ControlRequest, Request, Response, ServerStatus, line_of, 
 from .verdict import Verdict
 
 CANCELLED = "Another verdict was asked for before this one was there."
-IDLE = 600.0  # seconds without an client after which a server that can be found ends
+IDLE = 600.0  # seconds without a client after which a server that can be found ends
 LOOK = 60.0  # seconds between looks whether its clone is still there
-READS = 10.0  # seconds within which an client must take its answer in
+READS = 10.0  # seconds within which a client must take its answer in
 
 
 class Connection:
@@ -48,7 +48,7 @@ class Connection:
         yield from lines
 
     def send(self, message: Response | ServerStatus) -> None:
-        """Send a line; an client that does not take it in has left."""
+        """Send a line; a client that does not take it in has left."""
         data = line_of(message).encode()
         try:
             while data:
@@ -82,7 +82,7 @@ class RequestQueue:
             self._selector.register(listener, selectors.EVENT_READ)
 
     def fileno(self) -> int:
-        """A file that is ready to be read when an client wants something."""
+        """A file that is ready to be read when a client wants something."""
         return self._selector.fileno()  # type: ignore[attr-defined,no-any-return]  # epoll's and kqueue's have it
 
     def attend(self, seconds: float = 0.0) -> None:
