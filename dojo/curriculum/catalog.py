@@ -6,7 +6,7 @@ import ast
 import difflib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,7 +102,7 @@ class Kata:
         """What one has learned, in a line."""
         return " ".join(section(self.text, "## What you take away").split())
 
-    @property
+    @cached_property
     def steps(self) -> dict[int, str]:
         """The titles of the steps, by number, from the lesson's headings "### Step 1 · The mask"."""
         headings = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
@@ -128,11 +128,7 @@ class Kata:
     @property
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
-        names: dict[str, list[str]] = {}
-        for node in ast.walk(ast.parse(self.solution.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
-                names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
-        return names
+        return _needs(self.solution.read_bytes())
 
 
 class Catalog:
@@ -177,6 +173,15 @@ class Catalog:
 
     def by_slug(self, slug: str) -> Kata:
         return next(kata for kata in self.katas if kata.slug == slug)
+
+
+@lru_cache(maxsize=64)
+def _needs(solution: bytes) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for node in ast.walk(ast.parse(solution)):
+        if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+            names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
+    return names
 
 
 def section(text: str, heading: str) -> str:
