@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..system.command import command
+from ..system.files import content_of
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
@@ -116,7 +117,7 @@ class Kata:
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
         names: dict[str, list[str]] = {}
-        for node in ast.walk(ast.parse(self.solution.read_bytes())):
+        for node in ast.walk(ast.parse(content_of(self.solution))):
             if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
                 names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
         return names
