@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..system.command import command
+from ..system.files import content_of
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
@@ -128,7 +129,7 @@ class Kata:
     @property
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
-        return _needs(self.solution.read_bytes())
+        return _needs(content_of(self.solution))
 
 
 class Catalog:

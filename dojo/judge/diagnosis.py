@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..curriculum.catalog import Kata
 from ..sandbox.loader import Workspace
-from ..sandbox.source import LoadError
+from ..sandbox.source import LoadError, read_source
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Stop
@@ -185,7 +185,7 @@ class MistakeMatcher:
 
     def _variant(self, mistakes: tuple[Mistake, ...]) -> Subject | None:
         """The solution with some mistakes in it; none where they cannot be made together."""
-        source = compose(mistakes, self.kata.solution.read_text(encoding="utf-8"))
+        source = compose(mistakes, read_source(self.kata.solution))
         if source is None:
             return None
         try:
