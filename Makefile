@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor room data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -10,10 +10,12 @@ ifdef PY
 PYTHON := $(PY)
 READY :=
 READY_DEV :=
+READY_ROOM :=
 else
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+READY_ROOM := $(VENV)/.ready-room
 endif
 BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
@@ -31,6 +33,10 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(VENV)/.ready-room: $(VENV)/.ready
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[room]'
+	@touch $@
+
 board: $(READY)
 	@$(DOJO)
 
@@ -40,8 +46,13 @@ help: $(READY)
 start: $(READY)
 	@$(DOJO) start
 
+# A NAME counts where it is typed: some systems have one in the environment, and it is the machine's.
+watch: export ROOM := $(ROOM)
+watch: export CODE := $(CODE)
+watch: export NAME := $(if $(filter command,$(firstword $(origin NAME))),$(NAME))
 watch: $(READY)
-	@$(DOJO) watch $(KATA)
+	@$(DOJO) watch $(KATA) $(if $(ROOM),--room "$$ROOM") $(if $(CODE),--code "$$CODE") \
+		$(if $(NAME),--name "$$NAME")
 
 test: $(READY)
 	@$(DOJO) test $(KATA) $(if $(TRACEBACK),--traceback)
@@ -117,6 +128,10 @@ speedrun: $(READY)
 
 ablate: $(READY)
 	@$(DOJO) ablate $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only "$(ONLY)")
+
+# For who leads a workshop.
+room: $(READY_ROOM)
+	@$(DOJO) room $(if $(PORT),--port $(PORT)) $(if $(NEW),--new)
 
 stubs: $(READY)
 	@$(DOJO) stubs

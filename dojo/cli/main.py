@@ -22,7 +22,7 @@ VERBS = {
     "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "workshop": (),
+    "workshop": ("room",),
     "grading": (),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
