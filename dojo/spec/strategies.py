@@ -103,7 +103,7 @@ def _normals(
     dtype: torch.dtype = torch.float64,
     strided: bool = False,
 ) -> Tensor:
-    """Normal numbers, not to be changed: the same are asked for at every verdict, and drawing takes as long as a law."""
+    """Normal numbers, not to be changed: every verdict asks for the same, and drawing takes as long as a law."""
     with unseen(), torch.no_grad():
         values = torch.randn(shape, generator=_generator(text), dtype=torch.float64)
         values = values if decimals is None else values.round(decimals=decimals)
