@@ -77,7 +77,8 @@ class Sizes:
     def ids(self, names: str, below: int, salt: str = "") -> Tensor:
         """Random int64 token ids from 0 up to, not including, `below`."""
         with unseen():
-            return _layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)), self.strided)
+            drawn = torch.randint(below, self.shape(names), generator=self.generator(names + salt))
+            return _layout(drawn, self.strided)
 
     def text(self, salt: str) -> str:
         """What a generator is seeded with."""
