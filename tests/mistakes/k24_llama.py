@@ -695,9 +695,13 @@ MISTAKES = [
     ),
     mistake(
         "queries and keys are normed",
-        swap(ANGLES, """query = torch.nn.functional.normalize(query, dim=-1) * query.shape[-1] ** 0.5
+        swap(
+            ANGLES,
+            """query = torch.nn.functional.normalize(query, dim=-1) * query.shape[-1] ** 0.5
         key = torch.nn.functional.normalize(key, dim=-1) * key.shape[-1] ** 0.5
-        """ + ANGLES),
+        """
+            + ANGLES,
+        ),
         caught_by=OUTPUT,
         explanation="""Queries and keys are brought to one length before they meet, as some models do (QK norm). A Llama
         compares them as they are.""",
