@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor room data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor room data train sample runs write chat attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -11,11 +11,13 @@ PYTHON := $(PY)
 READY :=
 READY_DEV :=
 READY_ROOM :=
+READY_CHAT :=
 else
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 READY_ROOM := $(VENV)/.ready-room
+READY_CHAT := $(VENV)/.ready-chat
 endif
 BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
@@ -29,13 +31,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# What only some verbs need: the extras of pyproject.toml.
+$(VENV)/.ready-%: $(VENV)/.ready
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
 
-$(VENV)/.ready-room: $(VENV)/.ready
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[room]'
-	@touch $@
+# The models that come as GGUF are read by a package that nothing else needs.
+GGUF := $(if $(filter smollm2 %.gguf,$(WEIGHTS)),$(READY_CHAT),$(READY))
 
 board: $(READY)
 	@$(DOJO)
@@ -84,7 +86,7 @@ doctor:
 	"$$python" -m dojo doctor
 
 data: $(READY)
-	@$(DOJO) data
+	@$(DOJO) data $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 train: export TEXT := $(TEXT)
 train: export VALID := $(VALID)
@@ -98,6 +100,15 @@ sample: export PROMPT := $(PROMPT)
 sample: $(READY)
 	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(or $(RUN),$(PRESET)),--run $(or $(RUN),$(PRESET))) $(if $(COUNT),--count $(COUNT))
 
+write: export PROMPT := $(PROMPT)
+write: $(GGUF)
+	@$(DOJO) write $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") \
+		$(if $(LENGTH),--length $(LENGTH)) $(if $(SEED),--seed $(SEED))
+
+chat: export PROMPT := $(PROMPT)
+chat: $(READY_CHAT)
+	@$(DOJO) chat $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") $(if $(SEED),--seed $(SEED))
+
 runs: $(READY)
 	@$(DOJO) runs $(if $(CLEAN),--clean $(CLEAN))
 
@@ -110,8 +121,9 @@ bench-train: $(READY)
 	@$(DOJO) bench-train $(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS)) $(if $(IMPL),--impl $(IMPL))
 
 attention: export TEXT := $(TEXT)
-attention: $(READY)
-	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET))
+attention: $(GGUF)
+	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET)) \
+		$(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 pictures: $(READY)
 	@$(DOJO) pictures

@@ -20,6 +20,7 @@ VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
     "gpt": ("data", "train", "sample"),
     "runs": ("runs",),
+    "pretrained": ("write", "chat"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "workshop": ("room",),
@@ -30,6 +31,7 @@ TITLES = {
     "learn": "Learn",
     "gpt": "Your GPT",
     "runs": "Its runs",
+    "pretrained": "Real models",
     "bench": "Measure",
     "figures": "Look",
     "workshop": "Lead a workshop",
@@ -37,7 +39,7 @@ TITLES = {
     "authors": "For authors",
 }
 # What trains or samples beside other work: its threads wait passively. What measures leaves that to torch.
-PASSIVE = ("gpt", "figures")
+PASSIVE = ("gpt", "pretrained", "figures")
 FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
 

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from ..curriculum.catalog import Catalog
 from ..gpt.model import GPT
+from ..gpt.pretrained import load
 from ..gpt.trained import QUICK, SECONDS, NotTrained, finished, kept_reference, latest, train_reference
 from ..gpt.training import Interrupted, Run
 from ..system.command import command
 from ..system.console import progress_bar
+from ..system.data_files import DataError
 from .run import attention_maps
 
 TEXT = "To be, or not to be"
@@ -58,13 +60,12 @@ def most_attended(importance: list[float]) -> list[int]:
     return order[: min(MARKED, len(importance) // 2)]  # of a short text, not all
 
 
-def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console) -> int:
-    """Draw the maps of a text, with the model of the run `name` or the latest; the exit status."""
-
+def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console, weights: str = "") -> int:
+    """Draw the maps of a text, with the model of the run `name` or the latest, or a published one; the exit status."""
     try:
-        gpt = _model(catalog, solved, name, console)
-        tokens, weights, importance = attend(gpt, text or TEXT, lambda line: console.print(Text(line, "yellow")))
-    except NotTrained as error:
+        gpt = load(catalog, solved, weights) if weights else _model(catalog, solved, name, console)
+        tokens, maps, importance = attend(gpt, text or TEXT, lambda line: console.print(Text(line, "yellow")))
+    except (NotTrained, DataError) as error:
         console.print(Text(str(error), "red"), soft_wrap=True)
         return 1
     except UnknownText as error:
@@ -75,15 +76,15 @@ def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console
         return 130
     marked = most_attended(importance)
     target = catalog.root / "runs" / "attention.png"
-    title = f"{gpt.origin}: where each character looks"
+    title = f"{gpt.origin}: where each token looks"
     plot = gpt.parts["k15"].plot_attention
     try:
         target.parent.mkdir(exist_ok=True)
-        attention_maps([target, target.with_suffix(".svg")], weights, tokens, plot, title, marked)
+        attention_maps([target, target.with_suffix(".svg")], maps, tokens, plot, title, marked)
     except OSError as error:
         console.print(Text(f"The picture could not be written to {target}: {error.strerror}.", "red"))
         return 1
-    layers, heads = weights.shape[:2]
+    layers, heads = maps.shape[:2]
     console.print(f"{layers} layers of {heads} heads, of {gpt.origin}")
     if marked:
         words = ", ".join(f"{tokens[at]!r} at place {at + 1} ({importance[at]:.2f})" for at in marked)
