@@ -90,11 +90,14 @@ data: $(READY)
 
 train: export TEXT := $(TEXT)
 train: export VALID := $(VALID)
+train: export FROM := $(FROM)
 train: $(READY)
 	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume) $(if $(TEXT),--text "$$TEXT") \
 		$(if $(VALID),--valid "$$VALID") $(if $(TOKENS),--tokens $(TOKENS)) $(if $(RUN),--run $(RUN)) \
 		$(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
-		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES))
+		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES)) \
+		$(if $(FROM),--from "$$FROM") $(if $(LORA),--lora $(LORA)) $(if $(COMPILE),--compile) \
+		$(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(NODES),--nodes $(NODES)) $(if $(AT),--at $(AT))
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)

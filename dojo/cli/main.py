@@ -18,7 +18,8 @@ from ..system.processes import wait_passively
 # The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
-    "gpt": ("data", "train", "sample"),
+    "gpt": ("data", "sample"),
+    "train": ("train",),
     "runs": ("runs",),
     "pretrained": ("write", "chat"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
@@ -30,6 +31,7 @@ VERBS = {
 TITLES = {
     "learn": "Learn",
     "gpt": "Your GPT",
+    "train": "Train it",
     "runs": "Its runs",
     "pretrained": "Real models",
     "bench": "Measure",
@@ -39,7 +41,7 @@ TITLES = {
     "authors": "For authors",
 }
 # What trains or samples beside other work: its threads wait passively. What measures leaves that to torch.
-PASSIVE = ("gpt", "pretrained", "figures")
+PASSIVE = ("gpt", "train", "pretrained", "figures")
 FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
 
