@@ -299,6 +299,8 @@ def test_a_killed_download_leaves_no_file_and_can_go_on(shelf, source, root):
 def test_every_file_of_the_list_has_a_secure_address_and_a_hash():
     listed = data_files.sources()
     assert set(listed) == {"tinyshakespeare.txt", "vocab.bpe", "encoder.json"}
-    for source in listed.values():
+    weights = data_files.sources(weights="gpt2") | data_files.sources(weights="smollm2")
+    assert set(weights) == {"gpt2.safetensors", "SmolLM2-135M-Instruct.Q4_1.gguf"}
+    for source in [*listed.values(), *weights.values()]:
         assert source.url.startswith("https://") and source.size > 0
         assert re.fullmatch("[0-9a-f]{64}", source.sha256)
