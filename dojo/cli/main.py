@@ -23,7 +23,6 @@ VERBS = {
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "workshop": ("room",),
-    "grading": (),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
@@ -34,7 +33,6 @@ TITLES = {
     "bench": "Measure",
     "figures": "Look",
     "workshop": "Lead a workshop",
-    "grading": "Collect and grade",
     "upkeep": "Keep up to date",
     "authors": "For authors",
 }

@@ -21,7 +21,7 @@ from ..system.root import find_root
 from .check import Mismatch, plain_name
 from .conditions import Conditions, covering
 from .errors import Missing, Refused, Stop, unwritten_step
-from .isolation import isolated
+from .isolation import generators_kept, isolated
 from .strategies import in_turn
 
 Mode = Callable[[], AbstractContextManager[Any]]
@@ -153,11 +153,12 @@ class Claim:
         watched = zlib.crc32(self.name.encode()) % len(self.drawn)
         leaks: set[str] = set()
         outcome = Outcome("passed")
-        for number, example in enumerate(self.drawn):
-            outcome = self.once(kata, reference, example, (*modes, *costly) if number == watched else modes)
-            leaks.update(outcome.leaks)
-            if outcome.kind != "passed":
-                break
+        with generators_kept():
+            for number, example in enumerate(self.drawn):
+                outcome = self.once(kata, reference, example, (*modes, *costly) if number == watched else modes)
+                leaks.update(outcome.leaks)
+                if outcome.kind != "passed":
+                    break
         outcome.leaks = tuple(sorted(leaks))
         return outcome
 

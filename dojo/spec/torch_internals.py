@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 __all__ = ["OperationMode", "load_compiler", "tree_leaves", "unseen"]
+
+# Where one has moved, all is only slower.
+_NO_FUNCTIONS = getattr(torch._C, "DisableTorchFunction", nullcontext)
+_NO_DISPATCH = getattr(torch._C, "_DisableTorchDispatch", nullcontext)
 
 
 class OperationMode(TorchDispatchMode):
@@ -31,9 +35,7 @@ def unseen() -> Iterator[None]:
 
     Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
     """
-    with ExitStack() as stack:
-        for name in ("DisableTorchFunction", "_DisableTorchDispatch"):  # where it has moved, all is only slower
-            stack.enter_context(getattr(torch._C, name, nullcontext)())
+    with _NO_FUNCTIONS(), _NO_DISPATCH():
         yield
 
 

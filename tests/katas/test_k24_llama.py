@@ -119,7 +119,7 @@ def beside(reference, kata, size, heads, base=10_000.0):
 def config_of(kata, size, heads, **options):
     """The configuration of a small Llama: L blocks, V words, f hidden entries a token."""
     number, kv = heads
-    options = {"context_length": 16, "vocab_size": size.V, "hidden_dim": size.f, "num_layers": size.L, **options}
+    options = {"context_length": 6, "vocab_size": size.V, "hidden_dim": size.f, "num_layers": size.L, **options}
     return kata.LlamaConfig(emb_dim=width(size, heads), num_heads=number, num_kv_heads=kv, **options)
 
 
@@ -417,9 +417,9 @@ def test_parts_have_parameters_of_their_own(kata, reference, size, heads, tie):
 
 @claim(step=3, size=MODEL, heads=groups, tie=[True, False], eps=epsilons, base=bases, mode=[True, False], double=True)
 def test_logits_come_from_all_parts_in_order(kata, reference, size, heads, tie, eps, base, mode):
-    """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position; `eps` and
-    `rope_base` of the config hold in every layer."""
-    options = {"eps": eps, "rope_base": base}
+    """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position, also of a
+    text as long as the context; `eps` and `rope_base` of the config hold in every layer."""
+    options = {"eps": eps, "rope_base": base, "context_length": size.T}
     model, twin = twins(kata, reference, size, heads, tie_weights=tie, **options)
     ids = size.ids("B T", size.V)
     want = logits_by_parts(twin, ids, config_of(reference, size, heads, **options)).detach()

@@ -442,6 +442,80 @@ MISTAKES = [
         colour, whatever its weight.""",
     ),
     mistake(
+        "the colours end long before 1",
+        swap("vmin=0", "vmin=0, vmax=0.001"),
+        caught_by="test_a_large_weight_does_not_look_like_a_small_one",
+        explanation="""The scale of colours ends at a small weight. Whatever is larger gets the highest colour, and so a
+        weight of a quarter looks like one of three quarters.""",
+    ),
+    mistake(
+        "the names of x and y are exchanged",
+        swap('ax.set_xlabel("input token (looked at)")', 'ax.set_xlabel("output token (looking)")'),
+        swap('ax.set_ylabel("output token (looking)")', 'ax.set_ylabel("input token (looked at)")'),
+        caught_by="test_the_names_of_the_axes_are_not_exchanged",
+        explanation="""`imshow` puts columns on x and rows on y. A row is an output token, one that looks, so output tokens
+        stand on y; the names say the opposite, and whoever reads the picture turns every look around.""",
+    ),
+    mistake(
+        "the first token is at the bottom",
+        swap("vmin=0", 'vmin=0, origin="lower"'),
+        caught_by="test_the_first_token_is_at_the_left_and_at_the_top",
+        explanation="""`imshow` draws row 0 at the top unless `origin="lower"` or a turned axis says otherwise. Upside down,
+        a token that looks at the one before it is a line above the diagonal, where the future should be.""",
+    ),
+    mistake(
+        "the first token is at the right",
+        swap("    ax.figure.colorbar", "    ax.invert_xaxis()\n    ax.figure.colorbar"),
+        caught_by="test_the_first_token_is_at_the_left_and_at_the_top",
+        explanation="""The axis x is turned around, so the text runs from right to left there and down on y.""",
+    ),
+    mistake(
+        "the border cells are cut",
+        swap("    ax.figure.colorbar", "    ax.set_xlim(0, len(tokens) - 1)\n    ax.figure.colorbar"),
+        caught_by="test_the_first_token_is_at_the_left_and_at_the_top",
+        explanation="""A cell reaches half a step to both sides of its tick. With the limits at the first and the last tick,
+        half of the first and of the last cell is outside the picture.""",
+    ),
+    mistake(
+        "the viewers are counted on the CPU",
+        swap(", device=weights.device", ""),
+        caught_by="test_importance_is_on_the_device_of_the_weights",
+        explanation="""`torch.arange` without a device makes its tensor on the CPU. Weights that were caught on a GPU cannot
+        be divided by it.""",
+    ),
+    mistake(
+        "a batch of one loses its dimension",
+        swap("torch.stack(caught)", "torch.stack([one.squeeze(0) for one in caught])"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""`squeeze(0)` takes the batch away when it holds one text, and does nothing otherwise.""",
+    ),
+    mistake(
+        "a token is not its own viewer",
+        swap("weights.mean(dim=(0, 2)).sum(dim=1)", "weights.tril(-1).mean(dim=(0, 2)).sum(dim=1)"),
+        caught_by="test_importance_is_the_mean_over_those_who_can_see",
+        explanation="""The diagonal is left out of the sum: a token sees itself too, and the mean is over i ≥ j.""",
+    ),
+    mistake(
+        "only the ticks of x",
+        swap("    ax.set_yticks(range(len(tokens)), labels)\n", ""),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The axis y keeps the numbers that matplotlib puts there: its ticks need the tokens as well.""",
+    ),
+    mistake(
+        "the ticks of x begin at 1",
+        swap("ax.set_xticks(range(len(tokens))", "ax.set_xticks(range(1, len(tokens) + 1)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""`imshow` puts column 0 at x = 0. With ticks from 1 on each token stands below the column of the next
+        one, and the last below none.""",
+    ),
+    mistake(
+        "the ticks of y begin at 1",
+        swap("ax.set_yticks(range(len(tokens))", "ax.set_yticks(range(1, len(tokens) + 1)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""`imshow` puts row 0 at y = 0. With ticks from 1 on each token stands beside the row of the next one,
+        and the last beside none.""",
+    ),
+    mistake(
         "the axes that were given are not used",
         swap(AXES, "if True:"),
         caught_by="test_the_axes_come_back",
