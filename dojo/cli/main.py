@@ -22,7 +22,7 @@ VERBS = {
     "runs": ("runs",),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "workshop": ("room",),
+    "workshop": ("bundle", "room"),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
