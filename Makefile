@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor room data train sample runs write chat attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor bundle room data train sample runs write chat attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -144,7 +144,12 @@ speedrun: $(READY)
 ablate: $(READY)
 	@$(DOJO) ablate $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only "$(ONLY)")
 
-# For who leads a workshop.
+# For whoever leads a workshop.
+bundle: export TO := $(TO)
+bundle: $(READY)
+	@$(DOJO) bundle "$$TO" $(if $(PLATFORMS),--platforms "$(PLATFORMS)") $(if $(PYTHONS),--pythons "$(PYTHONS)") \
+		$(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(CUDA),--cuda)
+
 room: $(READY_ROOM)
 	@$(DOJO) room $(if $(PORT),--port $(PORT)) $(if $(NEW),--new)
 

@@ -24,7 +24,7 @@ VERBS = {
     "pretrained": ("write", "chat"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "workshop": ("room",),
+    "workshop": ("bundle", "room"),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
