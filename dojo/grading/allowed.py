@@ -90,7 +90,8 @@ DENIED: Mapping[str, frozenset[str]] = {
     "copy": _only("copyreg"),
     "collections": _only("UserString UserDict UserList"),
     "numpy": _only(
-        "load save savez savez_compressed loadtxt savetxt genfromtxt fromregex memmap DataSource seterrcall "
+        "recarray chararray matrix asmatrix load save savez savez_compressed loadtxt savetxt genfromtxt fromregex "
+        "memmap DataSource seterrcall "
         "setbufsize get_include show_config show_runtime set_string_function from_dlpack"
     ),
     "matplotlib.pyplot": _only("switch_backend install_repl_displayhook uninstall_repl_displayhook connect"),

@@ -12,12 +12,13 @@ import tempfile
 from types import BuiltinFunctionType, FunctionType, GenericAlias, ModuleType
 from typing import Any
 
+import numpy
 from torch import Tensor, nn
 
 from ..spec.bans import Unusable
 from .allowed import ABSENT, MODULES, SHADOWS
 from .policy import FORMATS, GET, WRITE, compiled, is_dunder, why_not
-from .views import OWN, Refuse, View, Views, owned
+from .views import OWN, Array, Refuse, View, Views, owned
 
 # Bans, and what keeps the reference from submissions, tell by the name of the calling module whose call it is: what a
 # guard looks up it looks up for a submission.
@@ -137,7 +138,7 @@ class Guards:
             def __call__(cls, *values: Any, **named: Any) -> Any:
                 if len(values) != 1 or named or isinstance(values[0], type):
                     refuse("`type` makes a class, or asks for the class of one")
-                return type(values[0])
+                return Array if isinstance(values[0], numpy.ndarray) else type(values[0])
 
             def __instancecheck__(cls, value: Any) -> bool:
                 return isinstance(value, type)
@@ -172,6 +173,8 @@ class Guards:
 
     def load(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """Import what a submission may."""
+        if type(fromlist) is list:  # what C imports for itself comes by here; a statement gives a tuple, or None
+            return __import__(name, globals, locals, fromlist, level)
         if level or name.startswith(OWN):
             top = __import__(name, globals, locals, fromlist, level)
             real = sys.modules.get(name if not level else f"{OWN}{name}", top)
