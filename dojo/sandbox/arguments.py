@@ -15,6 +15,8 @@ from ..spec.check import Mismatch
 
 LARGE = 10_000  # a list or dict of more entries (the ranks of GPT-2) is not looked at: it would take too long
 
+FIXED = {int, float, bool, str, bytes, type(None)}  # a list of these is compared at once
+
 
 def check_unchanged(function: Callable[..., Any], name: str, after: Any, before: Any) -> None:
     """Raise Mismatch where a call has changed a tensor, list or dict that it got."""
@@ -36,7 +38,7 @@ def snapshot(value: Any) -> Any:
     if type(value) in (list, tuple, dict) and len(value) > LARGE:
         return None
     if type(value) in (list, tuple):
-        return type(value)(snapshot(entry) for entry in value)
+        return type(value)(value if FIXED.issuperset(map(type, value)) else map(snapshot, value))
     if type(value) is dict:
         return {key: snapshot(entry) for key, entry in value.items()}
     return value
@@ -48,6 +50,8 @@ def _same(now: Any, then: Any) -> bool:
             return False
         return now.is_meta or torch.equal(now, then) or bool(((now == then) | now.isnan() & then.isnan()).all())
     if type(then) in (list, tuple):
+        if FIXED.issuperset(map(type, then)) and FIXED.issuperset(map(type, now)):
+            return bool(now == then)
         return len(now) == len(then) and all(map(_same, now, then))
     if type(then) is dict:
         return list(now) == list(then) and all(_same(now[key], then[key]) for key in then)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ..spec.conditions import Conditions
 from ..spec.errors import Stop
+from ..spec.torch_internals import unseen
 from .arguments import check_unchanged, snapshot
 
 Make = Callable[[Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]  # of a function, by its name
@@ -120,17 +121,19 @@ class Calls:
     def _call(self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         conditions = self.conditions
         positional, named = self._arranged(function, name, positional, named)
-        if conditions.layout != "contiguous":
-            positional = tuple(laid_out(value, conditions.layout) for value in positional)
-            named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+        with unseen():
+            if conditions.layout != "contiguous":
+                positional = tuple(laid_out(value, conditions.layout) for value in positional)
+                named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+            before = snapshot((positional, named))
         if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
-        before = snapshot((positional, named))
         made = positional[0] if name.endswith(".__init__") and isinstance(positional[0], nn.Module) else None
         recorded = conditions.gradients == "recorded" or made is not None or _gradient_wanted(positional, named)
         with contextlib.nullcontext() if recorded else torch.no_grad():
             result = function(*positional, **named)
-        check_unchanged(function, name, (positional, named), before)
+        with unseen():
+            check_unchanged(function, name, (positional, named), before)
         if made is not None:
             self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
@@ -270,8 +273,11 @@ def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...],
     states = [generator.get_state() for generator in generators]
     random = torch.get_rng_state()
     for change in (_other_values, _shorter):
+        with unseen():
+            others = [change(value) for value in positional[len(owner) :]]
+            others_named = {key: change(value) for key, value in named.items()}
         with _errors_ignored(), torch.no_grad():
-            function(*owner, *map(change, positional[len(owner) :]), **{k: change(v) for k, v in named.items()})
+            function(*owner, *others, **others_named)
         for generator, state in zip(generators, states):
             generator.set_state(state)
         torch.set_rng_state(random)

@@ -125,8 +125,9 @@ def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[
 def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
     with torch.no_grad():
-        for name, values in module.named_parameters():
-            values.copy_(_normals(tuple(values.shape), size.text(name), scale))
+        with unseen():
+            for name, values in module.named_parameters():
+                values.copy_(_normals(tuple(values.shape), size.text(name), scale))
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:
