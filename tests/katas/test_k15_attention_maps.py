@@ -472,14 +472,13 @@ def test_colours_are_the_weights(kata, size, given):
 
 
 @claim(step=3, examples=4, without=DRAWN, size=sizes(MAPS, **LONGER), given=[False, True])
-def test_the_first_token_is_at_the_left_and_at_the_top(kata, size, given):
-    """From one tick to the next, x goes to the right and y goes down, as one reads, and no token is cut off."""
+def test_every_cell_can_be_seen(kata, size, given):
+    """x goes from left to right, as one reads, and no token is cut off; whether y goes down or up is free."""
     with no_figure_left():
         _, _, _, ax = a_plot(kata, size, given)
         places = numpy.column_stack([ax.get_xticks()[: size.T], ax.get_yticks()[: size.T]])
         at = ax.transAxes.inverted().transform(ax.transData.transform(places))  # from 0 to 1, upward
-        ways = [bool((numpy.diff(at[:, 0]) > 0).all()), bool((numpy.diff(at[:, 1]) < 0).all())]
-        check.equal(ways, [True, True], "whether x goes to the right, and y goes down,")
+        check.equal(bool((numpy.diff(at[:, 0]) > 0).all()), True, "whether x goes from left to right")
         margin = 0.3 * numpy.abs(at[1] - at[0])
         shown = bool((at - margin >= -1e-6).all() and (at + margin <= 1 + 1e-6).all())
         check.equal(shown, True, "whether the cells of all tokens can be seen")
