@@ -110,7 +110,8 @@ write: $(GGUF)
 
 chat: export PROMPT := $(PROMPT)
 chat: $(READY_CHAT)
-	@$(DOJO) chat $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") $(if $(SEED),--seed $(SEED))
+	@$(DOJO) chat $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") \
+		$(if $(LENGTH),--length $(LENGTH)) $(if $(SEED),--seed $(SEED))
 
 runs: $(READY)
 	@$(DOJO) runs $(if $(CLEAN),--clean $(CLEAN))

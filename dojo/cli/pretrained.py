@@ -10,7 +10,7 @@ import click
 import torch
 from rich.text import Text
 
-from ..gpt.chat import Chat
+from ..gpt.chat import LONGEST, Chat
 from ..gpt.model import say_whose
 from ..gpt.pretrained import Pretrained, load
 from ..learner.session import Session
@@ -43,12 +43,13 @@ def write(weights: str, prompt: str, length: int, seed: int | None) -> None:
 @click.command()
 @click.option("--prompt", default="", help="Answer this alone, and end.")
 @click.option("--weights", default="smollm2", help="`smollm2`, or the path of a GGUF file of a small Llama.")
+@click.option("--length", default=LONGEST, type=click.IntRange(min=1), help="How many tokens an answer has at most.")
 @click.option("--seed", type=int, help="The same seed gives the same answers.")
-def chat(prompt: str, weights: str, seed: int | None) -> None:
+def chat(prompt: str, weights: str, length: int, seed: int | None) -> None:
     """Talk to a published model that runs in your own parts."""
     try:
         gpt = _introduce(weights)
-        talk, generator = Chat(gpt), _generator(seed)
+        talk, generator = Chat(gpt, length), _generator(seed)
         if prompt:
             raise SystemExit(_answer(talk, prompt, generator))
     except DataError as error:

@@ -11,14 +11,16 @@ from ..system.data_files import DataError
 from .pretrained import Pretrained
 
 TEMPERATURE, TOP_P = 0.2, 0.9  # as the authors of SmolLM2 advise
-ROOM = 64  # tokens that are kept free for an answer
+LONGEST = 256  # tokens of an answer: a small model that repeats itself never ends
 
 
 class Chat:
     """What was said so far, as messages and as the tokens that the model has read or written."""
 
-    def __init__(self, gpt: Pretrained) -> None:
+    def __init__(self, gpt: Pretrained, longest: int = LONGEST) -> None:
+        """Answers have at most `longest` tokens, for which room is kept in the context."""
         self.gpt, self._template = gpt, _compiled(gpt.template)
+        self.longest = min(longest, gpt.preset.context_length // 2)
         self.messages: list[dict[str, str]] = []
         self.ids: list[int] = []
         self._reader = gpt.reader()
@@ -31,7 +33,7 @@ class Chat:
         """
         self.messages.append({"role": "user", "content": message})
         context = self.gpt.preset.context_length
-        while len(ids := self._tokens()) > context - ROOM:
+        while len(ids := self._tokens()) > context - self.longest:
             if len(self.messages) == 1:
                 self.messages.clear()
                 raise DataError(
@@ -46,9 +48,8 @@ class Chat:
         self.messages.append(answer)
         self.ids, begun = ids, len(ids)
         waiting: list[int] = []
-        tokens = self.gpt.preset.context_length - begun
         options = {"temperature": TEMPERATURE, "top_p": TOP_P}
-        for grown in self.gpt.grow(torch.tensor([ids]), tokens, generator, self._reader, **options):
+        for grown in self.gpt.grow(torch.tensor([ids]), self.longest, generator, self._reader, **options):
             self.ids = grown[0].tolist()
             answer["content"] = self.gpt.tokenizer.decode(self.ids[begun:])
             if piece := self.gpt.shown(waiting, self.ids[-1]):

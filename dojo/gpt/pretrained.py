@@ -38,7 +38,8 @@ def find(weights: str) -> Path:
     path = Path(weights)
     if not path.is_file():
         names = f"{' or '.join(MODELS)}, or the path of a file of weights"
-        raise DataError(f"WEIGHTS is {names}; there is no file {weights}. Fetch one: {command('data', WEIGHTS='gpt2')}")
+        fetch = command("data", WEIGHTS="smollm2" if path.suffix == ".gguf" else "gpt2")
+        raise DataError(f"WEIGHTS is {names}; there is no file {weights}. Fetch one: {fetch}")
     return path
 
 
