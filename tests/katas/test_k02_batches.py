@@ -74,6 +74,14 @@ def test_validation_part_is_the_rest(kata, length, fraction):
     check.equal(val, data[int(length * fraction) :], "the validation part", data=data)
 
 
+@of_tokens(step=1, eighths=st.integers(1, 25), fraction=[0.125, 0.875, 0.375])
+def test_a_fraction_may_be_finer_than_a_percent(kata, eighths, fraction):
+    """The fraction is taken as it is, an eighth as an eighth."""
+    data = tokens(8 * eighths)
+    train, _ = two(kata.split(data, fraction), "split")
+    check.equal(train, data[: int(len(data) * fraction)], "the training part", data=data)
+
+
 @of_tokens(step=1, length=st.integers(2, 40))
 def test_nine_tenths_are_for_training_unless_asked_otherwise(kata, length):
     """Without a fraction, nine tenths of the tokens are for training."""
