@@ -2184,13 +2184,6 @@ MISTAKES = [
         would say so.""",
     ),
     mistake(
-        "a top_k of 0 or less is taken for none",
-        swap("            if top_k is not None:\n", "            if top_k is not None and top_k > 0:\n"),
-        caught_by="test_generate_refuses_bad_options",
-        explanation="""Only a top_k above 0 gets as far as the filter. A negative one is an error, and the filter would say
-        so.""",
-    ),
-    mistake(
         "shifted along the batch",
         swap(DROPPED, "reached = probabilities.cumsum(dim=-1) >= p\n    "
              "dropped = torch.cat([torch.zeros_like(reached[:1]), reached[:-1]])"),
