@@ -6,7 +6,7 @@ Were it changed, a claim would compute what it expects from the changed values, 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,17 +15,19 @@ from ..spec.check import Mismatch
 
 LARGE = 10_000  # a list or dict of more entries (the ranks of GPT-2) is not looked at: it would take too long
 
-FIXED = {int, float, bool, str, bytes, type(None)}  # a list of these is compared at once
+FIXED = {int, float, bool, str, bytes, type(None)}  # cannot be changed; a list of these is compared at once
 
 
-def check_unchanged(function: Callable[..., Any], name: str, after: Any, before: Any) -> None:
-    """Raise Mismatch where a call has changed a tensor, list or dict that it got."""
-    if _same(after, before):
+def check_unchanged(
+    function: Callable[..., Any], name: str, positional: Sequence[Any], named: Mapping[str, Any], before: Sequence[Any]
+) -> None:
+    """Raise Mismatch where a call has changed a tensor, list or dict that it got; `before` are their snapshots."""
+    after = [*positional, *named.values()]
+    if all(map(_same, after, before)):
         return
     parameters = list(inspect.signature(function).parameters)
-    pairs = [(parameters[min(i, len(parameters) - 1)], *pair) for i, pair in enumerate(zip(after[0], before[0]))]
-    pairs += [(key, after[1][key], before[1][key]) for key in before[1]]
-    for parameter, now, then in pairs:
+    keys = [*(parameters[min(i, len(parameters) - 1)] for i in range(len(positional))), *named]
+    for parameter, now, then in zip(keys, after, before):
         if not _same(now, then):
             problem = f"`{name}` changes its argument `{parameter}`, which belongs to the caller"
             raise Mismatch(problem, snapshot(now), then, gist=f"`{name}` changes an argument")  # its name is free
@@ -33,6 +35,8 @@ def check_unchanged(function: Callable[..., Any], name: str, after: Any, before:
 
 def snapshot(value: Any) -> Any:
     """A value as it is now; what is no tensor, list, tuple or dict stays itself."""
+    if type(value) in FIXED:
+        return value
     if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value.detach().clone()
     if type(value) in (list, tuple, dict) and len(value) > LARGE:
@@ -45,6 +49,8 @@ def snapshot(value: Any) -> Any:
 
 
 def _same(now: Any, then: Any) -> bool:
+    if type(then) in FIXED:
+        return True
     if isinstance(then, torch.Tensor):
         if now.shape != then.shape or now.dtype != then.dtype:
             return False

@@ -125,7 +125,7 @@ class Calls:
             if conditions.layout != "contiguous":
                 positional = tuple(laid_out(value, conditions.layout) for value in positional)
                 named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
-            before = snapshot((positional, named))
+            before = [snapshot(value) for value in (*positional, *named.values())]
         if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
         made = positional[0] if name.endswith(".__init__") and isinstance(positional[0], nn.Module) else None
@@ -133,7 +133,7 @@ class Calls:
         with contextlib.nullcontext() if recorded else torch.no_grad():
             result = function(*positional, **named)
         with unseen():
-            check_unchanged(function, name, (positional, named), before)
+            check_unchanged(function, name, positional, named, before)
         if made is not None:
             self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
@@ -269,18 +269,17 @@ def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...],
         return  # a model, an optimizer, a path: what is called may be meant to change it
     if not any(isinstance(value, Tensor) for value in arguments):
         return
+    with unseen():
+        others = [[change(value) for value in arguments] for change in (_other_values, _shorter)]
     generators = [value for value in arguments if isinstance(value, torch.Generator)]
-    states = [generator.get_state() for generator in generators]
-    random = torch.get_rng_state()
-    for change in (_other_values, _shorter):
-        with unseen():
-            others = [change(value) for value in positional[len(owner) :]]
-            others_named = {key: change(value) for key, value in named.items()}
-        with _errors_ignored(), torch.no_grad():
-            function(*owner, *others, **others_named)
-        for generator, state in zip(generators, states):
-            generator.set_state(state)
-        torch.set_rng_state(random)
+    states = [generator.get_state() for generator in (torch.default_generator, *generators)]
+    count = len(positional) - len(owner)
+    with torch.no_grad():
+        for values in others:
+            with _errors_ignored():
+                function(*owner, *values[:count], **dict(zip(named, values[count:])))
+    for generator, state in zip((torch.default_generator, *generators), states):
+        generator.set_state(state)
 
 
 @contextmanager

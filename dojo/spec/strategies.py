@@ -58,10 +58,8 @@ class Sizes:
 
     def shape(self, names: str) -> tuple[int, ...]:
         """The sizes of "B T h*d": names, numbers and products of them."""
-        return tuple(
-            math.prod(int(part) if part.isdigit() else self.dims[part] for part in name.split("*"))
-            for name in names.split()
-        )
+        dims = self.dims
+        return tuple(math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names))
 
     def generator(self, salt: str = "") -> torch.Generator:
         """A generator that depends on the seed and `salt` alone."""
@@ -83,6 +81,12 @@ class Sizes:
     def text(self, salt: str) -> str:
         """What a generator is seeded with."""
         return f"{self.seed} {salt}"
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed(names: str) -> list[list[int | str]]:
+    """The factors of each dimension in "B T h*d"."""
+    return [[int(part) if part.isdigit() else part for part in name.split("*")] for name in names.split()]
 
 
 def _generator(text: str) -> torch.Generator:

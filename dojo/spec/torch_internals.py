@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,14 +29,21 @@ class OperationMode(TorchDispatchMode):
         return False
 
 
-@contextmanager
-def unseen() -> Iterator[None]:
+class unseen:  # noqa: N801 - a context manager, entered some thousand times a verdict
     """Compute where no mode looks on: each operation that a mode sees takes ten times as long.
 
     Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
     """
-    with _NO_FUNCTIONS(), _NO_DISPATCH():
-        yield
+    def __init__(self) -> None:
+        self.off = _NO_FUNCTIONS(), _NO_DISPATCH()
+
+    def __enter__(self) -> None:
+        self.off[0].__enter__()
+        self.off[1].__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.off[1].__exit__(*error)
+        self.off[0].__exit__(*error)
 
 
 def load_compiler() -> None:
