@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate submit grade gradescope stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -117,6 +117,20 @@ speedrun: $(READY)
 
 ablate: $(READY)
 	@$(DOJO) ablate $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only "$(ONLY)")
+
+submit: export OUT := $(OUT)
+submit: $(READY)
+	@$(DOJO) submit $(if $(OUT),--out "$$OUT")
+
+# Several are given with spaces between.
+grade: export OUT := $(OUT)
+grade: $(READY)
+	@$(DOJO) grade $(SUBMISSIONS) $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$$OUT") \
+		$(if $(KATA),--kata $(KATA)) $(foreach each,$(POINTS),--points $(each)) $(if $(TRUST),--trust)
+
+gradescope: export OUT := $(OUT)
+gradescope: $(READY)
+	@$(DOJO) gradescope $(if $(OUT),--out "$$OUT") $(if $(KATA),--kata $(KATA))
 
 stubs: $(READY)
 	@$(DOJO) stubs

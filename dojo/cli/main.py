@@ -23,7 +23,7 @@ VERBS = {
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "workshop": (),
-    "grading": (),
+    "grading": ("submit", "grade", "gradescope"),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
