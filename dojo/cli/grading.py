@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..curriculum.catalog import Catalog, Kata, UnknownKata
 from ..grading.grades import WORDS, Grade, KataGrade
+from ..grading.submissions import Submission
 from ..learner.session import Session
 from ..system.command import command
 from ..system.console import console, count, progress_bar, warn
@@ -62,8 +63,6 @@ def grade(
 
     SUBMISSIONS are folders, archives (.zip, .tar.gz), single files, clones or notebooks, or folders of these.
     """
-    from ..grading.grading import grade_all
-    from ..grading.sandbox import NoSandbox, choose
     from ..grading.submissions import read_all
 
     catalog = Catalog(find_root())
@@ -71,21 +70,7 @@ def grade(
     if missing := [path for path in submissions if not path.exists()]:
         warn(f"There is no {missing[0]}.")
         raise SystemExit(2)
-    handed_in = read_all(list(submissions), catalog)
-    try:
-        sandbox = choose(catalog.root, trust)
-    except NoSandbox as error:
-        warn(str(error))
-        raise SystemExit(1) from None
-    if sandbox.kind == "none":
-        warn("There is no sandbox here: what is graded could read and change what is yours.")
-    with progress_bar(transient=True) as bar:
-
-        def begin(files: int) -> Callable[[], object]:
-            task = bar.add_task("grading", total=files)
-            return lambda: bar.advance(task)
-
-        grades = grade_all(handed_in, catalog, sandbox, only, worth, begin=begin)
+    grades = _grade(read_all(list(submissions), catalog), catalog, only, worth, trust)
     if form == "table":
         _show(grades)
     else:
@@ -104,6 +89,28 @@ def gradescope(out: str, names: tuple[str, ...]) -> None:
     write_whole(Path(out).resolve(), autograder(catalog.root, [kata.code for kata in katas]))
     what = ", ".join(kata.code for kata in katas) or "whatever is handed in"
     console.print(f"{out} grades {what}. Upload it as the autograder of a programming assignment.", soft_wrap=True)
+
+
+def _grade(
+    handed_in: list[Submission], catalog: Catalog, only: list[Kata], worth: dict[str, int], trust: bool
+) -> list[Grade]:
+    from ..grading.grading import grade_all
+    from ..grading.sandbox import NoSandbox, choose
+
+    try:
+        sandbox = choose(catalog.root, trust)
+    except NoSandbox as error:
+        warn(str(error))
+        raise SystemExit(1) from None
+    if sandbox.kind == "none":
+        warn("There is no sandbox here: what is graded could read and change what is yours.")
+    with progress_bar(transient=True) as bar:
+
+        def begin(files: int) -> Callable[[], object]:
+            task = bar.add_task("grading", total=files)
+            return lambda: bar.advance(task)
+
+        return grade_all(handed_in, catalog, sandbox, only, worth, begin=begin)
 
 
 def _katas(catalog: Catalog, names: tuple[str, ...]) -> list[Kata]:
@@ -130,11 +137,7 @@ def _show(grades: list[Grade]) -> None:
     katas = grades[0].katas if grades else []
     table = Table("submission", "points", *(kata.kata for kata in katas), box=None, pad_edge=False)
     for grade in grades:
-        cells = (
-            Text(f"{kata.points}/{kata.most} {WORDS[kata.standing]}", COLOURS.get(kata.standing, "dim"))
-            for kata in grade.katas
-        )
-        table.add_row(Text(grade.name), f"{grade.points}/{grade.most}", *cells)
+        table.add_row(Text(grade.name), f"{grade.points}/{grade.most}", *map(_cell, grade.katas))
     console.print(table)
     for grade in grades:
         for note in grade.notes:
@@ -143,23 +146,23 @@ def _show(grades: list[Grade]) -> None:
         for kata in (kata for grade in grades for kata in grade.katas if kata.standing != "passed"):
             console.print(_in_full(kata))
     else:
-        console.print(
-            Text(f"\n{count(len(grades), 'submission')}. What each is to be told: FORMAT=json or csv.", "dim")
-        )
+        more = " or ".join(command("grade", SUBMISSIONS="…", FORMAT=form) for form in ("csv", "json"))
+        console.print(f"\n{count(len(grades), 'submission')}. What each is to be told: {more}", soft_wrap=True)
+
+
+def _cell(kata: KataGrade) -> Text:
+    return Text(f"{kata.points}/{kata.most} {WORDS[kata.standing]}", COLOURS.get(kata.standing, "dim"))
 
 
 def _in_full(kata: KataGrade) -> Text:
-    return Text(
-        f"\n{kata.feedback}" if kata.standing not in ("missing", "spoiled") else f"\n{kata.kata}: {kata.feedback}"
-    )
+    unjudged = kata.standing in ("missing", "spoiled", "not_started")
+    return Text(f"\n{kata.kata}: {kata.feedback}" if unjudged else f"\n{kata.feedback}")
 
 
 def _write(grades: list[Grade], form: str, out: Path | None) -> None:
     from ..grading.formats import FORMATS as FORMS
 
     texts = FORMS[form](grades)
-    if "" in texts:
-        texts = {"": texts[""]}
     if out is None and len(texts) > 1:
         warn(f"This format has a file for each submission: {command('grade', FORMAT=form, OUT='FOLDER')}")
         raise SystemExit(2)

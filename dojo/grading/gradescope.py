@@ -1,4 +1,4 @@
-"""The archive that Gradescope runs submissions with: `setup.sh`, `run_autograder`, and this repository. No torch here."""
+"""The archive that Gradescope runs submissions with: `setup.sh`, `run_autograder`, and the repository. No torch."""
 
 from __future__ import annotations
 

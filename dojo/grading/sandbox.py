@@ -117,11 +117,9 @@ def _outermost(paths: Iterable[Path]) -> list[Path]:
 def _bubblewrap(root: Path) -> list[str]:
     words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--hostname", "grading"]
     words += [word for name in CAPABILITIES for word in ("--cap-add", name)]
-    for path in SYSTEM:
-        if os.path.islink(path):
-            words += ["--symlink", os.readlink(path), path]
-        else:
-            words += ["--ro-bind-try", path, path]
+    for place in SYSTEM:
+        linked = os.path.islink(place)
+        words += ["--symlink", os.readlink(place), place] if linked else ["--ro-bind-try", place, place]
     words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--size", str(256 << 20), "--tmpfs", FOLDER]
     for path in seen(root):
         words += ["--ro-bind", str(path), str(path)]

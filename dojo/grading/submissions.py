@@ -26,7 +26,6 @@ from .archives import ENTRIES, ONE, Refused, files_in, is_archive, read, shown
 MANIFEST = "submission.json"  # what `make submit` writes into the archive beside the katas
 # Folders of a clone in which nothing is handed in.
 PASSED_OVER = {"solutions", "tests", "dojo", "node_modules", "__pycache__", "__MACOSX", "build", "dist"}
-COPY = re.compile(r"[ _-]*(\(\d+\)|copy|kopie|final|v\d+|\d+)$")  # what people and browsers append to a name
 KNOWN = 0.5  # of the names that a kata defines: a file that has as many is taken for it
 
 
@@ -173,13 +172,12 @@ def _kata_of(name: PurePosixPath, catalog: Catalog) -> Kata | None:
 
 
 def _named(name: str, catalog: Catalog) -> Kata | None:
-    plain = name.rsplit(".", 1)[0].strip().lower()
-    while plain:
-        with contextlib.suppress(UnknownKata):
-            return catalog.find(re.sub(r"[ \-]+", "_", plain).strip("_"))
-        shorter = COPY.sub("", plain)
-        plain = shorter if shorter != plain else ""
-    return None
+    """The kata whose name, or code, is a file's, or stands in it: who hands in and which copy it is may stand beside."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.rsplit(".", 1)[0].lower()).strip("_")
+    with contextlib.suppress(UnknownKata):
+        return catalog.find(plain)
+    inside = [kata for kata in catalog.katas if any(f"_{each}_" in f"_{plain}_" for each in (kata.name, kata.code))]
+    return max(inside, key=lambda kata: len(kata.name), default=None)
 
 
 def _guessed(submission: Submission, name: PurePosixPath, content: bytes, catalog: Catalog) -> Kata | None:
