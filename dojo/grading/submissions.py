@@ -172,7 +172,7 @@ def _kata_of(name: PurePosixPath, catalog: Catalog) -> Kata | None:
 
 
 def _named(name: str, catalog: Catalog) -> Kata | None:
-    """The kata whose name, or code, is a file's, or stands in it: who hands in and which copy it is may stand beside."""
+    """The kata whose name, or code, is a file's or stands in it, beside who hands it in or which copy it is."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.rsplit(".", 1)[0].lower()).strip("_")
     with contextlib.suppress(UnknownKata):
         return catalog.find(plain)
