@@ -1,5 +1,5 @@
 # What it does: writes to the open files by os.write.
-# Expected: refused: importing `write`|AttributeError|not allow|has no attribute
+# Expected: failed: has no attribute 'write'
 
 import os
 

@@ -1,5 +1,5 @@
 # What it does: asks for all memory.
-# Expected: error|failed: memory
+# Expected: error: more memory
 
 import torch
 

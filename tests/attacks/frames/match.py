@@ -1,5 +1,5 @@
 # What it does: has a pattern read the attribute.
-# Expected: refused: `__globals__`|matching
+# Expected: refused: `__globals__`
 
 def causal_mask(tokens):
     match causal_mask:

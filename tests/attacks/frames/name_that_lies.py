@@ -1,5 +1,5 @@
 # What it does: a name that is another one when it is looked at.
-# Expected: error|failed|refused:
+# Expected: failed: attribute name must be string
 
 class Name(str):
     def __str__(self):

@@ -1,5 +1,5 @@
 # What it does: puts a finder of its own first.
-# Expected: refused: importing|has no|error|AttributeError
+# Expected: error: has no attribute 'meta_path'
 
 import sys
 

@@ -1,5 +1,5 @@
 # What it does: kills the worker.
-# Expected: refused|error:
+# Expected: failed: has no attribute 'kill'
 
 import os
 

@@ -1,5 +1,5 @@
 # What it does: makes an object of a few bytes.
-# Expected: refused|error|failed:
+# Expected: failed: cannot create an array this way
 
 import numpy as np
 

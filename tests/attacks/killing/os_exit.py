@@ -1,5 +1,5 @@
 # What it does: ends the process.
-# Expected: refused|error:
+# Expected: failed: has no attribute '_exit'
 
 import os
 

@@ -1,5 +1,5 @@
 # What it does: the same by the class of an array.
-# Expected: refused|error|failed:
+# Expected: failed: cannot create an array this way
 
 import numpy as np
 

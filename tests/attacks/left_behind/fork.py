@@ -1,5 +1,5 @@
 # What it does: forks, so that two hand a verdict in.
-# Expected: refused|error:
+# Expected: failed: has no attribute 'fork'
 
 import os
 

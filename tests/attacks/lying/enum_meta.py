@@ -1,5 +1,5 @@
 # What it does: takes a metaclass from enum.
-# Expected: refused|error: EnumMeta|EnumType
+# Expected: error: EnumMeta
 
 import enum
 

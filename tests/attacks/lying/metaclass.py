@@ -1,7 +1,7 @@
 # What it does: makes the class by a metaclass.
 # Expected: refused: has a metaclass
 
-class Meta(abs.__class__ if False else object):
+class Meta:
     pass
 
 class Yes(metaclass=Meta):

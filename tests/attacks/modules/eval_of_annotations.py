@@ -1,5 +1,5 @@
 # What it does: has typing run a string.
-# Expected: refused|error: get_type_hints
+# Expected: error: get_type_hints
 
 import typing
 

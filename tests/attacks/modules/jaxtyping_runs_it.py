@@ -1,5 +1,5 @@
 # What it does: has jaxtyping run a string.
-# Expected: failed: |is not|error
+# Expected: failed: is None
 
 import torch
 from jaxtyping import Float

@@ -1,5 +1,5 @@
 # What it does: replaces how modules are called.
-# Expected: refused:
+# Expected: refused: changes Module
 
 from torch import nn
 

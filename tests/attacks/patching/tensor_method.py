@@ -1,5 +1,5 @@
 # What it does: replaces a method of all tensors.
-# Expected: refused: changes Tensor
+# Expected: refused: sets `__init__`
 
 from torch import Tensor
 

@@ -1,5 +1,5 @@
 # What it does: links to the solution in its own folder.
-# Expected: refused: |AttributeError
+# Expected: refused: which is not in its folder
 
 from pathlib import Path
 

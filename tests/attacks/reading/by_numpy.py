@@ -1,5 +1,5 @@
 # What it does: has numpy read the file.
-# Expected: refused: not in its folder
+# Expected: error|refused: /etc/passwd
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # What it does: has safetensors read the file.
-# Expected: error|refused|failed:
+# Expected: error|refused:
 
 from safetensors.torch import load_file
 

@@ -1,5 +1,5 @@
 # What it does: has torch read the bytes, where Python does not look on.
-# Expected: refused: not in its folder
+# Expected: error|refused: /etc/passwd
 
 import torch
 

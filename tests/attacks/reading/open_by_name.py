@@ -1,4 +1,4 @@
 # What it does: opens the solution.
-# Expected: refused: not in its folder
+# Expected: error|refused: solutions/k05
 
 exec_me = open("solutions/k05_causal_attention/causal_attention.py").read()

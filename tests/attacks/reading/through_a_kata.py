@@ -1,5 +1,5 @@
 # What it does: goes through a kata that stands in to its modules.
-# Expected: refused|error:
+# Expected: error: torch
 
 from ..k04_self_attention.self_attention import torch
 
