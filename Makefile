@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor bundle room data train sample runs write chat attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor bundle room data train sample runs write chat attention pictures report bench bench-train speedrun ablate submit grade gradescope stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -153,6 +153,20 @@ bundle: $(READY)
 
 room: $(READY_ROOM)
 	@$(DOJO) room $(if $(PORT),--port $(PORT)) $(if $(NEW),--new)
+
+submit: export OUT := $(OUT)
+submit: $(READY)
+	@$(DOJO) submit $(if $(OUT),--out "$$OUT")
+
+# Several are given with spaces between.
+grade: export OUT := $(OUT)
+grade: $(READY)
+	@$(DOJO) grade $(SUBMISSIONS) $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$$OUT") \
+		$(if $(KATA),--kata $(KATA)) $(foreach each,$(POINTS),--points $(each)) $(if $(TRUST),--trust)
+
+gradescope: export OUT := $(OUT)
+gradescope: $(READY)
+	@$(DOJO) gradescope $(if $(OUT),--out "$$OUT") $(if $(KATA),--kata $(KATA))
 
 stubs: $(READY)
 	@$(DOJO) stubs

@@ -25,6 +25,7 @@ VERBS = {
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
     "workshop": ("bundle", "room"),
+    "grading": ("submit", "grade", "gradescope"),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }

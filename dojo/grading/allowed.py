@@ -21,7 +21,8 @@ MODULES: Mapping[str, frozenset[str]] = {
         ["math", "cmath", "random", "statistics", "fractions", "decimal", "numbers", "itertools", "functools"]
         + ["operator", "collections", "collections.abc", "heapq", "bisect", "array", "copy", "dataclasses", "typing"]
         + ["string", "re", "textwrap", "struct", "json", "time", "datetime", "contextlib", "io", "hashlib", "zlib"]
-        + ["base64", "regex", "pathlib", "queue", "unicodedata", "pprint", "numpy", "numpy.linalg", "numpy.random"],
+        + ["base64", "regex", "pathlib", "queue", "unicodedata", "pprint", "numpy", "numpy.linalg", "numpy.random"]
+        + ["numpy.ma", "numpy.fft"],
         ALL,
     ),
     "abc": _only("ABC abstractmethod"),
@@ -53,6 +54,7 @@ MODULES: Mapping[str, frozenset[str]] = {
         + ["torch.types", "torch.cuda", "torch.mps", "torch.backends", "torch.distributed"],
         ALL,
     ),
+    "torch.nn.utils.rnn": ALL,
     "torch.nn.modules": ALL,
     "torch.nn.modules.module": _only("Module register_module_forward_hook"),
     "torch.nn.attention": _only("SDPBackend sdpa_kernel"),
@@ -94,6 +96,7 @@ DENIED: Mapping[str, frozenset[str]] = {
         "memmap DataSource seterrcall "
         "setbufsize get_include show_config show_runtime set_string_function from_dlpack"
     ),
+    "numpy.ma": _only("MaskedArray mrecords"),
     "matplotlib.pyplot": _only("switch_backend install_repl_displayhook uninstall_repl_displayhook connect"),
     "matplotlib": _only("use rc_file rc_params_from_file interactive"),
 }

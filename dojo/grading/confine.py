@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class NotConfined(RuntimeError):
     """The system refuses a namespace; the message says which."""
 
 
-def enter(folder: str = "/tmp") -> int:
+def enter(folder: str) -> int:
     """Give this process files, and its children process numbers, of their own; returns the first child, which idles.
 
     When that one ends, the system ends all other processes of the same numbering. Raises NotConfined.
@@ -83,3 +84,20 @@ def _call(name: str, *arguments: object) -> None:
     if getattr(_libc(), name)(*arguments) != 0:
         error = ctypes.get_errno()
         raise NotConfined(f"{name}: {os.strerror(error)}")
+
+
+def main() -> None:
+    """Try all of it, as for a submission; ends with an error that says what the system refuses."""
+    first = enter("/submission")
+    child = os.fork()
+    if child == 0:
+        hide([])
+        drop()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    os.kill(first, signal.SIGKILL)
+    sys.exit(os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main()

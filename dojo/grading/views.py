@@ -123,10 +123,10 @@ class Views:
             self.refuse("it unpickles what may be any code: torch.load does without with weights_only=True")
         return torch.load(f, map_location=map_location, weights_only=True, mmap=mmap)
 
-    def _save(self, obj: Any, f: Any) -> None:
+    def _save(self, obj: Any, f: Any, *, _use_new_zipfile_serialization: bool = True) -> None:
         import torch
 
-        torch.save(obj, f)
+        torch.save(obj, f, _use_new_zipfile_serialization=_use_new_zipfile_serialization)
 
     def _from_file(self, filename: Any, shared: Any = None, size: Any = 0, **options: Any) -> Any:
         import torch

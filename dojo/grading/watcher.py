@@ -20,13 +20,13 @@ PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty"
 SIGNALS = ("os.kill", "os.killpg", "signal.pthread_kill")
 CONNECTIONS = ("socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
 MEMORY = ("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata", "gc.get_objects", "gc.get_referrers")
-CODE = ("code.__new__", "function.__new__", "marshal.loads", "sys.addaudithook", "sys._current_frames")
+CODE = ("sys.addaudithook", "sys._current_frames", "cpython.run_command", "code.interact")
 WHY = {
     **dict.fromkeys(PROCESSES, "it starts a process"),
     **dict.fromkeys(SIGNALS, "it sends a signal"),
     **dict.fromkeys(CONNECTIONS, "it opens a connection"),
     **dict.fromkeys(MEMORY, "it looks at memory that is not its own"),
-    **dict.fromkeys(CODE, "it makes code, or looks at that of others"),
+    **dict.fromkeys(CODE, "it looks at what Python does"),
 }
 CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

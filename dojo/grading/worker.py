@@ -161,7 +161,7 @@ class Judging:
                 os.dup2(given, standard)
             sys.stdout = os.fdopen(1, "w", 1, "utf-8", "backslashreplace", closefd=False)
             if self.worker.apart:
-                self._as_second(confine.enter())
+                self._as_second(confine.enter(tempfile.gettempdir()))
             self._judge()
         except BaseException as error:
             self._send(Event("trouble", f"Your code ends the program: it raises {type(error).__name__}."))
