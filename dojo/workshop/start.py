@@ -42,9 +42,9 @@ def main():
         print(f"\n{trouble}")
         return 1
     print(f"Your katas are in {target}")
-    print("From now on: open a terminal there, and type  {}\n".format(command(target, "")))
+    print("From now on: open a terminal there, and type  {}\n".format(words_of(target, "")))
     sys.stdout.flush()
-    return subprocess.call(command(target, "start", whole=True), cwd=target)
+    return subprocess.call(words_of(target, "start", whole=True), cwd=target)
 
 
 def set_up(target):
@@ -138,7 +138,7 @@ def python(target):
     return os.path.join(target, ".venv", *inside)
 
 
-def command(target, verb, whole=False):
+def words_of(target, verb, whole=False):
     """What begins a verb: make, where there is one."""
     if os.name == "posix" and shutil.which("make"):
         return ["make", "--no-print-directory", verb] if whole else "make"
