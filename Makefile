@@ -53,8 +53,7 @@ watch: export ROOM := $(ROOM)
 watch: export CODE := $(CODE)
 watch: export NAME := $(if $(filter command,$(firstword $(origin NAME))),$(NAME))
 watch: $(READY)
-	@$(DOJO) watch $(KATA) $(if $(ROOM),--room "$$ROOM") $(if $(CODE),--code "$$CODE") \
-		$(if $(NAME),--name "$$NAME")
+	@$(DOJO) watch $(KATA) $(if $(CODE),--code "$$CODE") $(if $(NAME),--name "$$NAME") $(if $(ROOM),--room "$$ROOM")
 
 test: $(READY)
 	@$(DOJO) test $(KATA) $(if $(TRACEBACK),--traceback)

@@ -20,7 +20,7 @@ from ..gpt.download import fetch
 from ..system.data_files import DataError, Source, fault_at, locate, sources
 from ..system.files import timestamp, write_whole
 from ..system.git import Git, UpdateError
-from .wheels import Download, Gathering, Target, by_pip
+from .wheels import Download, Gathering, Target, Unreachable, by_pip
 
 HERE = Path(__file__).parent
 CLONE, WHEELS, DATA = "gpt-katas", "wheels", "data"
@@ -90,10 +90,9 @@ class Bundle:
         """The repository as it is committed, with stubs and without what the leader did."""
         target, git = self.folder / CLONE, Git(self.root)
         try:
-            if changed := git.lines("status", "--porcelain", "--untracked-files=no"):
-                self.say(
-                    f"The bundle has what is committed; {len(changed)} changed here are not, {changed[0][3:]} first."
-                )
+            if changed := git.lines("diff", "--name-only", "HEAD"):
+                more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+                self.say(f"What is not committed is not in it: {changed[0]}{more}")
             if target.exists():
                 shutil.rmtree(target, onerror=_writable)
             git("clone", "--quiet", "--no-hardlinks", "--no-local", str(self.root), str(target))
@@ -132,8 +131,11 @@ class Bundle:
     def _gather(self, target: Target, download: Download) -> bool:
         """Bring the wheels of a target; whether all are there."""
         gathering = Gathering(self.root, target, self.folder / WHEELS, download)
-        for missing in gathering():
-            self._lack(missing.why)
+        try:
+            for missing in gathering():
+                self._lack(missing.why)
+        except Unreachable as error:
+            raise BundleError(f"No wheel can be downloaded ({error}). A bundle is made with a network.") from error
         if gathering.missing:
             return False
         size = sum(wheel.stat().st_size for wheel in gathering.wheels.values())

@@ -29,7 +29,9 @@ class Trouble(Exception):
 
 
 def main():
-    """Set up, unless that was done before, and begin."""
+    """Set up, unless that was done before, and begin; --serves only says whether this Python will do."""
+    if sys.argv[1:] == ["--serves"]:
+        return 0 if this_python() in served() else 1
     target = os.path.abspath(os.path.expanduser(sys.argv[1] if len(sys.argv) > 1 else HOME))
     started = time.time()
     try:
@@ -40,9 +42,9 @@ def main():
         print(f"\n{trouble}")
         return 1
     print(f"Your katas are in {target}")
-    print("From now on: open a terminal there, and type  {}\n".format(command(target, "")))
+    print("From now on: open a terminal there, and type  {}\n".format(words_of(target, "")))
     sys.stdout.flush()
-    return subprocess.call(command(target, "start", whole=True), cwd=target)
+    return subprocess.call(words_of(target, "start", whole=True), cwd=target)
 
 
 def set_up(target):
@@ -64,42 +66,27 @@ def set_up(target):
         "Python cannot make an environment. On Debian and Ubuntu: apt install python3-venv",
     )
     say("Installing the packages, which takes a minute or two")
-    wheels = os.path.join(HERE, "wheels")
+    pip = [python(target), "-m", "pip", "--isolated", "install", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-cache-dir", "--no-index", "--find-links", os.path.join(HERE, "wheels"), "-c", "constraints.txt"]
     run(
-        [
-            python(target),
-            "-m",
-            "pip",
-            "--isolated",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-cache-dir",
-            "--no-index",
-            "--find-links",
-            wheels,
-            "-c",
-            "constraints.txt",
-            "-e",
-            ".",
-        ],
+        pip + offline + ["-e", ".[room]"],
         target,
         "The packages cannot be installed. Show whoever leads the workshop what stands above.",
     )
     copy_data(target)
-    with open(os.path.join(target, ".venv", ".ready"), "w"):
-        pass
+    for name in (".ready-room", ".ready"):  # so that make does not set it up anew
+        with open(os.path.join(target, ".venv", name), "w"):
+            pass
 
 
 def check(target):
     """Whether this Python and this disk will do."""
-    served = contents().get(SYSTEMS.get((sys.platform, platform.machine()), ""), [])
-    version = "{}.{}".format(*sys.version_info[:2])
-    if version not in served or sys.maxsize < 2**32:
+    if this_python() not in served():
         machine = f"{sys.platform} on {platform.machine()}"
-        which = f"Python {' or '.join(served)}" if served else f"nothing for {machine}"
-        this = f"This is Python {version}, of {64 if sys.maxsize > 2**32 else 32} bits"
-        raise Trouble(f"{this}; this folder serves {which}. START-HERE says where a Python comes from.")
+        which = f"Python {' or '.join(served())}" if served() else f"nothing for {machine}"
+        raise Trouble(
+            f"This is Python {this_python()}; this folder serves {which}. START-HERE says where one comes from."
+        )
     if os.path.exists(target) and not os.path.exists(os.path.join(target, "katas")):
         raise Trouble(f"{target} is there already and is something else. Name another folder: start.sh FOLDER")
     above = os.path.dirname(target)
@@ -112,11 +99,17 @@ def check(target):
         )
 
 
-def contents():
-    """The Pythons that are served, for each system."""
+def this_python():
+    """Its version, such as 3.12."""
+    bits = "" if sys.maxsize > 2**32 else " of 32 bits"
+    return "{}.{}".format(*sys.version_info[:2]) + bits
+
+
+def served():
+    """The Pythons that there are wheels for, on this system."""
     try:
         with open(os.path.join(HERE, "bundle.json")) as file:
-            return json.load(file)["served"]
+            return json.load(file)["served"].get(SYSTEMS.get((sys.platform, platform.machine())), [])
     except (OSError, ValueError, KeyError):
         raise Trouble("This folder is not whole: bundle.json is not in it. Copy all of it.") from None
 
@@ -145,7 +138,7 @@ def python(target):
     return os.path.join(target, ".venv", *inside)
 
 
-def command(target, verb, whole=False):
+def words_of(target, verb, whole=False):
     """What begins a verb: make, where there is one."""
     if os.name == "posix" and shutil.which("make"):
         return ["make", "--no-print-directory", verb] if whole else "make"

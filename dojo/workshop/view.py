@@ -9,7 +9,8 @@ from typing import TypedDict
 from ..curriculum.catalog import Catalog
 from .people import People, Person
 
-STUCK_SECONDS, STUCK_TRIES = 600, 5  # at the same claim; whoever has either counts as stuck
+STUCK_SECONDS = 600  # at the same claim; whoever has been there so long counts as stuck
+STUCK_TRIES = 5  # and so does whoever has made so many
 MOST_MISTAKES = 5
 
 

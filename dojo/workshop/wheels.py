@@ -31,7 +31,12 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 GLIBC = 28  # of 2.28, which torch asks for
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # elsewhere torch for Linux is the one for CUDA
 EDITABLE = "editables"  # what hatchling needs to install a clone, beside what it says
+GIVE_UP = 3  # wheels that do not come, and none that does
 SECONDS = 1800  # that pip may take for the wheels of a target
+
+
+class Unreachable(Exception):
+    """Nothing can be downloaded; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,10 @@ class Gathering:
             waiting = required
 
     def _fetch(self, waiting: list[Requirement]) -> Iterator[Missing]:
-        """Have a wheel of each: all that are not there at once or, where that fails, one by one to know which."""
+        """Have a wheel of each: all that are not there at once or, where that fails, one by one to know which.
+
+        Raises Unreachable where none of several comes.
+        """
         wanted = {name: self._exact(name, each) for each in waiting if (name := canonicalize_name(each.name))}
         wanted = {name: exact for name, exact in wanted.items() if name not in {*self.wheels, *self.missing}}
         absent = {name: exact for name, exact in wanted.items() if self._find(exact) is None}
@@ -159,6 +167,8 @@ class Gathering:
                 why = why or "what came is another one"
                 self.missing[name] = Missing(f"{exact} cannot be had for {self.target}: {why}.{_advice(exact)}")
                 yield self.missing[name]
+                if len(self.missing) == GIVE_UP and not self.wheels:
+                    raise Unreachable(why)
 
     def _exact(self, name: str, requirement: Requirement) -> Requirement:
         """The version of a package that is wanted."""
@@ -178,9 +188,18 @@ class Gathering:
 def by_pip(requirements: list[str], target: Target, folder: Path) -> str:
     """Have pip fetch requirements, and nothing that they require; what went wrong, in its words."""
     platforms = [word for tag in target.platform.tags for word in ("--platform", tag)]
-    index = ["--extra-index-url", CPU_INDEX, "--retries", "1"] if any("+cpu" in each for each in requirements) else []
+    index = ["--extra-index-url", CPU_INDEX] if any("+cpu" in each for each in requirements) else []
     command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *(
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--retries=1",
+        ),
         *("--only-binary=:all:", "--dest", str(folder), "--implementation", "cp", "--python-version", target.python),
         *(*platforms, *index, *requirements),
     ]
@@ -188,8 +207,9 @@ def by_pip(requirements: list[str], target: Target, folder: Path) -> str:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return f"pip took longer than {SECONDS} seconds"
-    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")] or done.stderr.splitlines()
-    return "" if done.returncode == 0 else (errors or ["pip failed"])[0].removeprefix("ERROR: ")
+    errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    telling = [line for line in errors if line.startswith("No matching")] or errors or [done.stderr.strip()[-200:]]
+    return "" if done.returncode == 0 else telling[0].rstrip(".") or "pip failed"
 
 
 def _advice(exact: Requirement) -> str:
