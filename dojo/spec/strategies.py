@@ -59,7 +59,9 @@ class Sizes:
     def shape(self, names: str) -> tuple[int, ...]:
         """The sizes of "B T h*d": names, numbers and products of them."""
         dims = self.dims
-        return tuple(math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names))
+        return tuple(
+            math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names)
+        )
 
     def generator(self, salt: str = "") -> torch.Generator:
         """A generator that depends on the seed and `salt` alone."""
@@ -128,10 +130,9 @@ def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[
 
 def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
-    with torch.no_grad():
-        with unseen():
-            for name, values in module.named_parameters():
-                values.copy_(_normals(tuple(values.shape), size.text(name), scale))
+    with torch.no_grad(), unseen():
+        for name, values in module.named_parameters():
+            values.copy_(_normals(tuple(values.shape), size.text(name), scale))
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:

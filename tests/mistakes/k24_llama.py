@@ -1844,7 +1844,11 @@ MISTAKES = [
     ),
     mistake(
         "what is too long is cut",
-        swap(NAME, NAME + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights"),
+        swap(
+            NAME,
+            NAME
+            + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights",
+        ),
         caught_by=SHAPE,
         explanation="""Rows that do not fit are cut off. A vocabulary of another size belongs to another model.""",
     ),
