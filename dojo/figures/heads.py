@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -27,7 +28,8 @@ def draw_heads(
     side = 4.6 * max(1.0, len(tokens) / 24)  # inches of one large map
     width = max(3.0, 0.42 * heads)
     drawn = figure(width + 1.2 + 2 * side, max(3 * side, 0.42 * layers + 1))
-    left, right = drawn.subfigures(1, 2, width_ratios=[width + 1.2, 2 * side])
+    beside: Any = drawn.subfigures(1, 2, width_ratios=[width + 1.2, 2 * side])
+    left, right = beside
     axes = left.add_subplot()
     axes.imshow(mosaic(maps), vmin=0, vmax=1, interpolation="nearest")
     step, middle = maps.shape[-1] + GAP, maps.shape[-1] / 2
