@@ -156,7 +156,5 @@ def test_a_model_larger_than_memory_is_refused_before_it_is_read(tmp_path, monke
 def test_without_the_package_it_is_said_how_to_install_it(tmp_path, monkeypatch):
     path = write_llama(tmp_path / "tiny.gguf")
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
-    with pytest.raises(
-        DataError, match="read by the package gguf, .* pip install -c constraints.txt gguf"
-    ):
+    with pytest.raises(DataError, match="read by the package gguf, .* pip install -c constraints.txt gguf"):
         read(path)
