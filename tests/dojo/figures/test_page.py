@@ -390,5 +390,3 @@ def test_the_page_fits_its_window_and_can_be_read(tab, model, session, monkeypat
     assert tab.run(f"{wide}.every(box => box.tabIndex === 0)")
     assert tab.run(browser.CONTRAST) == []
     assert tab.complaints == [] and tab.requests == [path.as_uri()]
-
-
