@@ -74,7 +74,7 @@ def view(people: People, catalog: Catalog, trouble: str = "", guesses: int = 0) 
         rows=rows,
         people=len(present),
         katas=_katas(present, catalog),
-        talk=_talk(people, present, catalog),
+        talk=_talk(people, [person for person in everyone if person.here], catalog),
         trouble=trouble,
         guesses=guesses,
     )
@@ -118,9 +118,9 @@ def _katas(present: list[Person], catalog: Catalog) -> list[KataCount]:
     ]
 
 
-def _talk(people: People, present: list[Person], catalog: Catalog) -> Talk | None:
+def _talk(people: People, here: list[Person], catalog: Catalog) -> Talk | None:
     """What to talk about: the claim at which most are stuck, else the one at which most are, of two or more."""
-    failing = [person for person in present if person.standing.claim and person.standing.verdict != "passed"]
+    failing = [person for person in here if person.standing.claim and person.standing.verdict != "passed"]
     at = Counter((person.standing.kata, person.standing.claim) for person in failing)
     stuck = Counter((each.standing.kata, each.standing.claim) for each in failing if _stuck(each) >= 1)
     if not failing or (not stuck and max(at.values()) < 2):

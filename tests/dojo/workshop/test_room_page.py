@@ -103,6 +103,8 @@ def test_the_page_can_be_read(tab, served, dark, width):
     until(lambda: tab.run(f"{NAMES}.length") == 3)
     assert tab.run(browser.CONTRAST) == []
     assert tab.run("document.documentElement.scrollWidth <= window.innerWidth")
+    for column in ("td.who", "td:nth-child(3)"):
+        assert tab.run(f"document.querySelector('{column}').offsetWidth") > 150
     assert [said for said in tab.complaints if f":{served.port}/" in said] == []  # rooms of other tests are gone
 
 
