@@ -382,6 +382,19 @@ def test_encode_equals_tiktoken_on_trained_ranks(kata, start, length):
     same_ids(kata.BPETokenizer(dict(ranks), byte_pairs.GPT2_PATTERN).encode(text), want, f"encode({text!r})")
 
 
+@of_text(step=4)
+def test_a_text_that_is_a_token_is_cut_all_the_same(kata):
+    """A text that happens to be a token of the table is cut into pieces first, like any other."""
+    calls = []
+    for table, (tokens, _) in TABLES.items():
+        for text in (token.decode() for token in tokens if token.decode(errors="ignore").encode() == token):
+            for pattern in PATTERNS.values():
+                call = functools.partial(encoded, kata, table, pattern, text)
+                want = tiktoken_of(table, pattern).encode_ordinary(text)
+                calls.append((call, want, f"encode({text!r})", {"pattern": pattern, "tokens": with_ids(tokens)}))
+    demand_ids(calls)
+
+
 @of_text(step=4, length=lengths, seed=seeds)
 def test_decode_gives_the_text_that_was_encoded(kata, length, seed):
     """decode turns tiktoken's ids back into the text, also where a character is spread over several tokens."""

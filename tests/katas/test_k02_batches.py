@@ -22,6 +22,11 @@ def tokens(length, seed=0):
     return torch.randperm(200, generator=torch.Generator().manual_seed(seed))[:length] * 2
 
 
+def large_tokens(length, seed=0):
+    """Ids that neither 16 bits nor a float32 can hold."""
+    return tokens(length, seed) * 500_000 + 16_777_217
+
+
 def windows_by_hand(data, context_length, stride):
     """Inputs and targets of every whole window, and nothing else: the slow, obvious loop."""
     inputs, targets = [], []
@@ -121,6 +126,15 @@ def test_targets_are_the_next_tokens_of_the_data(kata, context_length, stride, c
     check.equal(targets, want, "the tensor of targets", data=data)
 
 
+@of_tokens(step=2, context_length=contexts, stride=strides, count=counts)
+def test_large_ids_stay_what_they_are_in_windows(kata, context_length, stride, count):
+    """Ids come back to the last digit, however large they are."""
+    data = large_tokens(length_for(context_length, stride, count, full=False))
+    pairs = two(kata.windows(data, context_length, stride), "windows")
+    for got, want, name in zip(pairs, windows_by_hand(data, context_length, stride), ("inputs", "targets")):
+        check.equal(got, want, f"the tensor of {name}", data=data)
+
+
 @of_tokens(step=2, context_length=contexts, count=counts, full=[False, True])
 def test_a_stride_of_the_context_covers_every_token_once(kata, context_length, count, full):
     """With a stride of the context length the windows lie end to end: no token is skipped, and none comes twice."""
@@ -161,6 +175,15 @@ def test_windows_leaves_the_data_alone(kata, context_length, stride):
 def test_one_possible_window_fills_the_batch(kata, context_length, batch_size, seed):
     """Where there is but one window, every row of x is that window, and y is the same moved by one token."""
     data = tokens(context_length + 1, seed)
+    x, y = batch_of(kata, data, Sizes({"B": batch_size, "T": context_length}), generator(seed))
+    check.equal(x, data[:-1].repeat(batch_size, 1), "`x`", data=data)
+    check.equal(y, data[1:].repeat(batch_size, 1), "`y`", data=data)
+
+
+@of_tokens(step=3, context_length=contexts, batch_size=counts, seed=seeds)
+def test_large_ids_stay_what_they_are_in_a_batch(kata, context_length, batch_size, seed):
+    """Ids come back to the last digit, however large they are."""
+    data = large_tokens(context_length + 1, seed)
     x, y = batch_of(kata, data, Sizes({"B": batch_size, "T": context_length}), generator(seed))
     check.equal(x, data[:-1].repeat(batch_size, 1), "`x`", data=data)
     check.equal(y, data[1:].repeat(batch_size, 1), "`y`", data=data)

@@ -302,7 +302,10 @@ def check_step_with_clipping(kata, size, share, scale, tied):
     y = logits_by_hand(before, x).argmin(dim=-1)  # the least likely tokens, so that the gradient is not tiny
     gradient = flat(loss_and_gradients(before, x, y)[1])
     norm = gradient.norm().item()
-    kata.train_step(model, sgd(model), x, y, max_grad_norm=share * norm)
+    optimizer = sgd(model)
+    kata.train_step(model, optimizer, x, y, max_grad_norm=share * norm)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    check.equal(rates, [RATE] * len(rates), "the list of rates after the step")
     moved = (flat(before) - flat(model.weights())) / RATE
     if share < 1 and torch.allclose(moved, gradient, rtol=1e-3, atol=1e-3 * norm):
         now = flat([torch.zeros(0) if tensor.grad is None else tensor.grad for tensor in model.parameters()]).norm()

@@ -1091,4 +1091,14 @@ MISTAKES = [
         explanation="""Characters with the number 0 are cut off at the end of the text. They are not seen, and belong to
         it all the same.""",
     ),
+    mistake(
+        "a text that is a token is not cut",
+        swap(
+            "        ids = []\n",
+            '        if text.encode("utf-8") in self.ranks:\n            return [self.ranks[text.encode("utf-8")]]\n        ids = []\n',
+        ),
+        caught_by="test_a_text_that_is_a_token_is_cut_all_the_same",
+        explanation="""A text that stands in the table as a whole comes out as this one token. Where the pattern cuts it into
+        pieces, no token may cross the cut.""",
+    ),
 ]

@@ -40,6 +40,7 @@ def of_both(name, pick, caught_by, explanation):
 
 
 BOTH = ("data_for_one_window_gives_one_window", "one_possible_window_fills_the_batch")
+LARGE = ("large_ids_stay_what_they_are_in_windows", "large_ids_stay_what_they_are_in_a_batch")
 GUARDS = {"windows": "windows_refuses_too_short_data", "get_batch": "get_batch_refuses_too_short_data"}
 
 MISTAKES = [
@@ -853,5 +854,17 @@ MISTAKES += [
         caught_by="test_offsets_are_equally_likely",
         explanation="""Offsets are drawn from all places, and those that are too large are taken modulo the number of
         offsets. The first ones are then drawn twice as often.""",
+    ),
+    *of_both(
+        "ids pass through 16 bits",
+        "return data[places].short().long(), data[places + 1].short().long()",
+        LARGE,
+        """The ids are kept in 16 bits on the way. Those beyond 32,767 come out as others, and GPT-2 has 50,257.""",
+    ),
+    *of_both(
+        "ids pass through floats",
+        "return data[places].float().long(), data[places + 1].float().long()",
+        LARGE,
+        """The ids are floating-point numbers on the way. A float32 holds whole numbers up to 16,777,216 only.""",
     ),
 ]
