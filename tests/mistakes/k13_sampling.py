@@ -2185,8 +2185,11 @@ MISTAKES = [
     ),
     mistake(
         "shifted along the batch",
-        swap(DROPPED, "reached = probabilities.cumsum(dim=-1) >= p\n    "
-             "dropped = torch.cat([torch.zeros_like(reached[:1]), reached[:-1]])"),
+        swap(
+            DROPPED,
+            "reached = probabilities.cumsum(dim=-1) >= p\n    "
+            "dropped = torch.cat([torch.zeros_like(reached[:1]), reached[:-1]])",
+        ),
         caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
         explanation="""To keep the token that crosses p, what is dropped is shifted by one: along the tokens of a row, and
         here it goes along the rows.""",

@@ -877,16 +877,6 @@ MISTAKES = [
         dimensions.""",
     ),
     mistake(
-        "every hook is removed",
-        swap(
-            "        for hook in hooks:\n            hook.remove()",
-            "        for block in model.blocks:\n            block.attention.dropout._forward_hooks.clear()",
-        ),
-        caught_by="test_no_hook_stays",
-        explanation="""All hooks of the dropouts are cleared, those of other people included. Each hook has a handle, which removes it
-        alone.""",
-    ),
-    mistake(
         "the largest over layers and heads",
         swap("weights.mean(dim=(0, 2))", "weights.amax(dim=(0, 2))"),
         caught_by="test_importance_is_the_mean_over_those_who_can_see",

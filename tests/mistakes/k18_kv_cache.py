@@ -137,7 +137,9 @@ MISTAKES = [
     mistake(
         "tokens are put behind what there is, in new memory",
         swap(WRITE_KEYS, "self.held_keys = torch.cat([getattr(self, 'held_keys', key[:, :, :0]), key], dim=2)"),
-        swap(WRITE_VALUES, "self.held_values = torch.cat([getattr(self, 'held_values', value[:, :, :0]), value], dim=2)"),
+        swap(
+            WRITE_VALUES, "self.held_values = torch.cat([getattr(self, 'held_values', value[:, :, :0]), value], dim=2)"
+        ),
         swap(HELD, "return self.held_keys, self.held_values"),
         caught_by="test_memory_is_reserved_at_once",
         explanation="""`torch.cat` makes a new tensor for all that is held, each time, and the memory that was reserved stays

@@ -631,9 +631,12 @@ MISTAKES = [
     ),
     mistake(
         "divided by how many ranks have a gradient",
-        swap(MEAN, """there = [torch.full((weight.numel(),), weight.grad is not None, dtype=row.dtype) for weight in weights]
+        swap(
+            MEAN,
+            """there = [torch.full((weight.numel(),), weight.grad is not None, dtype=row.dtype) for weight in weights]
     summed = all_reduce_sum(torch.cat([row, *there]), group)
-    mean = summed[: len(row)] / summed[len(row) :].clamp(min=1)"""),
+    mean = summed[: len(row)] / summed[len(row) :].clamp(min=1)""",
+        ),
         caught_by="test_a_missing_gradient_counts_as_zeros",
         explanation="""The sum is divided by the number of ranks that have a gradient. One process with the whole batch would
         divide by all: a rank without gradient adds zeros.""",

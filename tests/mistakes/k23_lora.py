@@ -1162,10 +1162,14 @@ SAVED = [
     ),
     entry(
         "what fits is copied before the rest is looked at",
-        swap(NAMES, """for name in own:
+        swap(
+            NAMES,
+            """for name in own:
         if name in state and state[name].shape == own[name].shape:
             own[name].copy_(state[name])
-    """ + NAMES),
+    """
+            + NAMES,
+        ),
         by=WRONG_STATE,
         why="""What fits is copied first, and then the state is refused. The model is now half its own and half the
         state's.""",
@@ -1423,20 +1427,26 @@ SAVED = [
     ),
     entry(
         "the merged layer has the default dtype",
-        swap(KEEP, """plain = nn.Linear(module.linear.in_features, module.linear.out_features, module.linear.bias is not None)
+        swap(
+            KEEP,
+            """plain = nn.Linear(module.linear.in_features, module.linear.out_features, module.linear.bias is not None)
             plain.to(weight.device).load_state_dict(module.linear.state_dict())
-            merged[module] = plain.requires_grad_(False)"""),
+            merged[module] = plain.requires_grad_(False)""",
+        ),
         by=KEEPS,
         why="""A new `nn.Linear` has torch's default dtype, and `load_state_dict` converts to that. A model in bfloat16 gets
         layers in float32, which cannot be multiplied with the rest.""",
     ),
     entry(
         "the merged layer is made on the CPU",
-        swap(KEEP, """has_bias, dtype = module.linear.bias is not None, weight.dtype
+        swap(
+            KEEP,
+            """has_bias, dtype = module.linear.bias is not None, weight.dtype
             plain = nn.Linear(module.linear.in_features, module.linear.out_features, has_bias, dtype=dtype)
             if not weight.is_meta:
                 plain.load_state_dict(module.linear.state_dict())
-            merged[module] = plain.requires_grad_(False)"""),
+            merged[module] = plain.requires_grad_(False)""",
+        ),
         by=KEEPS,
         why="""A new `nn.Linear` is on the CPU unless a device is named. A model on a GPU meets it at the next forward.""",
     ),

@@ -696,9 +696,13 @@ MISTAKES = [
     ),
     mistake(
         "queries and keys are normed",
-        swap(ANGLES, """query = torch.nn.functional.normalize(query, dim=-1) * query.shape[-1] ** 0.5
+        swap(
+            ANGLES,
+            """query = torch.nn.functional.normalize(query, dim=-1) * query.shape[-1] ** 0.5
         key = torch.nn.functional.normalize(key, dim=-1) * key.shape[-1] ** 0.5
-        """ + ANGLES),
+        """
+            + ANGLES,
+        ),
         caught_by=OUTPUT,
         explanation="""Queries and keys are brought to one length before they meet, as some models do (QK norm). A Llama
         compares them as they are.""",
@@ -1840,7 +1844,11 @@ MISTAKES = [
     ),
     mistake(
         "what is too long is cut",
-        swap(NAME, NAME + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights"),
+        swap(
+            NAME,
+            NAME
+            + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights",
+        ),
         caught_by=SHAPE,
         explanation="""Rows that do not fit are cut off. A vocabulary of another size belongs to another model.""",
     ),
