@@ -470,13 +470,6 @@ MISTAKES = [
         half of the first and of the last cell is outside the picture.""",
     ),
     mistake(
-        "the viewers are counted on the CPU",
-        swap(", device=weights.device", ""),
-        caught_by="test_importance_is_on_the_device_of_the_weights",
-        explanation="""`torch.arange` without a device makes its tensor on the CPU. Weights that were caught on a GPU cannot
-        be divided by it.""",
-    ),
-    mistake(
         "a batch of one loses its dimension",
         swap("torch.stack(caught)", "torch.stack([one.squeeze(0) for one in caught])"),
         caught_by="test_maps_are_the_weights_of_every_layer_and_head",

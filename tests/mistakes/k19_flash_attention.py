@@ -1622,33 +1622,4 @@ MISTAKES = [
         explanation="""The backward pass makes tiles of 64 tokens whatever was asked for. They are then larger than
         they may be.""",
     ),
-    mistake(
-        "positions are counted on the CPU",
-        swap(QUERY_AT, "query_position = first_query + torch.arange(query.shape[-2])"),
-        swap(KEY_AT, "key_position = first_key + torch.arange(key.shape[-2])"),
-        caught_by="test_a_tile_is_made_on_the_device_of_the_query",
-        explanation="""`torch.arange` without a device makes its tensor on the CPU. The mask that is made of it cannot be
-        laid over scores on a GPU.""",
-    ),
-    mistake(
-        "the largest score begins on the CPU",
-        swap(TOP, "top = torch.full(rows[..., :1].shape, -torch.inf, dtype=rows.dtype)"),
-        caught_by="test_forward_is_on_the_device_of_the_query",
-        explanation="""`torch.full` without a device makes its tensor on the CPU, and it is compared with scores that may be on
-        a GPU. `full_like` takes dtype and device over.""",
-    ),
-    mistake(
-        "the sums begin on the CPU",
-        swap(MIX_BEGINS, "mix = torch.zeros(rows.shape, dtype=rows.dtype)"),
-        caught_by="test_forward_is_on_the_device_of_the_query",
-        explanation="""`torch.zeros` without a device makes its tensor on the CPU, and what is added may be on a GPU.
-        `zeros_like` takes dtype and device over.""",
-    ),
-    mistake(
-        "gradients begin on the CPU",
-        swap(ZEROS, ZEROS.replace("torch.zeros_like(query)", "torch.zeros(query.shape, dtype=query.dtype)")),
-        caught_by="test_backward_is_on_the_device_of_the_query",
-        explanation="""`torch.zeros` without a device makes its tensor on the CPU, and what is added may be on a GPU.
-        `zeros_like` takes dtype and device over.""",
-    ),
 ]
