@@ -1,12 +1,10 @@
 """k18 KV cache: what must be true of it."""
 
-from contextlib import contextmanager
-
 import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from dojo.spec import OperationMode, check, claim, sizes, tree_leaves
+from dojo.spec import check, claim, sizes
 
 BANS = []
 CLOSE = 1e-10  # of the largest logit, in double precision: what a cached pass may be away from a full one
@@ -357,17 +355,6 @@ def test_padding_is_not_seen(kata, size, lengths, more):
                 check.equal(got[row, piece.shape[1] - len(want) :], want, what, tolerance=CLOSE, pads=pads)
 
 
-@claim(step=2, examples=2, size=MODEL, padded=[False, True])
-def test_attention_makes_everything_on_the_device_of_x(kata, size, padded):
-    """What cached_attention makes on the way is on the device of x (seen with the meta device)."""
-    attention = Attention(size.h * size.d, size.h, 4, True, 0.0).to("meta")
-    cache = kata.KVCache(size.B, size.h, 4, size.d, device="meta")
-    pads = torch.zeros(size.B, dtype=torch.int64, device="meta") if padded else None
-    with _Devices() as devices, not_at_values():
-        kata.cached_attention(attention, size.normal("B 2 h*d").to("meta"), cache, pads)
-    devices.check("x")
-
-
 # --- Step 3: the next logits -----------------------------------------------------------------------------------
 
 
@@ -420,48 +407,6 @@ def test_each_padded_row_is_as_if_alone(kata, size, lengths, room):
         check.equal(
             got, want, f"the matrix of logits after column number {end}", tolerance=CLOSE, ids=ids[:, :end], pads=pads
         )
-
-
-@claim(step=3, examples=2, size=MODEL, padded=[False, True])
-def test_logits_are_made_on_the_device_of_the_ids(kata, size, padded):
-    """What next_logits makes on the way is on the device of the ids (seen with the meta device)."""
-    model = gpt(size, 4, layers=1).to("meta")
-    caches = kata.make_caches(model, size.B, size.h, 4)
-    pads = torch.zeros(size.B, dtype=torch.int64, device="meta") if padded else None
-    with _Devices() as devices, not_at_values():
-        kata.next_logits(model, size.ids("B 2", size.V).to("meta"), caches, pads)
-    devices.check("the ids")
-
-
-class _Devices(OperationMode):
-    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
-
-    def __init__(self):
-        super().__init__()
-        self.mixed = ""
-
-    def check(self, whose):
-        if self.mixed:
-            problem = f"a tensor on the CPU meets one on the device of {whose}"
-            raise check.Mismatch(problem, f"in `{self.mixed}`", f"all on the device of {whose}")
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        name = func.overloadpacket.__name__
-        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
-        if meet and name not in ("_to_copy", "copy_"):
-            self.mixed = self.mixed or name
-        return func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def not_at_values():
-    """Let errors of code pass that looks at values, which a tensor on the device meta does not have."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, NotImplementedError) and str(error).startswith("step "):
-            raise
 
 
 @claim(step=3, examples=1, size=MODEL, double=True)

@@ -470,13 +470,6 @@ MISTAKES = [
         half of the first and of the last cell is outside the picture.""",
     ),
     mistake(
-        "the viewers are counted on the CPU",
-        swap(", device=weights.device", ""),
-        caught_by="test_importance_is_on_the_device_of_the_weights",
-        explanation="""`torch.arange` without a device makes its tensor on the CPU. Weights that were caught on a GPU cannot
-        be divided by it.""",
-    ),
-    mistake(
         "a batch of one loses its dimension",
         swap("torch.stack(caught)", "torch.stack([one.squeeze(0) for one in caught])"),
         caught_by="test_maps_are_the_weights_of_every_layer_and_head",
@@ -875,16 +868,6 @@ MISTAKES = [
         caught_by="test_maps_are_the_weights_of_every_layer_and_head",
         explanation="""`squeeze` takes away every dimension of size 1: a single layer, text or token. The result always has five
         dimensions.""",
-    ),
-    mistake(
-        "every hook is removed",
-        swap(
-            "        for hook in hooks:\n            hook.remove()",
-            "        for block in model.blocks:\n            block.attention.dropout._forward_hooks.clear()",
-        ),
-        caught_by="test_no_hook_stays",
-        explanation="""All hooks of the dropouts are cleared, those of other people included. Each hook has a handle, which removes it
-        alone.""",
     ),
     mistake(
         "the largest over layers and heads",

@@ -146,20 +146,6 @@ MISTAKES = [
         empty. New tokens are written into it.""",
     ),
     mistake(
-        "columns are counted on the CPU",
-        swap("columns = torch.arange(cache.length, device=x.device)", "columns = torch.arange(cache.length)"),
-        caught_by="test_attention_makes_everything_on_the_device_of_x",
-        explanation="""`torch.arange` without a device makes its tensor on the CPU. The mask that is made of it cannot be
-        laid over scores on a GPU.""",
-    ),
-    mistake(
-        "positions are counted on the CPU",
-        swap(WHERE, "positions = torch.arange(held, held + t)"),
-        caught_by="test_logits_are_made_on_the_device_of_the_ids",
-        explanation="""`torch.arange` without a device makes its tensor on the CPU. A table of positions on a GPU cannot be
-        asked with it.""",
-    ),
-    mistake(
         "only the first row is written",
         swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:1]"),
         swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:1]"),
