@@ -10,7 +10,6 @@ import copy
 import functools
 import inspect
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,8 @@ from .arguments import check_unchanged, snapshot
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
 # What torch copies itself, where a module is copied.
 REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
+EVERYWHERE = vars(nn.Module()).keys()
+HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in REGISTERED]
 
 
 @dataclass
@@ -224,12 +225,15 @@ def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
 
 
 def _holds_more(part: nn.Module, known: Container[int]) -> bool:
-    for name, value in vars(part).items():
+    own = vars(part)
+    if any(map(own.get, HOOKS)):
+        return True
+    for name in own.keys() - EVERYWHERE:
+        value = own[name]
         kind = type(value)
-        if kind in PLAIN or name in REGISTERED or id(value) in known:
+        if kind in PLAIN or id(value) in known or (kind is dict and not value):
             continue
-        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
-        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+        if kind is not tuple or any(type(entry) not in PLAIN for entry in value):
             return True
     return False
 

@@ -59,7 +59,9 @@ class Sizes:
     def shape(self, names: str) -> tuple[int, ...]:
         """The sizes of "B T h*d": names, numbers and products of them."""
         dims = self.dims
-        return tuple(math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names))
+        return tuple(
+            math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names)
+        )
 
     def generator(self, salt: str = "") -> torch.Generator:
         """A generator that depends on the seed and `salt` alone."""
@@ -75,7 +77,9 @@ class Sizes:
     def ids(self, names: str, below: int, salt: str = "") -> Tensor:
         """Random int64 token ids from 0 up to, not including, `below`."""
         with unseen():
-            return _layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)), self.strided)
+            return _layout(
+                torch.randint(below, self.shape(names), generator=self.generator(names + salt)), self.strided
+            )
 
     def text(self, salt: str) -> str:
         """What a generator is seeded with."""
@@ -107,7 +111,7 @@ def _normals(
     dtype: torch.dtype = torch.float64,
     strided: bool = False,
 ) -> Tensor:
-    """Normal numbers, not to be changed: the same are asked for at every verdict, and drawing takes as long as a law."""
+    """Normal numbers, not to be changed: the same are asked for at every verdict, and to draw them takes its time."""
     with unseen(), torch.no_grad():
         values = torch.randn(shape, generator=_generator(text), dtype=torch.float64)
         values = values if decimals is None else values.round(decimals=decimals)
@@ -127,10 +131,9 @@ def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[
 
 def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
-    with torch.no_grad():
-        with unseen():
-            for name, values in module.named_parameters():
-                values.copy_(_normals(tuple(values.shape), size.text(name), scale))
+    with torch.no_grad(), unseen():
+        for name, values in module.named_parameters():
+            values.copy_(_normals(tuple(values.shape), size.text(name), scale))
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:

@@ -34,6 +34,7 @@ class unseen:  # noqa: N801 - a context manager, entered some thousand times a v
 
     Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
     """
+
     def __init__(self) -> None:
         self.off = _NO_FUNCTIONS(), _NO_DISPATCH()
 
