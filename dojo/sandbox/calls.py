@@ -121,7 +121,8 @@ class Calls:
         with unseen():
             check_unchanged(function, name, positional, named, before)
         if made is not None:
-            self.made_with[made] = positional[1:], named
+            if self.log is not None:
+                self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
         if self.log is not None:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None

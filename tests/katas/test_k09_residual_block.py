@@ -1,6 +1,8 @@
 """k09 residual block: what must be true of it."""
 
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
 
 import torch
 from hypothesis import strategies as st
@@ -68,11 +70,12 @@ def deep_net(kata, size, layer_sizes, shortcut):
     return net
 
 
-def block(kata, size, room=0, **options):
+def block(kata, size, room=0, start=True, **options):
     """The block under test in eval mode, with parameters that no default start hides."""
     module = kata.TransformerBlock(size.h * size.d, size.T + room, size.h, **options)
     check.instance(module, torch.nn.Module, "TransformerBlock(…)")
-    randomise(module, size)
+    if start:
+        randomise(module, size)
     return module.eval()
 
 
@@ -85,11 +88,23 @@ def silence(module, *branches):
 
 
 def pair(kata, reference, size, room=0, silent=(), **options):
-    """The block under test and the reference's with equal parameters; branches in `silent` add nothing."""
-    module, model = block(kata, size, room, **options), block(reference, size, room, **options)
-    silence(model, *silent)
+    """The block under test and the reference's with equal parameters; branches in `silent` add nothing.
+
+    The reference's is only to be looked at: it is the same at the next verdict.
+    """
+    module = block(kata, size, room, start=False, **options)
+    dims = tuple(size.dims.items()), size.seed
+    model = right_block(reference, dims, torch.get_default_dtype(), room, tuple(silent), tuple(options.items()))
     check.copy_parameters(model, module)
     return module, model
+
+
+@lru_cache(maxsize=500)
+def right_block(reference, dims, dtype, room, silent, options):
+    """The reference's block, which takes as long to make as to use."""
+    model = block(reference, Sizes(dict(dims[0]), dims[1]), room, **dict(options))
+    silence(model, *silent)
+    return model
 
 
 def factors(got, whole):
@@ -307,6 +322,7 @@ def test_every_call_is_computed_anew(kata, reference, size):
     for number, more in (("first", 0), ("second", 1), ("third", 0)):
         x = Sizes({**size.dims, "B": size.B + more}, size.seed, size.strided).normal(STREAM, salt=number)
         check.equal(module(x), block_by_parts(model, x), f"the output of the {number} call", x=x)
+    model = deepcopy(model)
     with torch.no_grad():
         for values in model.parameters():
             values.mul_(-0.5)
