@@ -10,7 +10,6 @@ import copy
 import functools
 import inspect
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,8 @@ Make = Callable[[Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
 # What torch copies itself, where a module is copied.
 REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
+EVERYWHERE = vars(nn.Module()).keys()
+HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in REGISTERED]
 
 
 @dataclass
@@ -135,7 +136,8 @@ class Calls:
         with unseen():
             check_unchanged(function, name, positional, named, before)
         if made is not None:
-            self.made_with[made] = positional[1:], named
+            if self.log is not None:
+                self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
         if self.log is not None:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None
@@ -239,12 +241,15 @@ def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
 
 
 def _holds_more(part: nn.Module, known: Container[int]) -> bool:
-    for name, value in vars(part).items():
+    own = vars(part)
+    if any(map(own.get, HOOKS)):
+        return True
+    for name in own.keys() - EVERYWHERE:
+        value = own[name]
         kind = type(value)
-        if kind in PLAIN or name in REGISTERED or id(value) in known:
+        if kind in PLAIN or id(value) in known or (kind is dict and not value):
             continue
-        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
-        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+        if kind is not tuple or any(type(entry) not in PLAIN for entry in value):
             return True
     return False
 
