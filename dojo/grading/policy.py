@@ -30,7 +30,7 @@ def compiled(source: str, filename: str, closed: frozenset[str] = frozenset()) -
 
 def is_dunder(name: str) -> bool:
     """Whether a name stands between double underscores."""
-    return name.startswith("__") and name.endswith("__")
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 
 def why_not(name: str) -> str:
