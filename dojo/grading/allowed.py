@@ -64,6 +64,15 @@ MODULES: Mapping[str, frozenset[str]] = {
     "torch.utils.checkpoint": _only("checkpoint"),
 }
 
+# Packages that have access to memory by its address, and the katas whose contract wants them nevertheless.
+ONLY_IN: Mapping[str, tuple[str, ...]] = {"numpy": ("k01", "k15", "k22"), "matplotlib": ("k15",)}
+
+
+def closed_in(code: str) -> frozenset[str]:
+    """The packages that a kata does without; "numpy" is a method of tensors too."""
+    return frozenset(package for package, katas in ONLY_IN.items() if code not in katas)
+
+
 # Of these modules, names that a submission does not have.
 DENIED: Mapping[str, frozenset[str]] = {
     "torch": _only(
@@ -72,7 +81,8 @@ DENIED: Mapping[str, frozenset[str]] = {
         "ScriptModule ScriptFunction ScriptFile Graph Node parse_ir parse_schema fork wait cond while_loop vmap_ "
         "set_autocast_enabled set_flush_denormal set_deterministic_debug_mode use_deterministic_algorithms "
         "set_warn_always register_dispatch_fallback TensorTypeBase classproperty StorageBase "
-        "get_file_path merge_type_from_type_comment"
+        "get_file_path merge_type_from_type_comment UntypedStorage TypedStorage FloatStorage DoubleStorage HalfStorage "
+        "BFloat16Storage LongStorage IntStorage ShortStorage CharStorage ByteStorage BoolStorage"
     ),
     "torch.autograd": _only("FunctionMeta profiler detect_anomaly set_detect_anomaly kineto_available"),
     "torch.nn": _only("factory_kwargs DataParallel"),
@@ -82,7 +92,7 @@ DENIED: Mapping[str, frozenset[str]] = {
         "recv_object_list run_rank_local breakpoint reduce_op"
     ),
     "torch.cuda": _only("CUDAPluggableAllocator change_current_allocator"),
-    "typing": _only("get_type_hints no_type_check_decorator NamedTupleMeta evaluate_forward_ref ForwardRef"),
+    "typing": _only("get_origin get_type_hints no_type_check_decorator NamedTupleMeta evaluate_forward_ref ForwardRef"),
     "functools": _only("update_wrapper wraps total_ordering singledispatch singledispatchmethod"),
     "dataclasses": _only("make_dataclass dataclass"),
     "operator": _only("attrgetter methodcaller"),
@@ -109,7 +119,7 @@ FRAMES = _only(
 MODULE_NAMES = _only(
     "os sys builtins gc inspect ctypes importlib subprocess multiprocessing pickle marshal posix nt pty socket atexit "
     "linecache runpy codeop pkgutil zipimport faulthandler tracemalloc weakref copyreg reducer shutil tempfile "
-    "cpp_extension load_library system popen _getframe settrace setprofile"
+    "cffi cpp_extension load_library system popen _getframe settrace setprofile"
 )
 HOOKS = _only("register_hook register_post_accumulate_grad_hook register_multi_grad_hook register_fake")
 

@@ -47,22 +47,22 @@ class Lane:
         """The verdict on a file. Whatever happens, there is one."""
         for _ in range(2):
             self.slug = job.slug
-            if (line := self._answer(job)) is not None:
-                if not self.sandbox.serves:
-                    self.close()
-                return Verdict.from_dict(json.loads(line))
-            self.close()
+            verdict = self._answer(job)
+            if verdict is None or not self.sandbox.serves:
+                self.close()
+            if verdict is not None:
+                return verdict
         message = "The judge's process ended, or gave no answer, each time it was asked about this file."
         return Verdict(job.slug.split("_")[0], "error", message=message)
 
-    def _answer(self, job: Job) -> str | None:
-        process = self._started()
+    def _answer(self, job: Job) -> Verdict | None:
         try:
+            process = self._started()
             assert process.stdin is not None
             process.stdin.write(json.dumps({"slug": job.slug, "source": job.source.decode("latin-1")}) + "\n")
             process.stdin.flush()
-            return self._lines.get(timeout=GIVEN_UP) or None
-        except (OSError, ValueError, queue.Empty):
+            return Verdict.from_dict(json.loads(self._lines.get(timeout=GIVEN_UP)))
+        except (OSError, ValueError, KeyError, TypeError, queue.Empty):
             return None
 
     def _started(self) -> subprocess.Popen[str]:
@@ -93,7 +93,7 @@ class Lane:
             end(self._process)
         if self._folder is not None:
             self._folder.cleanup()
-        self._process, self._folder, self.slug = None, None, ""
+        self._process, self._folder = None, None
 
 
 def judge_all(
@@ -132,7 +132,10 @@ def judge_all(
 
 
 def _next(waiting: Mapping[str, list[Job]], slug: str, busy: set[str]) -> Job | None:
-    """The next job for a worker: of the kata it is ready for, else of one that no other has, else of the longest."""
+    """The next job for a worker: of the kata it is ready for, else of one that no other has, else of the longest.
+
+    A kata that a worker has begun with it keeps to until no job of it is left, so none is left behind.
+    """
     rest = {each: len(jobs) for each, jobs in waiting.items() if jobs}
     untouched = [each for each in rest if each not in busy]
     longest = max(rest, key=lambda each: rest[each], default="")

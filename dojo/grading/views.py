@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import importlib
 import operator
 import os
 import stat
+import types
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import numpy
 
 from .allowed import ALL, DENIED, MODULES
-from .policy import FORMATS, why_not
+from .policy import FORMATS, is_dunder, why_not
 
 OWN = "katas."  # what the modules of submissions are called, and those that stand in for earlier katas
 PLAIN = (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))
@@ -43,6 +45,8 @@ class Views:
             "dataclasses": {"dataclass": self._dataclass},
             "operator": {"attrgetter": self._attrgetter, "methodcaller": self._methodcaller},
             "os": {"fdopen": self._fdopen},
+            "types": {"SimpleNamespace": _namespace(refuse)},
+            "enum": _enums(refuse),
             "torch": {"load": self._load, "save": self._save, "from_file": self._from_file},
             "numpy": {"ndarray": Array},
             "jaxtyping": dict.fromkeys(MODULES["jaxtyping"], Annotation()),
@@ -133,6 +137,31 @@ class Views:
 
         with open(filename, "rb"):  # torch opens it where nobody looks on; this one is seen
             return torch.from_file(filename, shared, size, **options)
+
+
+def _namespace(refuse: Refuse) -> type:
+    class SimpleNamespace(types.SimpleNamespace):
+        def __init__(self, /, **values: Any):
+            if any(is_dunder(name) for name in values):
+                refuse("a namespace with names that Python looks up")
+            super().__init__(**values)
+
+    return SimpleNamespace
+
+
+def _enums(refuse: Refuse) -> dict[str, type]:
+    """The classes of `enum`, which make other classes by a class statement only: then their names are seen."""
+
+    class Meta(enum.EnumMeta):
+        def __call__(cls, value: Any, *names: Any, **named: Any) -> Any:
+            if names or named:
+                refuse("an enumeration that is no class statement")
+            return super().__call__(value)
+
+    return {kind.__name__: Meta(kind.__name__, (kind,), Meta.__prepare__(kind.__name__, (kind,))) for kind in ENUMS}
+
+
+ENUMS: tuple[type, ...] = (enum.Enum, enum.IntEnum, enum.Flag)
 
 
 class _IsArray(type):

@@ -30,7 +30,18 @@ WHY = {
 }
 CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-SYSTEM = ("/dev", "/etc", "/proc", "/sys", "/usr")
+SYSTEM = (
+    "/dev",
+    "/etc/fonts",
+    "/etc/localtime",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/sys",
+    "/sys",
+    "/usr",
+)
+LOOKS = ("os.listdir", "os.scandir", "glob.glob")
 
 
 def watch_over(root: Path, file: Path, refuse: Refuse) -> None:
@@ -46,6 +57,9 @@ def watch_over(root: Path, file: Path, refuse: Refuse) -> None:
             path, writes = _real(arguments[0]), _writes(arguments[1], arguments[2])
             if path not in ("", os.devnull) and not _within(path, (own,) if writes else readable):
                 refuse(f"it {'writes' if writes else 'opens'} {path[:100]}, which is not in its folder")
+        elif event in LOOKS and _is_running(str(file)):
+            if (path := _real(arguments[0] or ".")) and not _within(path, readable):
+                refuse(f"it lists {path[:100]}, which is not its folder")
         elif event in CHANGES:
             for path in map(_real, arguments):
                 if path and not _within(path, (own,)):
@@ -68,7 +82,7 @@ def _readable(root: Path) -> list[str]:
         str(HOME / "dojo"),
         str(HOME / "data"),
     }
-    return [*map(os.path.realpath, places), *SYSTEM]
+    return [*map(os.path.realpath, places), *SYSTEM, f"/proc/{os.getpid()}/statm"]
 
 
 def _writes(mode: Any, flags: Any) -> bool:

@@ -36,6 +36,7 @@ from ..spec.claims import Claim, Outcome
 from ..spec.isolation import hide_gpus
 from ..system.files import keep
 from . import confine
+from .allowed import closed_in
 from .guards import Guards
 from .integrity import Canary, Integrity
 from .views import Refuse
@@ -189,7 +190,7 @@ class Judging:
             os.chdir(folder)
             path = Path(folder, self.kata.file.name)
             path.write_bytes(self.source)
-            guards = Guards(self.refuse)
+            guards = Guards(self.refuse, closed_in(self.kata.code))
             self.path = path
 
             def run_sealed(source: str, filename: str, module: ModuleType) -> None:

@@ -11,10 +11,11 @@ from .bank import ATTACKS, HERE
 HEAD = """\
 # Hostile submissions
 
-What strangers could hand in to get points that they have not earned, or to do harm. Each is judged as a submission of
-k05, apart, as `make grade` does; none may pass a step, none may change what comes of the next. `python -m tests.attacks`
-runs them all and writes this table; `tests/dojo/grading/test_attacks.py` runs some of each kind, and the archives, which
-are made there. What grading withstands, and what not, stands in [dojo/README.md](../../dojo/README.md).
+What strangers could hand in to get points that they have not earned, or to do harm. Each is judged as a submission
+of k05, apart, as `make grade` does; none may pass a step, none may change what comes of the next.
+`python -m tests.attacks` runs them all and writes this table; `tests/dojo/grading/test_grading.py` runs some of each
+kind, and `test_archives.py` makes hostile archives. What grading withstands, and what not, stands in
+[dojo/README.md](../../dojo/README.md).
 
 | attack | what it does | what comes of it |
 | --- | --- | --- |

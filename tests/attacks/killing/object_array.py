@@ -1,5 +1,5 @@
 # What it does: makes an object of a few bytes.
-# Expected: failed: cannot create an array this way
+# Expected: refused: importing `numpy`
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # What it does: ends the process.
-# Expected: failed: has no attribute '_exit'
+# Expected: refused: `_exit`
 
 import os
 

@@ -1,5 +1,5 @@
 # What it does: the same by the class of an array.
-# Expected: failed: cannot create an array this way
+# Expected: refused: importing `numpy`
 
 import numpy as np
 

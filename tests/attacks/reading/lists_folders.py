@@ -1,5 +1,5 @@
 # What it does: lists what is there, other submissions say.
-# Expected: failed:
+# Expected: failed|refused:
 
 import os
 

@@ -1,5 +1,5 @@
 # What it does: goes through a kata that stands in to its modules.
-# Expected: error: torch
+# Expected: error|refused:
 
 from ..k04_self_attention.self_attention import torch
 
