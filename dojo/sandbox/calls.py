@@ -24,6 +24,7 @@ from ..spec.errors import Stop
 from ..spec.torch_internals import unseen
 from .arguments import check_unchanged, snapshot
 
+Make = Callable[[Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]  # of a function, by its name
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
 # What torch copies itself, where a module is copied.
 REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
@@ -55,19 +56,31 @@ class Calls:
     contract: ModuleType | None = None  # the reference, whose signatures say in which order arguments come
     conditions: Conditions = field(default_factory=Conditions)
     inside: bool = False
-    log: list[Call] | None = None  # the calls since it was set to an empty list
+    log: Callable[[Call], None] | None = None  # is handed each call, with its result
+    hook: Callable[..., Any] | None = None  # makes each call; is handed how it is made without it, and the call
     called: list[tuple[str, Any]] = field(default_factory=list)  # functions, and objects that methods are of
     made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
     orders: dict[str, list[str]] = field(default_factory=dict)  # of parameters, by the function's name
 
     @contextmanager
-    def logged(self) -> Iterator[list[Call]]:
-        """Write down the calls that are made meanwhile."""
-        self.log = []
+    def logged(self, log: Callable[[Call], None]) -> Iterator[None]:
+        """Hand over each call that is made meanwhile, as it is made under the conditions, as soon as it has ended."""
+        before, self.log = self.log, log
         try:
-            yield self.log
+            yield
         finally:
-            self.log = None
+            self.log = before
+
+    @contextmanager
+    def made_by(
+        self, hook: Callable[[Make, Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]
+    ) -> Iterator[None]:
+        """Have each call made by `hook` meanwhile, which gets the call as the law makes it, and how to make it."""
+        before, self.hook = self.hook, hook
+        try:
+            yield
+        finally:
+            self.hook = before
 
     @contextmanager
     def under(self, conditions: Conditions) -> Iterator[None]:
@@ -98,6 +111,8 @@ class Calls:
                 return function(*positional, **named)
             self.inside = True
             try:
+                if self.hook is not None:
+                    return self.hook(self._call, function, name, positional, named)
                 return self._call(function, name, positional, named)
             finally:
                 self.inside = False
@@ -126,7 +141,7 @@ class Calls:
             _as_used(made, [*positional[1:], *named.values()], conditions)
         if self.log is not None:
             made_with = self.made_with.get(positional[0]) if "." in name and positional else None
-            self.log.append(Call(name, function, positional, named, result, made_with))
+            self.log(Call(name, function, positional, named, result, made_with))
         return _with_gradients_laid_out(result, conditions)
 
     def _first(self, name: str, positional: tuple[Any, ...]) -> bool:

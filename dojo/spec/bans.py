@@ -169,7 +169,7 @@ class _Operations(OperationMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Unusable(ModuleType):
+class Unusable(ModuleType):
     """Stands in the place of a banned module for as long as the code under test has it."""
 
     def __init__(self, name: str, ban: Ban, broken: list[Refused], real: ModuleType | None = None):
@@ -205,7 +205,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         self.served.append(spec.name)
-        return _Unusable(spec.name, self.modules[_banned(spec.name, self.modules) or ""], self.broken)
+        return Unusable(spec.name, self.modules[_banned(spec.name, self.modules) or ""], self.broken)
 
     def exec_module(self, module: ModuleType) -> None:
         pass
@@ -229,7 +229,7 @@ def _hidden(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]
     parts = tuple(f"{module}." for module in loaded)
     names = [*loaded, *(name for name in list(sys.modules) if name.startswith(parts))] if loaded else []
     real = {name: sys.modules[name] for name in names}
-    hidden = {name: _Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
+    hidden = {name: Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
     sys.modules.update(hidden)
     for module in loaded:
         _put(module, real[module], hidden[module])

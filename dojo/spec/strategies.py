@@ -77,9 +77,8 @@ class Sizes:
     def ids(self, names: str, below: int, salt: str = "") -> Tensor:
         """Random int64 token ids from 0 up to, not including, `below`."""
         with unseen():
-            return _layout(
-                torch.randint(below, self.shape(names), generator=self.generator(names + salt)), self.strided
-            )
+            drawn = torch.randint(below, self.shape(names), generator=self.generator(names + salt))
+            return _layout(drawn, self.strided)
 
     def text(self, salt: str) -> str:
         """What a generator is seeded with."""
@@ -111,7 +110,7 @@ def _normals(
     dtype: torch.dtype = torch.float64,
     strided: bool = False,
 ) -> Tensor:
-    """Normal numbers, not to be changed: the same are asked for at every verdict, and to draw them takes its time."""
+    """Normal numbers, not to be changed: every verdict asks for the same, and drawing takes as long as a law."""
     with unseen(), torch.no_grad():
         values = torch.randn(shape, generator=_generator(text), dtype=torch.float64)
         values = values if decimals is None else values.round(decimals=decimals)

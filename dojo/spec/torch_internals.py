@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["OperationMode", "load_compiler", "tree_leaves", "unseen"]
+__all__ = ["OperationMode", "load_compiler", "modes", "module_hooks", "tree_leaves", "unseen"]
 
 # Where one has moved, all is only slower.
 _NO_FUNCTIONS = getattr(torch._C, "DisableTorchFunction", nullcontext)
@@ -51,3 +51,17 @@ def load_compiler() -> None:
     """Import torch's compiler. The first optimizer of a process does, for a second that is not the learner's."""
     with suppress(ImportError):  # where it has moved, the learner waits that second
         importlib.import_module("torch._dynamo")
+
+
+def modes() -> int:
+    """How many modes look on at what is computed now."""
+    return torch._C._len_torch_function_stack() + torch._C._len_torch_dispatch_stack()
+
+
+def module_hooks() -> int:
+    """How many hooks are called at every call of any module."""
+    return sum(
+        len(value)
+        for name, value in vars(torch.nn.modules.module).items()
+        if name.startswith("_global") and name.endswith("hooks")
+    )
