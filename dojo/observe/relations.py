@@ -17,6 +17,10 @@ Relation = Callable[[Failure], str | list[str]]  # sentences, the most telling f
 
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
+    if not any(each.wrong.any() for each in failures):  # a matter of digits, or of the dtype alone
+        if sentence := _common(_nearly, failures):
+            yield sentence
+        return
     finite = all(each.got.isfinite().all() for each in failures)
     first: tuple[Relation, ...] = (_constant, _not_finite)
     for relation in first:
@@ -298,7 +302,7 @@ def _lines(wrong: list[bool]) -> list[str]:
 
 def _where_zero(failure: Failure) -> str:
     got, want, wrong = failure.got, failure.want, failure.wrong
-    if wrong.all() or not wrong.any() or got.numel() < 3 or got.dtype == torch.bool:
+    if wrong.all() or got.numel() < 3 or got.dtype == torch.bool:
         return ""
     if not got[wrong].any():
         return "Some entries are 0 that should not be; the others are right."
@@ -311,6 +315,8 @@ def _nearly(failure: Failure) -> str:
     if got.numel() < 2 or not got.isfinite().all() or not want.isfinite().all() or not want.any():
         return ""
     off = float((got - want).abs().max() / want.abs().max())
+    if off == 0:
+        return ""
     if close(got, want.bfloat16().double()) or close(got, got.bfloat16().double()) and off < 8e-3:
         return "It is right to 2 or 3 digits, as numbers are that were bfloat16 on their way."
     if close(got, want.half().double()):
