@@ -14,13 +14,14 @@ from ..sandbox.loader import Workspace
 from ..system.files import content_hash
 from .presets import Preset
 
-USED = tuple(f"k{number:02}" for number in range(1, 16))  # the katas whose code takes part
+USED = tuple(f"k{number:02}" for number in range(1, 16))  # the katas whose code takes part in every run
+ADAPTED = ("W_query", "W_key", "W_value", "out_proj", "up", "down")  # the layers beside which LoRA learns
 LONGEST = 4  # bytes of a character, so that as many tokens can stand for it
 Parts = dict[str, ModuleType]  # the modules of the katas, by code
 
 
 def parts(catalog: Catalog, solved: frozenset[str], used: Collection[str] = USED) -> tuple[Parts, dict[str, str]]:
-    """The katas' modules by code, and whose each that is used is: "reference" or the hash of the learner's file."""
+    """The katas' modules by code, and whose each that is `used` is: "reference" or the hash of the learner's file."""
     whose = {k.code: content_hash(k.file) if k.slug in solved else "reference" for k in catalog.katas if k.code in used}
     return Workspace(catalog, solved).parts(), {code: owner or "reference" for code, owner in whose.items()}
 
@@ -38,10 +39,22 @@ def say_whose(catalog: Catalog, whose: dict[str, str]) -> str:
 
 
 def build_model(parts: Parts, preset: Preset, vocab_size: int) -> torch.nn.Module:
-    """A GPT of the preset's sizes."""
+    """A GPT of the preset's sizes; `vocab_size` is the tokenizer's, where the preset has none."""
     k10 = parts["k10"]
-    sizes = (vocab_size, preset.context_length, preset.emb_dim, preset.num_heads, preset.num_layers)
-    return k10.GPT(k10.GPTConfig(*sizes, dropout=preset.dropout))
+    sizes = (
+        preset.vocab_size or vocab_size,
+        preset.context_length,
+        preset.emb_dim,
+        preset.num_heads,
+        preset.num_layers,
+    )
+    options = {"dropout": preset.dropout, "qkv_bias": preset.qkv_bias, "tie_weights": preset.tie_weights}
+    return k10.GPT(k10.GPTConfig(*sizes, **options))
+
+
+def add_lora(parts: Parts, model: torch.nn.Module, rank: int) -> None:
+    """Freeze a GPT, and put beside its linear layers what is trained, by k23. ValueError: too large a rank."""
+    parts["k23"].add_lora(model, ADAPTED, rank, alpha=2.0 * rank)
 
 
 @dataclass(frozen=True)
@@ -53,12 +66,14 @@ class GPT:
     preset: Preset
     tokenizer: Any  # see `tokens.tokenizer`
     model: torch.nn.Module
+    kind: str = "characters"  # of its tokens
+    vocabulary: str = ""  # of the tokenizer, where it takes one
     stop_id: int | None = None  # the token that ends a text
 
     def write(self, prompt: str, characters: int, generator: torch.Generator, temperature: float = 0.8) -> str:
         """The prompt and what the model writes after it. Raises ValueError for a character it does not know."""
         ids = self._draw(self.model, self.encode(prompt), characters, generator, temperature)
-        return self.tokenizer.decode(ids[0].tolist())
+        return self._text(ids[0].tolist())
 
     def stream(self, prompt: str, characters: int, generator: torch.Generator, count: int = 1) -> Iterator[list[str]]:
         """What the model writes after the prompt, a token at a time, of `count` texts at once.
@@ -97,10 +112,15 @@ class GPT:
     def shown(self, waiting: list[int], token: int) -> str:
         """The text that a token adds; nothing as long as it may end amid a character, whose bytes are waited for."""
         waiting.append(token)
-        text: str = self.tokenizer.decode(waiting)
+        text = self._text(waiting)
         if text.endswith("\ufffd") and len(waiting) < LONGEST:
             return ""
         waiting.clear()
+        return text
+
+    def _text(self, ids: list[int]) -> str:
+        """The text of tokens; a published model knows one more, the end of a text, which is none."""
+        text: str = self.tokenizer.decode([each for each in ids if each < self.tokenizer.vocab_size])
         return text
 
     def tokens(self, text: str) -> list[str]:
