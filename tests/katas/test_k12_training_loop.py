@@ -33,7 +33,7 @@ schedules = {
     "peak": [1.0, 0.1, 0.004],
     "warmup": st.integers(0, 5),
     "decay": st.integers(1, 6),  # steps from the peak to the end
-    "floor": [0.1, 0.0, 0.5],  # in parts of the peak
+    "floor": [0.1, 0.0, 0.5, 0.9],  # in parts of the peak; not as many as peaks, so that they do not go in step
 }
 
 
