@@ -53,6 +53,22 @@ def test_what_the_cache_gives_is_what_the_model_gives(gpt):
         assert torch.allclose(reader(other)[:, -1], gpt.model(other)[:, -1], atol=1e-5)
 
 
+def test_reading_that_was_interrupted_leaves_nothing_wrong_behind(gpt):
+    ids, reader = torch.randint(500, (1, 9)), gpt.reader()
+    reader(ids[:, :4])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    hook = gpt.model.blocks[1].register_forward_pre_hook(interrupt)
+    other = gpt.model.blocks[1].feed_forward.register_forward_pre_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        reader(ids[:, :6])
+    hook.remove(), other.remove()
+    with torch.no_grad():
+        assert torch.allclose(reader(ids)[:, -1], gpt.model(ids)[:, -1], atol=1e-5)
+
+
 def test_each_token_is_read_once(gpt, monkeypatch):
     read, talk = [], Chat(gpt, longest=12)
     embedding = gpt.model.tok_emb
