@@ -212,6 +212,6 @@ def _watch(session: Session, kata: Kata | None, room: Room | None = None) -> int
     if not left.train:
         return left.status
     wait_passively()
-    from .gpt import train_preset  # imports torch
+    from .train import train_preset  # imports torch
 
     return train_preset(session)

@@ -21,7 +21,8 @@ MODULES: Mapping[str, frozenset[str]] = {
         ["math", "cmath", "random", "statistics", "fractions", "decimal", "numbers", "itertools", "functools"]
         + ["operator", "collections", "collections.abc", "heapq", "bisect", "array", "copy", "dataclasses", "typing"]
         + ["string", "re", "textwrap", "struct", "json", "time", "datetime", "contextlib", "io", "hashlib", "zlib"]
-        + ["base64", "regex", "pathlib", "queue", "unicodedata", "pprint", "numpy", "numpy.linalg", "numpy.random"],
+        + ["base64", "regex", "pathlib", "queue", "unicodedata", "pprint", "numpy", "numpy.linalg", "numpy.random"]
+        + ["numpy.ma", "numpy.fft"],
         ALL,
     ),
     "abc": _only("ABC abstractmethod"),
@@ -53,6 +54,7 @@ MODULES: Mapping[str, frozenset[str]] = {
         + ["torch.types", "torch.cuda", "torch.mps", "torch.backends", "torch.distributed"],
         ALL,
     ),
+    "torch.nn.utils.rnn": ALL,
     "torch.nn.modules": ALL,
     "torch.nn.modules.module": _only("Module register_module_forward_hook"),
     "torch.nn.attention": _only("SDPBackend sdpa_kernel"),
@@ -62,6 +64,15 @@ MODULES: Mapping[str, frozenset[str]] = {
     "torch.utils.checkpoint": _only("checkpoint"),
 }
 
+# Packages that have access to memory by its address, and the katas whose contract wants them nevertheless.
+ONLY_IN: Mapping[str, tuple[str, ...]] = {"numpy": ("k01", "k15", "k22"), "matplotlib": ("k15",)}
+
+
+def closed_in(code: str) -> frozenset[str]:
+    """The packages that a kata does without; "numpy" is a method of tensors too."""
+    return frozenset(package for package, katas in ONLY_IN.items() if code not in katas)
+
+
 # Of these modules, names that a submission does not have.
 DENIED: Mapping[str, frozenset[str]] = {
     "torch": _only(
@@ -70,7 +81,8 @@ DENIED: Mapping[str, frozenset[str]] = {
         "ScriptModule ScriptFunction ScriptFile Graph Node parse_ir parse_schema fork wait cond while_loop vmap_ "
         "set_autocast_enabled set_flush_denormal set_deterministic_debug_mode use_deterministic_algorithms "
         "set_warn_always register_dispatch_fallback TensorTypeBase classproperty StorageBase "
-        "get_file_path merge_type_from_type_comment"
+        "get_file_path merge_type_from_type_comment UntypedStorage TypedStorage FloatStorage DoubleStorage HalfStorage "
+        "BFloat16Storage LongStorage IntStorage ShortStorage CharStorage ByteStorage BoolStorage"
     ),
     "torch.autograd": _only("FunctionMeta profiler detect_anomaly set_detect_anomaly kineto_available"),
     "torch.nn": _only("factory_kwargs DataParallel"),
@@ -80,7 +92,7 @@ DENIED: Mapping[str, frozenset[str]] = {
         "recv_object_list run_rank_local breakpoint reduce_op"
     ),
     "torch.cuda": _only("CUDAPluggableAllocator change_current_allocator"),
-    "typing": _only("get_type_hints no_type_check_decorator NamedTupleMeta evaluate_forward_ref ForwardRef"),
+    "typing": _only("get_origin get_type_hints no_type_check_decorator NamedTupleMeta evaluate_forward_ref ForwardRef"),
     "functools": _only("update_wrapper wraps total_ordering singledispatch singledispatchmethod"),
     "dataclasses": _only("make_dataclass dataclass"),
     "operator": _only("attrgetter methodcaller"),
@@ -90,9 +102,11 @@ DENIED: Mapping[str, frozenset[str]] = {
     "copy": _only("copyreg"),
     "collections": _only("UserString UserDict UserList"),
     "numpy": _only(
-        "load save savez savez_compressed loadtxt savetxt genfromtxt fromregex memmap DataSource seterrcall "
+        "recarray chararray matrix asmatrix load save savez savez_compressed loadtxt savetxt genfromtxt fromregex "
+        "memmap DataSource seterrcall "
         "setbufsize get_include show_config show_runtime set_string_function from_dlpack"
     ),
+    "numpy.ma": _only("MaskedArray mrecords"),
     "matplotlib.pyplot": _only("switch_backend install_repl_displayhook uninstall_repl_displayhook connect"),
     "matplotlib": _only("use rc_file rc_params_from_file interactive"),
 }
@@ -105,7 +119,7 @@ FRAMES = _only(
 MODULE_NAMES = _only(
     "os sys builtins gc inspect ctypes importlib subprocess multiprocessing pickle marshal posix nt pty socket atexit "
     "linecache runpy codeop pkgutil zipimport faulthandler tracemalloc weakref copyreg reducer shutil tempfile "
-    "cpp_extension load_library system popen _getframe settrace setprofile"
+    "cffi cpp_extension load_library system popen _getframe settrace setprofile"
 )
 HOOKS = _only("register_hook register_post_accumulate_grad_hook register_multi_grad_hook register_fake")
 

@@ -6,18 +6,21 @@ A guard that refuses ends the process, after its reason was sent: an exception c
 from __future__ import annotations
 
 import builtins
+import io
 import os
+import re
 import sys
 import tempfile
 from types import BuiltinFunctionType, FunctionType, GenericAlias, ModuleType
 from typing import Any
 
+import numpy
 from torch import Tensor, nn
 
 from ..spec.bans import Unusable
 from .allowed import ABSENT, MODULES, SHADOWS
 from .policy import FORMATS, GET, WRITE, compiled, is_dunder, why_not
-from .views import OWN, Refuse, View, Views, owned
+from .views import OWN, Array, Refuse, View, Views, owned
 
 # Bans, and what keeps the reference from submissions, tell by the name of the calling module whose call it is: what a
 # guard looks up it looks up for a submission.
@@ -25,20 +28,22 @@ __name__ = f"{OWN}guards"
 VALUES = (int, float, complex, str, bytes, bytearray, list, dict, set, frozenset, tuple)
 NAMED_TUPLE = ("_replace", "_asdict", "_fields", "_make", "_field_defaults")
 REGISTERED = ("_modules", "_parameters", "_buffers")  # of a module of torch
+PART = re.compile(r"[.\[]\s*(\w+)")  # of a field of a text to be formatted, what it reads
 MISSING = object()
 
 
 class Guards:
     """The builtins of a submission, and what its text was made to call."""
 
-    def __init__(self, refuse: Refuse):
-        self.refuse = refuse
+    def __init__(self, refuse: Refuse, closed: frozenset[str] = frozenset()):
+        """`refuse` ends the process; `closed` are packages that the kata does without."""
+        self.refuse, self.closed = refuse, closed
         self.views = Views(refuse)
         self.builtins = self._builtins()
 
     def run(self, source: str, filename: str, module: ModuleType) -> None:
         """Run a submission's text as a module's. Raises LoadError, Refused, and what the text raises."""
-        code = compiled(source, filename)
+        code = compiled(source, filename, self.closed)
         module.__dict__["__builtins__"] = self.builtins
         exec(code, module.__dict__)
 
@@ -61,6 +66,8 @@ class Guards:
             raise TypeError("attribute name must be string")
         if why := why_not(name):
             self.refuse(why)
+        if name in self.closed and isinstance(value, (Tensor, type)):
+            self.refuse(f"`{name}`, whose arrays have a way to all memory; this kata is for torch")
         if name in FORMATS and isinstance(value, (str, type)):
             self._harmless(value, name)
         if name.startswith("_") and not is_dunder(name) and not self._may_look(value, name):
@@ -77,7 +84,8 @@ class Guards:
 
     def _harmless(self, text: Any, name: str) -> None:
         """A text to be formatted must not read attributes that the submission may not."""
-        if not isinstance(text, str) or "._" in text or "__" in text:
+        names = PART.findall(text) if isinstance(text, str) else ["__"]
+        if any(part.startswith("_") or why_not(part) for part in names):
             self.refuse(f"`{name}` of a text that reads attributes")
 
     def has(self, value: Any, name: str) -> bool:
@@ -117,7 +125,7 @@ class Guards:
         """The attributes of an object of the submission's own."""
         if len(values) != 1 or not owned(values[0]) or isinstance(values[0], (type, FunctionType)):
             self.refuse("`vars` of what is not an object of its own")
-        return vars(values[0])
+        return dict(vars(values[0]))
 
     def open(self, file: Any, *arguments: Any, **named: Any) -> Any:
         """Open a file in the folder of temporary files, which is a submission's own."""
@@ -137,7 +145,9 @@ class Guards:
             def __call__(cls, *values: Any, **named: Any) -> Any:
                 if len(values) != 1 or named or isinstance(values[0], type):
                     refuse("`type` makes a class, or asks for the class of one")
-                return type(values[0])
+                if isinstance(values[0], io.IOBase):
+                    refuse("`type` of a file, which opens others by their number")
+                return Array if isinstance(values[0], numpy.ndarray) else type(values[0])
 
             def __instancecheck__(cls, value: Any) -> bool:
                 return isinstance(value, type)
@@ -146,7 +156,7 @@ class Guards:
                 return issubclass(kind, type)
 
             def __getitem__(cls, item: Any) -> Any:
-                return GenericAlias(type, item)
+                return GenericAlias(cls, item)
 
         return Kind("type", (), {"__module__": "builtins"})
 
@@ -167,11 +177,15 @@ class Guards:
         """A class that passes for a number, a text or a list must behave as one."""
         values = [base for base in VALUES if issubclass(made, base)]
         shadows = {name for name in vars(made) for base in values if hasattr(base, name)} - SHADOWS
-        if shadows and issubclass(made, VALUES):
+        if shadows:
             self.refuse(f"the class {made.__name__} is a {values[0].__name__} with another `{min(shadows)}`")
+        if (answer := vars(made).get("__getattr__")) is not None:  # it answers for no name that others ask for
+            made.__getattr__ = lambda self, name: _ordinary(self, name) and answer(self, name)  # type: ignore[attr-defined]
 
     def load(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         """Import what a submission may."""
+        if type(fromlist) is list:  # what C imports for itself comes by here; a statement gives a tuple, or None
+            return __import__(name, globals, locals, fromlist, level)
         if level or name.startswith(OWN):
             top = __import__(name, globals, locals, fromlist, level)
             real = sys.modules.get(name if not level else f"{OWN}{name}", top)
@@ -186,3 +200,10 @@ class Guards:
 
     def _no_package(self, name: str) -> Any:
         return self.refuse(f"importing `{name}` without saying which names of it: from … import …")
+
+
+def _ordinary(value: object, name: str) -> bool:
+    """True; raises AttributeError for a name that Python, numpy or torch look up to learn what a value is."""
+    if is_dunder(name):
+        raise AttributeError(f"{type(value).__name__!r} object has no attribute {name!r}")
+    return True

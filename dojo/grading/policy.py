@@ -17,19 +17,20 @@ from .allowed import FRAMES, HOOKS, METHODS, MODULE_NAMES, MODULES, NAMES, READA
 
 GET, WRITE = "__dojo_get__", "__dojo_write__"  # the guards' names, which no submission can write down itself
 FORMATS = ("format", "format_map")  # the methods of str that read attributes
+ASKED = (*FORMATS, "obj", "numpy")  # attributes of which it depends on the value whether they may be read
 CLASS = "__class__"
 
 
-def compiled(source: str, filename: str) -> CodeType:
-    """Compile a submission. Raises LoadError as `compile_source` does, and Refused."""
+def compiled(source: str, filename: str, closed: frozenset[str] = frozenset()) -> CodeType:
+    """Compile a submission, to which some packages are `closed`. Raises LoadError, and Refused."""
     compile_source(source, filename)  # its messages are those that a learner knows
-    tree = _Policy().visit(ast.parse(source, filename))
+    tree = _Policy(closed).visit(ast.parse(source, filename))
     return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
 
 
 def is_dunder(name: str) -> bool:
     """Whether a name stands between double underscores."""
-    return name.startswith("__") and name.endswith("__")
+    return len(name) > 4 and name.startswith("__") and name.endswith("__")
 
 
 def why_not(name: str) -> str:
@@ -46,7 +47,8 @@ def why_not(name: str) -> str:
 
 
 class _Policy(ast.NodeTransformer):
-    def __init__(self) -> None:
+    def __init__(self, closed: frozenset[str]) -> None:
+        self.closed = closed
         self.classes: list[str] = []  # those that a node stands in, outermost first
         self.in_class = False  # whether a node stands in a class and in no function of it
 
@@ -77,6 +79,8 @@ class _Policy(ast.NodeTransformer):
     def _importable(self, node: ast.AST, name: str) -> None:
         if name not in MODULES and not name.startswith("katas."):
             self._refuse(node, f"importing `{name}`")
+        if name.split(".")[0] in self.closed:
+            self._refuse(node, f"importing `{name}`, which has a way to all memory; this kata is for torch")
 
     def _nameable(self, node: ast.AST, name: str) -> None:
         if is_dunder(name) and name not in NAMES and not (self.in_class and name in METHODS):
@@ -153,7 +157,7 @@ class _Policy(ast.NodeTransformer):
             node.value = self._guarded(node, WRITE, inner=node.value)
             return node
         private = node.attr.startswith("_") and not is_dunder(node.attr)
-        return self._guarded(node, GET, inner=node.value) if private or node.attr in FORMATS else node
+        return self._guarded(node, GET, inner=node.value) if private or node.attr in ASKED else node
 
     def _guarded(self, node: ast.Attribute, guard: str, inner: ast.expr) -> ast.expr:
         """A call of a guard with what the attribute is of and its name, as Python knows it."""

@@ -26,7 +26,6 @@ from .archives import ENTRIES, ONE, Refused, files_in, is_archive, read, shown
 MANIFEST = "submission.json"  # what `make submit` writes into the archive beside the katas
 # Folders of a clone in which nothing is handed in.
 PASSED_OVER = {"solutions", "tests", "dojo", "node_modules", "__pycache__", "__MACOSX", "build", "dist"}
-COPY = re.compile(r"[ _-]*(\(\d+\)|copy|kopie|final|v\d+|\d+)$")  # what people and browsers append to a name
 KNOWN = 0.5  # of the names that a kata defines: a file that has as many is taken for it
 
 
@@ -76,9 +75,12 @@ def _within(path: Path, catalog: Catalog) -> list[Path]:
     """The submissions at a path: itself, or what is in it where it is a folder without katas of its own."""
     if not path.is_dir() or path.is_symlink() or (path / ".git").exists() or (path / MANIFEST).exists():
         return [path]
-    names = {kata.slug for kata in catalog.katas} | {"katas", "notebooks"}
+    names = {
+        name for kata in catalog.katas for name in (kata.slug, kata.file.name, f"{kata.code}.py", f"{kata.slug}.py")
+    }
+    names |= {"katas", "notebooks"}
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    own = any(entry.name in names or entry.is_file() and _named(entry.name, catalog) for entry in entries)
+    own = any(entry.name in names for entry in entries)
     handed_in = [entry for entry in entries if entry.is_dir() or is_archive(entry.name) or _wanted_file(entry.name)]
     return [path] if own or not handed_in else handed_in
 
@@ -173,13 +175,12 @@ def _kata_of(name: PurePosixPath, catalog: Catalog) -> Kata | None:
 
 
 def _named(name: str, catalog: Catalog) -> Kata | None:
-    plain = name.rsplit(".", 1)[0].strip().lower()
-    while plain:
-        with contextlib.suppress(UnknownKata):
-            return catalog.find(re.sub(r"[ \-]+", "_", plain).strip("_"))
-        shorter = COPY.sub("", plain)
-        plain = shorter if shorter != plain else ""
-    return None
+    """The kata whose name, or code, is a file's or stands in it, beside who hands it in or which copy it is."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.rsplit(".", 1)[0].lower()).strip("_")
+    with contextlib.suppress(UnknownKata):
+        return catalog.find(plain)
+    inside = [kata for kata in catalog.katas if any(f"_{each}_" in f"_{plain}_" for each in (kata.name, kata.code))]
+    return max(inside, key=lambda kata: len(kata.name), default=None)
 
 
 def _guessed(submission: Submission, name: PurePosixPath, content: bytes, catalog: Catalog) -> Kata | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import importlib
 import operator
 import os
 import stat
+import types
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
+import numpy
+
 from .allowed import ALL, DENIED, MODULES
-from .policy import FORMATS, why_not
+from .policy import FORMATS, is_dunder, why_not
 
 OWN = "katas."  # what the modules of submissions are called, and those that stand in for earlier katas
 PLAIN = (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))
@@ -41,7 +45,10 @@ class Views:
             "dataclasses": {"dataclass": self._dataclass},
             "operator": {"attrgetter": self._attrgetter, "methodcaller": self._methodcaller},
             "os": {"fdopen": self._fdopen},
+            "types": {"SimpleNamespace": _namespace(refuse)},
+            "enum": _enums(refuse),
             "torch": {"load": self._load, "save": self._save, "from_file": self._from_file},
+            "numpy": {"ndarray": Array},
             "jaxtyping": dict.fromkeys(MODULES["jaxtyping"], Annotation()),
         }
 
@@ -120,16 +127,53 @@ class Views:
             self.refuse("it unpickles what may be any code: torch.load does without with weights_only=True")
         return torch.load(f, map_location=map_location, weights_only=True, mmap=mmap)
 
-    def _save(self, obj: Any, f: Any) -> None:
+    def _save(self, obj: Any, f: Any, *, _use_new_zipfile_serialization: bool = True) -> None:
         import torch
 
-        torch.save(obj, f)
+        torch.save(obj, f, _use_new_zipfile_serialization=_use_new_zipfile_serialization)
 
     def _from_file(self, filename: Any, shared: Any = None, size: Any = 0, **options: Any) -> Any:
         import torch
 
         with open(filename, "rb"):  # torch opens it where nobody looks on; this one is seen
             return torch.from_file(filename, shared, size, **options)
+
+
+def _namespace(refuse: Refuse) -> type:
+    class SimpleNamespace(types.SimpleNamespace):
+        def __init__(self, /, **values: Any):
+            if any(is_dunder(name) for name in values):
+                refuse("a namespace with names that Python looks up")
+            super().__init__(**values)
+
+    return SimpleNamespace
+
+
+def _enums(refuse: Refuse) -> dict[str, type]:
+    """The classes of `enum`, which make other classes by a class statement only: then their names are seen."""
+
+    class Meta(enum.EnumMeta):
+        def __call__(cls, value: Any, *names: Any, **named: Any) -> Any:
+            if names or named:
+                refuse("an enumeration that is no class statement")
+            return super().__call__(value)
+
+    return {kind.__name__: Meta(kind.__name__, (kind,), Meta.__prepare__(kind.__name__, (kind,))) for kind in ENUMS}
+
+
+ENUMS: tuple[type, ...] = (enum.Enum, enum.IntEnum, enum.Flag)
+
+
+class _IsArray(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, numpy.ndarray)
+
+
+class Array(metaclass=_IsArray):
+    """Stands for `numpy.ndarray`, whose constructor takes any memory for objects."""
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Array:
+        raise TypeError("cannot create an array this way: numpy.empty and numpy.frombuffer do")
 
 
 class Annotation:

@@ -8,12 +8,11 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call
+from ..sandbox.calls import Call, Make
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
 from ..spec.check import same
@@ -33,7 +32,6 @@ def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -
     """
     calls: list[Call] = []
     kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # tensors, and copies of what they held
-    watched = subject.calls._call
 
     def copied(value: Any) -> Any:
         if isinstance(value, torch.Generator):
@@ -42,14 +40,14 @@ def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -
             return list(value) if isinstance(value, list) else value
         return kept.setdefault((id(value), value._version), (value, value.detach().clone()))[1]
 
-    def noted(function: Any, name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def noted(make: Make, function: Any, name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         copies = tuple(map(copied, positional)), {key: copied(value) for key, value in named.items()}
         call = Call(name, function, *copies, None, None)
         calls.append(call)
-        call.result = copied(result := watched(function, name, positional, named))
+        call.result = copied(result := make(function, name, positional, named))
         return result
 
-    with patch.object(subject.calls, "_call", noted), redirect_stdout(io.StringIO()), suppress(TimeUp):
+    with subject.calls.made_by(noted), redirect_stdout(io.StringIO()), suppress(TimeUp):
         with limit(claim.seconds):
             claim.once(subject, reference, example)
         return calls[:CALLS]

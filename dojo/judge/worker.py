@@ -27,7 +27,8 @@ class Worker:
 
     def __init__(self, request: Request):
         self.request = request
-        self.sent = self.output = b""  # its events; what it printed, up to KEPT bytes
+        self.sent: bytes = b""  # its events
+        self.output: bytes = b""  # what it printed, up to KEPT bytes
         self.printed = 0  # bytes
         self.trouble = ""
         self.status: int | None = None  # of its end, in the convention of `subprocess`

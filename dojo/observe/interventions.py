@@ -11,10 +11,9 @@ import contextlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -237,7 +236,17 @@ def _again(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _replaced(scope: dict[str, Any], name: str, function: Callable[..., Any]) -> Changed:
     def ask(replay: Replay) -> Any:
-        with patch.dict(scope, {name: function}):
+        with _swapped(scope, name, function):
             return replay.ask(replay.reference)
 
     return ask
+
+
+@contextmanager
+def _swapped(scope: dict[str, Any], name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Have a name stand for another function meanwhile."""
+    before, scope[name] = scope[name], function
+    try:
+        yield
+    finally:
+        scope[name] = before

@@ -15,12 +15,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call
+from ..sandbox.calls import Call, Make
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Example, Mode, Outcome
 from .relations import how
@@ -39,21 +38,6 @@ class CallSnapshot:
     result: Any
     state: dict[str, Any]
     objects: set[int]  # that the call was of, or was given
-
-
-class Recording(list[Call]):
-    """A log of calls that keeps what each gave and left."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moments: list[CallSnapshot] = []
-
-    def append(self, call: Call) -> None:
-        super().append(call)
-        if len(self.moments) < CALLS:
-            with suppress(Exception):  # of objects of the learner's own
-                given = (*call.positional, *call.named.values())
-                self.moments.append(CallSnapshot(call, _kept(call.result), _state(call), set(map(id, given))))
 
 
 def _kept(value: Any) -> Any:
@@ -109,12 +93,16 @@ def recorded(
     claim: Claim, subject: Subject, reference: Any, example: Example, modes: Sequence[Mode] = ()
 ) -> tuple[Outcome, list[CallSnapshot]]:
     """The calls of an example."""
-    before, log = subject.calls.log, Recording()
-    subject.calls.log = log
-    try:
-        return claim.once(subject, reference, example, modes), log.moments
-    finally:
-        subject.calls.log = before
+    moments: list[CallSnapshot] = []
+
+    def note(call: Call) -> None:
+        if len(moments) < CALLS:
+            with suppress(Exception):  # of objects of the learner's own
+                given = (*call.positional, *call.named.values())
+                moments.append(CallSnapshot(call, _kept(call.result), _state(call), set(map(id, given))))
+
+    with subject.calls.logged(note):
+        return claim.once(subject, reference, example, modes), moments
 
 
 @dataclass
@@ -309,16 +297,15 @@ def _settings(moments: Sequence[CallSnapshot], solution: Subject) -> Iterator[tu
 @contextmanager
 def _given(solution: Subject, name: str, argument: str, value: Any) -> Iterator[None]:
     """Have every call of a function get another value for an argument meanwhile."""
-    call = solution.calls._call
 
-    def changed(function: Any, called: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def changed(make: Make, function: Any, called: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if called == name:
             bound = inspect.signature(function).bind(*positional, **named)
             bound.arguments[argument] = value
             positional, named = bound.args, bound.kwargs
-        return call(function, called, positional, named)
+        return make(function, called, positional, named)
 
-    with patch.object(solution.calls, "_call", changed):
+    with solution.calls.made_by(changed):
         yield
 
 

@@ -261,7 +261,7 @@ def _lines(wrong: list[bool]) -> str:
 
 def _where_zero(failure: Failure) -> str:
     got, want, wrong = failure.got, failure.want, failure.wrong
-    if wrong.all() or got.numel() < 3 or got.dtype == torch.bool:
+    if wrong.all() or not wrong.any() or got.numel() < 3 or got.dtype == torch.bool:
         return ""
     if not got[wrong].any():
         return "Some entries are 0 that should not be; the others are right."

@@ -58,9 +58,9 @@ class Sizes:
 
     def shape(self, names: str) -> tuple[int, ...]:
         """The sizes of "B T h*d": names, numbers and products of them."""
+        dims = self.dims
         return tuple(
-            math.prod(int(part) if part.isdigit() else self.dims[part] for part in name.split("*"))
-            for name in names.split()
+            math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names)
         )
 
     def generator(self, salt: str = "") -> torch.Generator:
@@ -83,6 +83,12 @@ class Sizes:
     def text(self, salt: str) -> str:
         """What a generator is seeded with."""
         return f"{self.seed} {salt}"
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed(names: str) -> list[list[int | str]]:
+    """The factors of each dimension in "B T h*d"."""
+    return [[int(part) if part.isdigit() else part for part in name.split("*")] for name in names.split()]
 
 
 def _generator(text: str) -> torch.Generator:
@@ -124,7 +130,7 @@ def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[
 
 def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
-    with torch.no_grad():
+    with torch.no_grad(), unseen():
         for name, values in module.named_parameters():
             values.copy_(_normals(tuple(values.shape), size.text(name), scale))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 DOOR = "DOJO_DOOR"  # in the environment: what stands before a verb; set by the Makefile and by whoever is called first
 POSITIONAL = {"KATA", "FILE", "FOLDER", "TO"}
-FLAGS = {"RESUME", "RECORD", "QUICK", "NEW", "CUDA"}
+FLAGS = {"RESUME", "RECORD", "QUICK", "NEW", "COMPILE", "CUDA"}
 
 
 def command(verb: str = "", **options: object) -> str:

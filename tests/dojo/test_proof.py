@@ -40,6 +40,7 @@ MISTAKES = [
     for mistake in load_suite(kata).mistakes
 ]
 WORKSPACE = Workspace(CATALOG)
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # what alternatives and mistakes are warned of is theirs
 PAIRS = 6  # of each kata: more than 100 in all
 SAMPLE = 12  # mistakes of each kata whose answers are worked out anew
 

@@ -344,10 +344,10 @@ def test_v2_computes_what_v1_computes(kata, reference, size):
     check.equal(converted(kata, v1)(x), want, "v2_from_v1(v1)(x)", x=x)
 
 
-@claim(step=5, size=sizes("d_in"))
-def test_v2_owns_its_weights(kata, size):
+@claim(step=5, size=sizes("d_in"), shape=["d_in d_in", "d_in 1", "1 d_in"])
+def test_v2_owns_its_weights(kata, size, shape):
     """The new module has weights of its own: changing those of V1 does not change them."""
-    v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
+    v1 = kata.SelfAttentionV1(*size.shape(shape))  # the transpose of a single row or column lies as it lay
     randomise(v1, size)
     v2 = converted(kata, v1)
     before = weights_of(v2)

@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from dojo.spec import OperationMode, check, claim, sizes, tree_leaves
+from dojo.spec import check, claim, sizes
 
 BANS = []
 MODEL = "layers B h T d"
@@ -322,36 +322,6 @@ def test_importance_leaves_the_weights_alone(kata, size):
     check.exactly(weights, before, "the weights, after the call")
 
 
-@claim(step=2, examples=1, size=sizes(MAPS, **RANGES))
-def test_importance_is_on_the_device_of_the_weights(kata, size):
-    """What importance makes, it makes on the device of the weights."""
-    devices = _Devices()
-    with devices:
-        try:
-            kata.importance(torch.empty(size.shape("layers B h T T"), device="meta"))
-        except Exception as error:  # the code may look at values, which a meta tensor does not have
-            if str(error).startswith("step "):
-                raise
-    if devices.mixed:
-        raise check.Mismatch("a tensor on the CPU meets one on the device of the weights", f"in `{devices.mixed}`")
-
-
-class _Devices(OperationMode):
-    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
-
-    def __init__(self):
-        super().__init__()
-        self.mixed = ""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        name = func.overloadpacket.__name__
-        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
-        if meet and name not in ("_to_copy", "copy_"):
-            self.mixed = self.mixed or name
-        return func(*args, **(kwargs or {}))
-
-
 # --- Step 3: the picture ---------------------------------------------------------------------------------------
 
 WORDS = ["To", " ", "be", "To", " that", "is"]  # one comes twice, and one is a space
@@ -416,7 +386,7 @@ def ends_of_colours(ax):
     return [colour_of(ax, weight) for weight in (-1e9, 1e9)]
 
 
-INPUT, OUTPUT = ("input", "key", "looked at", "attended"), ("output", "query", "looking", "attending")
+INPUT, OUTPUT = ("input", "key"), ("output", "query")
 
 
 def role_of(label):
@@ -472,14 +442,13 @@ def test_colours_are_the_weights(kata, size, given):
 
 
 @claim(step=3, examples=4, without=DRAWN, size=sizes(MAPS, **LONGER), given=[False, True])
-def test_the_first_token_is_at_the_left_and_at_the_top(kata, size, given):
-    """From one tick to the next, x goes to the right and y goes down, as one reads, and no token is cut off."""
+def test_every_cell_can_be_seen(kata, size, given):
+    """x goes from left to right, as one reads, and no token is cut off; whether y goes down or up is free."""
     with no_figure_left():
         _, _, _, ax = a_plot(kata, size, given)
         places = numpy.column_stack([ax.get_xticks()[: size.T], ax.get_yticks()[: size.T]])
         at = ax.transAxes.inverted().transform(ax.transData.transform(places))  # from 0 to 1, upward
-        ways = [bool((numpy.diff(at[:, 0]) > 0).all()), bool((numpy.diff(at[:, 1]) < 0).all())]
-        check.equal(ways, [True, True], "whether x goes to the right, and y goes down,")
+        check.equal(bool((numpy.diff(at[:, 0]) > 0).all()), True, "whether x goes from left to right")
         margin = 0.3 * numpy.abs(at[1] - at[0])
         shown = bool((at - margin >= -1e-6).all() and (at + margin <= 1 + 1e-6).all())
         check.equal(shown, True, "whether the cells of all tokens can be seen")

@@ -2,7 +2,7 @@
 
 import torch
 
-from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, randomise, sizes, tree_leaves
+from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, oracle, randomise, sizes, tree_leaves
 
 BANS = [ban(*FUSED_ATTENTION, why="it is the fused form of the attention that you build here.")]
 
@@ -25,6 +25,7 @@ def angles_one_by_one(positions, head_dim, base=10000.0):
     return torch.tensor([[p * base ** (-2 * i / head_dim) for i in range(head_dim // 2)] for p in positions.tolist()])
 
 
+@oracle
 def turned_as_complex_numbers(x, angles):
     """Each pair of channels is one complex number, times e^(i·angle)."""
     first, second = x.chunk(2, dim=-1)
@@ -32,6 +33,7 @@ def turned_as_complex_numbers(x, angles):
     return torch.cat([turned.real, turned.imag], dim=-1)
 
 
+@oracle
 def rotary_attention_by_tokens(model, x, heads, base=10000.0):
     query, key, value = (torch.stack(getattr(model, name)(x).chunk(heads, -1), 1) for name in PROJECTIONS)
     angles = angles_one_by_one(torch.arange(x.shape[1]), query.shape[-1], base)

@@ -563,13 +563,35 @@ def test_a_missing_weight_is_an_error(kata, reference, size, heads, missing):
     check.raises(Exception, call, mentions=(words,), what=f"load_llama without {missing}")
 
 
-@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], examples=2)
-def test_a_weight_of_another_shape_is_an_error(kata, reference, size, heads):
-    """A weight of another shape, such as a transposed one, is an error."""
+SHAPES = [
+    ("a transposed k_proj", "model.layers.0.self_attn.k_proj", lambda weight: weight.T.contiguous()),
+    ("one row for an up_proj", "model.layers.0.mlp.up_proj", lambda weight: weight[:1]),
+    ("one number for a norm", "model.norm", lambda weight: weight[:1]),
+    ("two more words", "model.embed_tokens", lambda weight: torch.cat([weight, weight[:2]])),
+]
+
+
+@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], fault=range(len(SHAPES)), examples=4)
+def test_a_weight_of_another_shape_is_an_error(kata, reference, size, heads, fault):
+    """A weight of another shape is an error: a transposed one, one that would have to be repeated, a longer one."""
     model, weights = llama(kata, size, heads), weights_for(reference, size, heads, size.L, tie=True)
-    name = "model.layers.0.self_attn.k_proj.weight"
-    weights[name] = weights[name].T.contiguous()
-    check.raises(Exception, lambda: kata.load_llama(model, weights), what="load_llama with a transposed k_proj")
+    what, name, change = SHAPES[fault]
+    weights[f"{name}.weight"] = change(weights[f"{name}.weight"])
+    check.raises(Exception, lambda: kata.load_llama(model, weights), what=f"load_llama with {what}")
+
+
+@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], tie=[True, False], examples=2)
+def test_weights_are_copied(kata, reference, size, heads, tie):
+    """The weights go into several models: one that is trained on changes neither them nor the others."""
+    weights = weights_for(reference, size, heads, size.L, tie)
+    before = {name: values.clone() for name, values in weights.items()}
+    model = llama(kata, size, heads, tie_weights=tie)
+    kata.load_llama(model, weights)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    for name, values in before.items():
+        check.exactly(weights[name], values, f"{name} among the weights, after the model has changed")
 
 
 @claim(step=4, size=sizes("n D", n=(2, 4)), heads=[3, 2, 1])

@@ -135,6 +135,17 @@ MISTAKES = [
         token the whole cache is copied, which is what reserving it was to avoid.""",
     ),
     mistake(
+        "tokens are put behind what there is, in new memory",
+        swap(WRITE_KEYS, "self.held_keys = torch.cat([getattr(self, 'held_keys', key[:, :, :0]), key], dim=2)"),
+        swap(
+            WRITE_VALUES, "self.held_values = torch.cat([getattr(self, 'held_values', value[:, :, :0]), value], dim=2)"
+        ),
+        swap(HELD, "return self.held_keys, self.held_values"),
+        caught_by="test_memory_is_reserved_at_once",
+        explanation="""`torch.cat` makes a new tensor for all that is held, each time, and the memory that was reserved stays
+        empty. New tokens are written into it.""",
+    ),
+    mistake(
         "only the first row is written",
         swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:1]"),
         swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:1]"),

@@ -83,6 +83,7 @@ STAYS_TIED = "test_a_tied_head_stays_tied"
 COMPUTES = "test_a_loaded_model_computes_with_its_weights"
 MISSING = "test_a_missing_weight_is_an_error"
 SHAPE = "test_a_weight_of_another_shape_is_an_error"
+COPIED = "test_weights_are_copied"
 BY_HALVES = "test_pairs_side_by_side_become_halves"
 
 
@@ -1826,6 +1827,30 @@ MISTAKES = [
         swap(ABSENT, 'raise ValueError("a weight is missing")'),
         caught_by=MISSING,
         explanation="""The error does not say which weight is missing. Whoever meets it wants to know that first.""",
+    ),
+    mistake(
+        "the model keeps the weights' own tensors",
+        swap(COPY, "parameter.data = weights[name]"),
+        caught_by=COPIED,
+        explanation="""The parameters are the published tensors themselves. Training the model changes them under everybody
+        who has them; `copy_` writes their numbers into the model's own.""",
+    ),
+    mistake(
+        "shapes are left to copy_",
+        swap(UNLIKE, "pass"),
+        caught_by=SHAPE,
+        explanation="""`copy_` repeats a row or a number until it fills the parameter, and says nothing. Shapes have to be
+        compared.""",
+    ),
+    mistake(
+        "what is too long is cut",
+        swap(
+            NAME,
+            NAME
+            + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights",
+        ),
+        caught_by=SHAPE,
+        explanation="""Rows that do not fit are cut off. A vocabulary of another size belongs to another model.""",
     ),
     mistake(
         "another shape is accepted",

@@ -13,32 +13,14 @@ from dojo.system import data_files
 from dojo.system.data_files import DataError
 from dojo.system.root import find_root
 
+from .tiny_models import gpt2_tensors
+
 CATALOG = Catalog(find_root())
 
 
 @pytest.fixture(scope="module")
 def modules():
     return parts(CATALOG, frozenset())[0]
-
-
-def gpt2_tensors(words=300, context=32, width=128, layers=2):
-    """Random tensors under GPT-2's published names, with the masks that its file holds."""
-    torch.manual_seed(0)
-    shapes = {"wte.weight": (words, width), "wpe.weight": (context, width), "ln_f.weight": (width,)}
-    shapes["ln_f.bias"] = (width,)
-    for layer in range(layers):
-        for name, (rows, columns) in {
-            "attn.c_attn": (width, 3 * width),
-            "attn.c_proj": (width, width),
-            "mlp.c_fc": (width, 4 * width),
-            "mlp.c_proj": (4 * width, width),
-        }.items():
-            shapes |= {f"h.{layer}.{name}.weight": (rows, columns), f"h.{layer}.{name}.bias": (columns,)}
-        for name in ("ln_1", "ln_2"):
-            shapes |= {f"h.{layer}.{name}.weight": (width,), f"h.{layer}.{name}.bias": (width,)}
-    tensors = {name: torch.randn(shape) * 0.2 for name, shape in shapes.items()}
-    masks = {f"h.{layer}.attn.bias": torch.ones(1, 1, context, context).tril() for layer in range(layers)}
-    return tensors | masks
 
 
 @pytest.fixture
