@@ -34,6 +34,7 @@ from ..sandbox.limits import bound_resources
 from ..sandbox.loader import Workspace
 from ..spec.claims import Claim, Outcome
 from ..spec.isolation import hide_gpus
+from ..spec.torch_internals import load_compiler
 from ..system.files import keep
 from . import confine
 from .allowed import closed_in
@@ -272,6 +273,7 @@ def main(root: str, *how: str) -> None:
     """Grade until no more requests come."""
     hide_gpus()
     torch.set_num_threads(1)
+    load_compiler()  # which puts other functions in the place of torch's, when it is first needed
     worker = Worker(Path(root), "apart" in how)
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
