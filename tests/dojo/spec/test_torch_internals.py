@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from dojo.spec.torch_internals import module_hooks, modes
+from dojo.spec.torch_internals import modes, module_hooks
 
 from ..trees import ROOT
 
