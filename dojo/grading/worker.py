@@ -271,6 +271,7 @@ def _at_home(verdict: Verdict, path: Path) -> Verdict:
 
 def main(root: str, *how: str) -> None:
     """Grade until no more requests come."""
+    sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != os.getcwd()]  # written to by others
     hide_gpus()
     torch.set_num_threads(1)
     load_compiler()  # which puts other functions in the place of torch's, when it is first needed
