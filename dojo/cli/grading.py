@@ -155,7 +155,7 @@ def _show(grades: list[Grade]) -> None:
         for kata in (kata for grade in grades for kata in grade.katas if kata.standing != "passed"):
             console.print(_in_full(kata), soft_wrap=True)
     else:
-        more = " or ".join(command("grade", SUBMISSIONS="…", FORMAT=form) for form in ("csv", "json"))
+        more = " or ".join(command("grade", SUBMISSIONS="FOLDER", FORMAT=form) for form in ("csv", "json"))
         console.print(f"\n{count(len(grades), 'submission')}. What each is to be told: {more}", soft_wrap=True)
 
 
