@@ -12,13 +12,14 @@ from ..learner.verdict_text import render
 
 # Of a kata: a verdict's kind, or: nothing was handed in; what was cannot be judged.
 Standing = VerdictKind | Literal["missing", "spoiled"]
+UNJUDGED = ("missing", "spoiled", "not_started")  # those of which no verdict speaks
 WORDS: dict[str, str] = {
     "passed": "passed",
     "failed": "failed",
     "not_started": "not started",
     "error": "does not run",
     "refused": "refused",
-    "missing": "not handed in",
+    "missing": "missing",
     "spoiled": "not judged",
 }
 
