@@ -26,12 +26,12 @@ class Fact:
 
 def dependences(failures: Sequence[Replay]) -> Iterator[str]:
     """Sentences that hold on every failure in which they can be seen, at least once."""
-    kept: dict[str, int] = {}
+    kept: dict[str, None] = {}
     contradicted: set[str] = set()
     for replay in failures:
         with contextlib.suppress(Exception):
             if sentence := _from_call_to_call(replay):
-                kept[sentence] = kept.get(sentence, 0) + 1
+                kept[sentence] = None
                 continue
             got, want = _facts(replay, replay.own), _facts(replay, replay.reference)
             for key, fact in got.items():
@@ -39,11 +39,13 @@ def dependences(failures: Sequence[Replay]) -> Iterator[str]:
                     continue
                 sentence = fact.too_much if fact.depends else fact.too_little
                 if fact.depends != want[key].depends:
-                    kept[sentence] = kept.get(sentence, 0) + 1
+                    kept[sentence] = None
                 else:
                     contradicted |= {fact.too_much, fact.too_little}
     # Where it is as it should be in some failing example, it is not the reason there.
-    yield from sorted(set(kept) - contradicted, key=lambda sentence: ("at all" not in sentence, -kept[sentence]))
+    yield from sorted(
+        (each for each in kept if each not in contradicted), key=lambda sentence: "at all" not in sentence
+    )
 
 
 def _from_call_to_call(replay: Replay) -> str:
@@ -193,7 +195,7 @@ SIMPLE: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {  # tensors 
 }
 
 
-RATES = ("p", "dropout")  # which leave nothing that could be wrong
+RATES = ("p", "dropout", "rate")  # which leave nothing that could be wrong
 
 
 def right_when(failures: Sequence[Replay]) -> Iterator[str]:

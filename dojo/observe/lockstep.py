@@ -158,7 +158,7 @@ def _in_turn(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
         return
     times = {min(each.earlier, 2) for each in divergences}
     later = [right for each in divergences for right in each.later]
-    if times == {0} and later and all(later):
+    if times == {0} and later and all(later) and "." in divergences[0].call.name:
         yield f"Only the first call of `{name}` goes wrong; later ones do what they should."
     elif times == {1}:
         yield f"The first call of `{name}` does what it should, the second does not: look at what is kept between them."

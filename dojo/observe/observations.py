@@ -33,7 +33,7 @@ from .sequences import how_plain
 from .submodules import submodules
 from .values import Failure
 from .way import parting
-from .where import known_names, sizes_of, under_conditions, where
+from .where import contents, known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
 FAILURES = 6  # examples that fail of which the calls are looked at
@@ -122,9 +122,16 @@ def _of_calls(seen: Observed) -> Iterator[str]:
             example = case.outcome.example
             dtype = torch.float64 if example.conditions.double(seen.claim.double) else torch.float32
             find_divergence(case, sizes_of(example), dtype)
-        yield from _of_wrong_calls([case.wrong for case in seen.cases if case.wrong is not None])
+        wrong = [case.wrong for case in seen.cases if case.wrong is not None]
+        yield from _of_wrong_calls(wrong)
+        replays = [each.replay for each in wrong if each.replay is not None]
+        if replays:
+            title = replays[0].call.title
+            right = [replay for case in seen.cases for replay in case.right if replay.call.title == title]
+            arguments = ([r.arguments for r in replays if r.call.title == title], [r.arguments for r in right])
+            yield from (_of(sentence, title) for sentence in contents(*arguments, "It is wrong"))
         about = seen.claim.sentence + "".join(str(case.outcome.error) for case in seen.cases[:1])
-        if "gradient" in about.lower() and not any(case.wrong for case in seen.cases):
+        if "gradient" in about.lower() and not wrong:
             for replay in seen.cases[0].right if seen.cases else ():
                 yield from (_named(sentence, replay) for sentence in gradients(replay))
 

@@ -18,7 +18,7 @@ from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Example, Mode, Outcome
 from .values import plain
 
-CALLS = 40  # of one example
+CALLS = 200  # of one example
 VALUES = (Tensor, int, float, str, bytes, type(None))  # that can be compared
 PASSIVE = (*VALUES, torch.dtype, torch.device)  # values that keep nothing from call to call
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]  # by position and by name

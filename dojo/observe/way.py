@@ -21,6 +21,7 @@ from .values import close
 
 STEPS = 300  # of one call that are looked at
 ALIKE = 3  # failures that are looked at
+CUT = "a cut to some entries"
 PASSED_ON = (
     *("getitem", "view", "reshape", "transpose", "permute", "contiguous", "unsqueeze", "squeeze", "expand", "chunk"),
     *("split", "unbind", "flatten", "T", "mT", "clone", "to", "float", "double", "detach", "get", "set", "item"),
@@ -127,15 +128,15 @@ def _words(replay: Replay, want: Sequence[Step], at: int, got: Sequence[Step]) -
     own = _in_words(replay, got, used) if used is not None else ""
     comes = "" if not own else ", and other numbers come out" if own == expected else f", and {own} comes"
     if known:
-        return f"It is right up to {_in_words(replay, want, known[-1])}. Then {expected} is expected{comes}."
-    return f"It begins with {own}, where {expected} is expected." if own not in ("", expected) else ""
+        return f"Right up to {_in_words(replay, want, known[-1])}. Then {expected} is expected{comes}."
+    return f"At the start {expected} is expected, and {own} comes." if own not in ("", expected) else ""
 
 
 def _in_words(replay: Replay, steps: Sequence[Step], at: int) -> str:
     """An operation, and in which function it is called, or which of several it is."""
     call, inside = steps[at].call, steps[at].inside
     if call.name not in KNOWN:
-        return f"`{call.name}`"
+        return CUT if _cuts(steps[at]) else f"`{call.name}`"
     numbers = {n: v for n, v in replay.inputs().items() if isinstance(v, (int, float)) and v not in (0, 1, 2)}
     if inside != replay.call.title:
         return f"{in_words([call], 0, {**numbers, **replay.sizes})} in `{inside}`"
@@ -151,13 +152,19 @@ def _source(steps: Sequence[Step], at: int) -> int:
 
 def _next_of(steps: Sequence[Step], values: Sequence[Tensor], right: Sequence[Tensor]) -> int | None:
     """The first step that takes one of some values and gives what the reference never has."""
+    alike = [_same(value) for value in values]
     for at, step in enumerate(steps):
         given = [*step.leaves, *(steps[before].output for before in step.inputs)]
-        if step.call.name in PASSED_ON or not any(same(value) for value in given for same in map(_same, values)):
+        if step.call.name in PASSED_ON and not _cuts(step):
             continue
-        if not any(map(_same(step.output), right)):
+        if any(same(value) for value in given for same in alike) and not any(map(_same(step.output), right)):
             return at
     return None
+
+
+def _cuts(step: Step) -> bool:
+    """Whether a step leaves out some of the numbers that it is given."""
+    return step.call.name == "getitem" and step.output.numel() < step.call.args[0].numel()
 
 
 def _same(value: Tensor) -> Any:

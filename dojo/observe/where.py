@@ -62,9 +62,7 @@ def where(claim: Claim, failing: Outcome, known: Sequence[Outcome], run: Run, na
         Trial(each.example, each.kind == "passed") for each in (failing, *known) if each.kind in ("passed", *WRONG)
     ]
     yield from _choices(claim, failing, trials, run, verb, names)
-    contents = list(_contents(trials, verb, names))
-    yield from contents
-    if not contents and not any(under_conditions(example, run)):
+    if not any(under_conditions(example, run)):
         yield from _sizes(claim, failing, trials, run, verb, names)
 
 
@@ -150,13 +148,10 @@ def _sizes(
                 return
 
 
-def _contents(trials: Sequence[Trial], verb: str, names: Collection[str]) -> Iterator[str]:
-    """What all texts and lists hold with which it is wrong, and none with which it is right."""
-    right, wrong = ([trial.example for trial in trials if trial.right is kind] for kind in (True, False))
-    for name, value in trials[0].example.items():
-        if not isinstance(value, (str, bytes, list)) or name not in (*names, "text", "texts"):
-            continue
-        for words, holds in CONTENTS if right and len(wrong) > 1 else ():
+def contents(wrong: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]], verb: str) -> Iterator[str]:
+    """What all texts and lists hold with which it is wrong, and none with which it is right; values by their names."""
+    for name, value in wrong[0].items() if right and len(wrong) + len(right) > 3 else ():
+        for words, holds in CONTENTS if isinstance(value, (str, bytes, list)) else ():
             with suppress(Exception):
                 if all(holds(each[name]) for each in wrong) and not any(holds(each[name]) for each in right):
                     yield f"{verb} where `{name}` {words}, and right elsewhere."
