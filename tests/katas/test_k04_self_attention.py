@@ -289,7 +289,8 @@ def test_v2_has_three_linear_layers(kata, size, options):
     for name in PROJECTIONS:
         check.tensor(check.parameter(module, f"{name}.weight"), (size.d_out, size.d_in), None, f"`{name}.weight`")
         check.instance(getattr(module, name), torch.nn.Linear, f"`{name}`")
-        check.equal(getattr(module, name).bias is not None, bias, f"the presence of a bias in `{name}`")
+    biased = {name: getattr(module, name).bias is not None for name in PROJECTIONS}
+    check.equal(biased, dict.fromkeys(PROJECTIONS, bias), "whether each layer has a bias")
     check.equal(trainable(module), 3 * (size.d_in + bias) * size.d_out, "the number of trainable parameters")
     start_apart(module, made(kata.SelfAttentionV2, size, **options), [f"{name}.weight" for name in PROJECTIONS])
 
