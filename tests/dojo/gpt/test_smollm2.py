@@ -16,6 +16,8 @@ from dojo.gpt.gguf_file import GGUFFile
 from dojo.system.data_files import DataError
 from dojo.system.root import find_root
 
+from .tiny_models import read_by_transformers
+
 NEEDED = ("gguf", "tokenizers", "transformers")
 CATALOG = Catalog(find_root())
 TEXT = "The capital of France is Paris, and the river that runs through it is called"
@@ -44,13 +46,7 @@ def file():
 
 @functools.cache
 def theirs():
-    """transformers' Llama of the same file, which it dequantises in its own way."""
-    import transformers
-
-    path = file().path
-    return transformers.AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
-    ).eval()
+    return read_by_transformers(file().path)
 
 
 def their_tokenizer():
