@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -37,7 +38,8 @@ Moments = list[float]  # when a generation began, and when each of its tokens wa
 def main() -> None:
     import transformers
 
-    ours, path = pretrained.load(Catalog(find_root()), frozenset(), "smollm2"), pretrained.find("smollm2")
+    path = pretrained.find("smollm2")
+    ours = replace(pretrained.load(Catalog(find_root()), frozenset(), "smollm2"), stop_id=None)
     theirs = read_by_transformers(path)
     ids = ours.encode(TEXT)[:, :PROMPT]
     rounds = []
