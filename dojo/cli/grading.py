@@ -155,7 +155,7 @@ def _show(grades: list[Grade]) -> None:
         for kata in (kata for grade in grades for kata in grade.katas if kata.standing != "passed"):
             console.print(_in_full(kata), soft_wrap=True)
     else:
-        more = " or ".join(command("grade", SUBMISSIONS="FOLDER", FORMAT=form) for form in ("csv", "json"))
+        more = " or ".join(command("grade", FORMAT=form, SUBMISSIONS="FOLDER") for form in ("csv", "json"))
         console.print(f"\n{count(len(grades), 'submission')}. What each is to be told: {more}", soft_wrap=True)
 
 
@@ -173,7 +173,8 @@ def _write(grades: list[Grade], form: str, out: Path | None) -> None:
 
     texts = FORMS[form](grades)
     if out is None and len(texts) > 1:
-        warn(f"This format has a file for each submission: {command('grade', FORMAT=form, OUT='FOLDER')}")
+        again = command("grade", FORMAT=form, OUT="RESULTS", SUBMISSIONS="FOLDER")
+        warn(f"This format has a file for each submission: {again}")
         raise SystemExit(2)
     try:
         for name, text in texts.items():
