@@ -160,8 +160,8 @@ submit: $(READY)
 # Several are given with spaces between.
 grade: export OUT := $(OUT)
 grade: $(READY)
-	@$(DOJO) grade $(SUBMISSIONS) $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$$OUT") \
-		$(if $(KATA),--kata $(KATA)) $(foreach each,$(POINTS),--points $(each)) $(if $(TRUST),--trust)
+	@$(DOJO) grade $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$$OUT") $(if $(KATA),--kata $(KATA)) \
+		$(foreach each,$(POINTS),--points $(each)) $(if $(TRUST),--trust) $(SUBMISSIONS)
 
 gradescope: export OUT := $(OUT)
 gradescope: $(READY)

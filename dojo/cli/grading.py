@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..curriculum.catalog import Catalog, Kata, UnknownKata
-from ..grading.grades import WORDS, Grade, KataGrade
+from ..grading.grades import UNJUDGED, WORDS, Grade, KataGrade
 from ..grading.submissions import Submission
 from ..learner.session import Session
 from ..system.command import command
@@ -20,6 +20,8 @@ from ..system.root import find_root
 
 FORMATS = ("table", "json", "csv", "junit", "gradescope", "classroom50", "otter", "nbgrader")
 COLOURS = {"passed": "green", "failed": "red", "error": "red", "refused": "red", "spoiled": "yellow"}
+MARKS = {"passed": "✓", "failed": "✗", "error": "e", "refused": "!", "spoiled": "?", "not_started": "·", "missing": "-"}
+FEW = 3  # katas of which a table says in words what came of them
 IN_FULL = 1  # submissions of which the table is followed by all that is to be said
 
 
@@ -135,28 +137,35 @@ def _worth(catalog: Catalog, points: tuple[str, ...]) -> dict[str, int]:
 
 def _show(grades: list[Grade]) -> None:
     katas = grades[0].katas if grades else []
+    in_words = len(katas) <= FEW
     table = Table("submission", "points", *(kata.kata for kata in katas), box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for grade in grades:
-        table.add_row(Text(grade.name), f"{grade.points}/{grade.most}", *map(_cell, grade.katas))
+        table.add_row(
+            Text(grade.name), f"{grade.points}/{grade.most}", *(_cell(kata, in_words) for kata in grade.katas)
+        )
     console.print(table)
+    if not in_words:
+        console.print(", ".join(f"{mark} {WORDS[kind]}" for kind, mark in MARKS.items()), style="dim")
     for grade in grades:
         for note in grade.notes:
             console.print(Text(f"{grade.name}: {note}", "yellow"))
     if len(grades) <= IN_FULL:
         for kata in (kata for grade in grades for kata in grade.katas if kata.standing != "passed"):
-            console.print(_in_full(kata))
+            console.print(_in_full(kata), soft_wrap=True)
     else:
-        more = " or ".join(command("grade", SUBMISSIONS="…", FORMAT=form) for form in ("csv", "json"))
+        more = " or ".join(command("grade", FORMAT=form, SUBMISSIONS="FOLDER") for form in ("csv", "json"))
         console.print(f"\n{count(len(grades), 'submission')}. What each is to be told: {more}", soft_wrap=True)
 
 
-def _cell(kata: KataGrade) -> Text:
-    return Text(f"{kata.points}/{kata.most} {WORDS[kata.standing]}", COLOURS.get(kata.standing, "dim"))
+def _cell(kata: KataGrade, in_words: bool) -> Text:
+    text = f"{kata.points}/{kata.most} {WORDS[kata.standing]}" if in_words else f"{MARKS[kata.standing]} {kata.points}"
+    return Text(text, COLOURS.get(kata.standing, "dim"))
 
 
 def _in_full(kata: KataGrade) -> Text:
-    unjudged = kata.standing in ("missing", "spoiled", "not_started")
-    return Text(f"\n{kata.kata}: {kata.feedback}" if unjudged else f"\n{kata.feedback}")
+    return Text(f"\n{kata.kata}: {kata.feedback}" if kata.standing in UNJUDGED else f"\n{kata.feedback}")
 
 
 def _write(grades: list[Grade], form: str, out: Path | None) -> None:
@@ -164,7 +173,8 @@ def _write(grades: list[Grade], form: str, out: Path | None) -> None:
 
     texts = FORMS[form](grades)
     if out is None and len(texts) > 1:
-        warn(f"This format has a file for each submission: {command('grade', FORMAT=form, OUT='FOLDER')}")
+        again = command("grade", FORMAT=form, OUT="RESULTS", SUBMISSIONS="FOLDER")
+        warn(f"This format has a file for each submission: {again}")
         raise SystemExit(2)
     try:
         for name, text in texts.items():

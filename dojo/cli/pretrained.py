@@ -88,6 +88,8 @@ def _generator(seed: int | None) -> torch.Generator:
 
 def _message() -> str:
     """A line of the learner's; the end of the input and Ctrl-C leave."""
+    with suppress(ImportError):
+        import readline  # noqa: F401  # from then on lines can be edited and called back; Windows has none
     try:
         return input("you: ").strip()
     except (EOFError, KeyboardInterrupt):

@@ -274,16 +274,23 @@ def _print_commands(wanted: Wanted) -> int:
 def _introduce(run: Run, session: Session) -> None:
     preset, engine, units = run.preset, run.engine, f"{unit(run.data.kind)}s"
     count = run.parts["k10"].count_parameters(run.model)
-    needed = memory(preset, count, run.data.tokenizer.vocab_size, engine.accumulate) / 1e9
+    trained = sum(each.numel() for each in run.model.parameters() if each.requires_grad)
+    needed = memory(preset, count, trained, preset.vocab_size or run.data.tokenizer.vocab_size, engine)
+    each = " in each process" if engine.workers > 1 else ""
+    of_them = f", of which {trained:,} are trained" if trained < count else ""
     in_parts = f", each in {engine.accumulate} parts" if engine.accumulate > 1 else ""
     console.print(
         f"{run.folder.name}: {run.data.tokens:,} {units} to train on and {len(run.validation):,} to validate, "
         f"{preset.num_layers} layers, {preset.num_heads} heads, width {preset.emb_dim}, "
-        f"context {preset.context_length}, {count:,} parameters, "
+        f"context {preset.context_length}, {count:,} parameters{of_them}, "
         f"{preset.steps:,} steps of {preset.batch_size} windows{in_parts}, on {engine.device} in {engine.dtype}, "
-        f"about {needed:.1f} GB of memory"
+        f"about {_size(needed)} of memory{each}"
     )
     console.print(say_whose(session.catalog, run.whose))
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _with_bar(run: Run) -> None:

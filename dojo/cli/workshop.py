@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..learner.session import Session
+from ..system.command import python
 from ..system.console import console, count, warn
 
 
@@ -15,13 +16,15 @@ from ..system.console import console, count, warn
 @click.option("--new", is_flag=True, help="Begin a new room; the one that was there is put aside.")
 def room(port: int, new: bool) -> None:
     """Open a room, and a page that shows who is stuck, and where."""
+    session = Session()
     try:
         from ..workshop.serve import RoomError, serve
     except ModuleNotFoundError as error:
-        warn(f"A room needs {error.name}: python -m pip install -c constraints.txt -e '.[room]'")
+        what = "-e '.[room]'" if (session.root / "pyproject.toml").is_file() else "'gpt-katas[room]'"
+        warn(f"A room needs {error.name}: {python()} -m pip install -c constraints.txt {what}")
         raise SystemExit(1) from None
     try:
-        serve(Session(), port, new)
+        serve(session, port, new)
     except RoomError as error:
         warn(str(error))
         raise SystemExit(1) from None

@@ -31,7 +31,7 @@ def draw_heads(
     beside: Any = drawn.subfigures(1, 2, width_ratios=[width + 1.2, 2 * side])
     left, right = beside
     axes = left.add_subplot()
-    axes.imshow(mosaic(maps), vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(mosaic(maps).numpy(), vmin=0, vmax=1, interpolation="nearest")
     step, middle = maps.shape[-1] + GAP, maps.shape[-1] / 2
     axes.set_xticks([middle + step * head for head in range(heads)], range(1, heads + 1), fontsize=7)
     axes.set_yticks([middle + step * layer for layer in range(layers)], range(1, layers + 1), fontsize=7)

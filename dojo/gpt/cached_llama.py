@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from .model import Parts
 
+NOTHING = torch.empty(0, 0, dtype=torch.int64)
+
 
 class CachedLlama(nn.Module):
     """A stand-in for a Llama that reads every token once, for as long as the text only grows at its end.
@@ -21,7 +23,7 @@ class CachedLlama(nn.Module):
         super().__init__()
         self.parts, self.model, self.context_length = parts, model, context_length
         self.training = model.training
-        self.seen = torch.empty(0, 0, dtype=torch.int64)  # the ids whose keys and values are in the caches
+        self.seen = NOTHING  # the ids whose keys and values are in the caches
         self.caches: list[Any] = []
 
     @torch.no_grad()
@@ -31,6 +33,7 @@ class CachedLlama(nn.Module):
         Where ids are those of the call before and more, only the new ones are read; any other text is read anew.
         """
         held = self._held(ids)
+        self.seen = NOTHING  # where reading is interrupted, some layers have kept more than others
         x = self._read(ids[:, held:], held)[:, -1:]
         self.seen = ids.clone()
         logits: Tensor = self.model.lm_head(self.model.final_norm(x))  # (B, 1, V): nobody asks about the others
@@ -39,7 +42,7 @@ class CachedLlama(nn.Module):
     @torch.no_grad()
     def attention(self, ids: Tensor) -> Tensor:
         """The weights of every layer and head, (layers, B, h, T, T), of each token of a text on each."""
-        self.seen = torch.empty(0, 0, dtype=torch.int64)
+        self.seen = NOTHING
         weights: list[Tensor] = []
         self._read(ids, self._held(ids), weights)
         return torch.stack(weights)

@@ -60,7 +60,7 @@ MODULES: Mapping[str, frozenset[str]] = {
     "torch.nn.attention": _only("SDPBackend sdpa_kernel"),
     "torch.optim.optimizer": _only("Optimizer required"),
     "torch.utils": ALL,
-    "torch.utils.data": _only("Dataset TensorDataset Subset"),
+    "torch.utils.data": _only("Dataset IterableDataset TensorDataset Subset DataLoader"),
     "torch.utils.checkpoint": _only("checkpoint"),
 }
 
@@ -119,7 +119,7 @@ FRAMES = _only(
 MODULE_NAMES = _only(
     "os sys builtins gc inspect ctypes importlib subprocess multiprocessing pickle marshal posix nt pty socket atexit "
     "linecache runpy codeop pkgutil zipimport faulthandler tracemalloc weakref copyreg reducer shutil tempfile "
-    "cffi cpp_extension load_library system popen _getframe settrace setprofile"
+    "cffi multiprocessing_context cpp_extension load_library system popen _getframe settrace setprofile"
 )
 HOOKS = _only("register_hook register_post_accumulate_grad_hook register_multi_grad_hook register_fake")
 

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
 
-from .grades import WORDS, Grade, KataGrade, StepGrade
+from .grades import UNJUDGED, WORDS, Grade, KataGrade, StepGrade
 
 Formatted = dict[str, str]  # texts by the name of the file that each belongs into; "" where it is one for all
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,7 +42,8 @@ def _row(grade: Grade) -> list[object]:
 
 
 def _advice(grade: Grade) -> str:
-    return "\n\n".join([*grade.notes, *(kata.feedback for kata in grade.katas if kata.standing != "passed")])
+    said = (f"{kata.kata}: {kata.feedback}" if kata.standing in UNJUDGED else kata.feedback for kata in grade.katas)
+    return "\n\n".join([*grade.notes, *(text for text, kata in zip(said, grade.katas) if kata.standing != "passed")])
 
 
 def _table(rows: list[list[object]]) -> str:

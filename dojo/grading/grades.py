@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -12,13 +13,14 @@ from ..learner.verdict_text import render
 
 # Of a kata: a verdict's kind, or: nothing was handed in; what was cannot be judged.
 Standing = VerdictKind | Literal["missing", "spoiled"]
+UNJUDGED = ("missing", "spoiled", "not_started")  # those of which no verdict speaks
 WORDS: dict[str, str] = {
     "passed": "passed",
     "failed": "failed",
     "not_started": "not started",
     "error": "does not run",
     "refused": "refused",
-    "missing": "not handed in",
+    "missing": "missing",
     "spoiled": "not judged",
 }
 
@@ -100,7 +102,7 @@ def judged(kata: Kata, verdict: Verdict, most: Mapping[int, int]) -> KataGrade:
         )
         for step, title in kata.steps.items()
     ]
-    text = render(verdict, kata.title, advice="").plain.strip()
+    text = _plain(render(verdict, kata.title, advice="").plain.strip())
     return KataGrade(kata.code, kata.title, verdict.verdict, steps, text, [each.name for each in verdict.diagnosis])
 
 
@@ -113,3 +115,11 @@ def unjudged(kata: Kata, standing: Standing, why: str, most: Mapping[int, int]) 
 def _counts(verdict: Verdict, status: Status | None) -> bool:
     """Whether a step has its points: none has where the file does what grading refuses."""
     return status == "passed" and verdict.verdict != "refused"
+
+
+def _plain(text: str) -> str:
+    """A text without what a terminal would obey: what a submission prints and raises stands in it."""
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )

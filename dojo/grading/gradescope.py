@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..curriculum.notebooks import project
 from .handin import zipped
 
 SETUP = """\
@@ -11,8 +12,7 @@ SETUP = """\
 set -e
 apt-get update && apt-get install -y --no-install-recommends bubblewrap python3 python3-venv
 python3 -m venv /autograder/venv
-/autograder/venv/bin/pip install --no-cache-dir -c /autograder/source/constraints.txt /autograder/source \\
-    --extra-index-url https://download.pytorch.org/whl/cpu
+/autograder/venv/bin/pip install --no-cache-dir -c /autograder/source/constraints.txt {packages}
 """
 
 # A container in which no namespace can be made is one itself: it holds one submission, has no other in sight, and goes
@@ -20,7 +20,7 @@ python3 -m venv /autograder/venv
 RUN = """\
 #!/usr/bin/env bash
 cd /autograder/source
-export DOJO_ROOT=/autograder/source
+export DOJO_ROOT=/autograder/source PYTHONPATH=/autograder/source
 /autograder/venv/bin/python -m dojo grade /autograder/submission --format gradescope --trust {katas} \\
     --out /autograder/results/results.json
 """
@@ -37,7 +37,8 @@ LEFT_OUT = ("__pycache__", ".pyc", ".ipynb_checkpoints")
 def autograder(root: Path, katas: list[str]) -> bytes:
     """The archive, for these katas or, without any, for all that somebody hands in."""
     wanted = " ".join(f"--kata {code}" for code in katas)
-    files = {"setup.sh": SETUP.encode(), "run_autograder": RUN.format(katas=wanted).encode()}
+    packages = " ".join(f"'{package}'" for package in project(root)["dependencies"])
+    files = {"setup.sh": SETUP.format(packages=packages).encode(), "run_autograder": RUN.format(katas=wanted).encode()}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if name.startswith(NEEDED) and path.is_file() and not any(part in name for part in LEFT_OUT):

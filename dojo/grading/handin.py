@@ -49,7 +49,8 @@ def zipped(files: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, EARLIEST)
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            mode = 0o100755 if files[name].startswith(b"#!") else 0o100644
+            entry.create_system, entry.external_attr = 3, mode << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             packed.writestr(entry, files[name], compresslevel=6)
     return out.getvalue()

@@ -19,6 +19,7 @@ GET, WRITE = "__dojo_get__", "__dojo_write__"  # the guards' names, which no sub
 FORMATS = ("format", "format_map")  # the methods of str that read attributes
 ASKED = (*FORMATS, "obj", "numpy")  # attributes of which it depends on the value whether they may be read
 CLASS = "__class__"
+MAIN = ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 def compiled(source: str, filename: str, closed: frozenset[str] = frozenset()) -> CodeType:
@@ -54,6 +55,11 @@ class _Policy(ast.NodeTransformer):
 
     def _refuse(self, node: ast.AST, why: str) -> NoReturn:
         raise Refused(f"Line {getattr(node, 'lineno', 1)}: grading does not allow this: {why}.")
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        """What stands under `if __name__ == "__main__"` is for its author and does not run here."""
+        node.body = [each for each in node.body if not _only_as_a_program(each)]
+        return self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
         for alias in node.names:
@@ -166,3 +172,7 @@ class _Policy(ast.NodeTransformer):
             name = f"_{self.classes[-1].lstrip('_')}{name}" if self.classes[-1].strip("_") else name
         call = ast.Call(ast.Name(guard, ast.Load()), [inner, ast.Constant(name)], [])
         return ast.copy_location(call, node)
+
+
+def _only_as_a_program(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test) in MAIN

@@ -9,6 +9,7 @@ import importlib
 import operator
 import os
 import stat
+import sys
 import types
 from collections.abc import Callable, Mapping
 from types import FunctionType, ModuleType
@@ -26,6 +27,10 @@ Refuse = Callable[[str], Any]  # ends the process, saying why
 
 class View(ModuleType):
     """Some names of a module. Nothing leads from here to the module itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        there = hasattr(sys.modules.get(self.__name__), name)
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}{' in grading' if there else ''}")
 
 
 def owned(value: Any) -> bool:

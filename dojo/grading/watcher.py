@@ -51,6 +51,7 @@ def watch_over(root: Path, file: Path, refuse: Refuse) -> None:
     """
     own = os.path.realpath(tempfile.gettempdir())
     readable = (own, *_readable(root))
+    imported_from = set(map(os.path.realpath, sys.path))  # whoever imports has these listed
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -58,7 +59,8 @@ def watch_over(root: Path, file: Path, refuse: Refuse) -> None:
             if path not in ("", os.devnull) and not _within(path, (own,) if writes else readable):
                 refuse(f"it {'writes' if writes else 'opens'} {path[:100]}, which is not in its folder")
         elif event in LOOKS and _is_running(str(file)):
-            if (path := _real(arguments[0] or ".")) and not _within(path, readable):
+            path = _real(arguments[0] or ".")
+            if path and path not in imported_from and not _within(path, readable):
                 refuse(f"it lists {path[:100]}, which is not its folder")
         elif event in CHANGES:
             for path in map(_real, arguments):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call, Make
+from ..sandbox.calls import Make
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
 from ..spec.check import same
@@ -23,6 +24,17 @@ from ..spec.show import literal
 EARLIER = 3  # calls of the same object before the call that is shown
 CALLS = 200  # of an example
 SHORT = 60  # characters of a value that stands within the call
+
+
+@dataclass
+class Call:
+    """A call from outside, and what came of it."""
+
+    name: str  # as in the contract: "lookup" or "GPTEmbedding.forward"
+    function: Callable[..., Any]
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+    result: Any
 
 
 def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -> list[Call]:
@@ -42,7 +54,7 @@ def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -
 
     def noted(make: Make, function: Any, name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         copies = tuple(map(copied, positional)), {key: copied(value) for key, value in named.items()}
-        call = Call(name, function, *copies, None, None)
+        call = Call(name, function, *copies, None)
         calls.append(call)
         call.result = copied(result := make(function, name, positional, named))
         return result

@@ -9,7 +9,6 @@ import contextlib
 import copy
 import functools
 import inspect
-import weakref
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,54 +32,27 @@ HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, 
 
 
 @dataclass
-class Call:
-    """A call from outside, and what came of it."""
-
-    name: str  # as in the contract: "lookup" or "GPTEmbedding.forward"
-    function: Callable[..., Any]
-    positional: tuple[Any, ...]
-    named: dict[str, Any]
-    result: Any
-    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None  # what the module that was called was made with
-
-    def parameter(self, at: int) -> str:
-        """The name of a positional argument."""
-        names = list(inspect.signature(self.function).parameters)
-        return names[min(at, len(names) - 1)]
-
-
-@dataclass
 class Calls:
     """What is done at each call from outside, for as long as a module lives."""
 
     contract: ModuleType | None = None  # the reference, whose signatures say in which order arguments come
     conditions: Conditions = field(default_factory=Conditions)
     inside: bool = False
-    log: Callable[[Call], None] | None = None  # is handed each call, with its result
-    hook: Callable[..., Any] | None = None  # makes each call; is handed how it is made without it, and the call
     called: list[tuple[str, Any]] = field(default_factory=list)  # functions, and objects that methods are of
-    made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
     orders: dict[str, list[str]] = field(default_factory=dict)  # of parameters, by the function's name
 
-    @contextmanager
-    def logged(self, log: Callable[[Call], None]) -> Iterator[None]:
-        """Hand over each call that is made meanwhile, as it is made under the conditions, as soon as it has ended."""
-        before, self.log = self.log, log
-        try:
-            yield
-        finally:
-            self.log = before
+    def __post_init__(self) -> None:
+        self.make: Make = self._call
 
     @contextmanager
-    def made_by(
-        self, hook: Callable[[Make, Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]
-    ) -> Iterator[None]:
-        """Have each call made by `hook` meanwhile, which gets the call as the law makes it, and how to make it."""
-        before, self.hook = self.hook, hook
+    def made_by(self, hook: Callable[..., Any]) -> Iterator[None]:
+        """Have each call made by `hook` meanwhile, which is handed how to make it and the call as a law has it."""
+        before = self.make
+        self.make = functools.partial(hook, before)
         try:
             yield
         finally:
-            self.hook = before
+            self.make = before
 
     @contextmanager
     def under(self, conditions: Conditions) -> Iterator[None]:
@@ -111,9 +83,7 @@ class Calls:
                 return function(*positional, **named)
             self.inside = True
             try:
-                if self.hook is not None:
-                    return self.hook(self._call, function, name, positional, named)
-                return self._call(function, name, positional, named)
+                return self.make(function, name, positional, named)
             finally:
                 self.inside = False
 
@@ -136,12 +106,7 @@ class Calls:
         with unseen():
             check_unchanged(function, name, positional, named, before)
         if made is not None:
-            if self.log is not None:
-                self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
-        if self.log is not None:
-            made_with = self.made_with.get(positional[0]) if "." in name and positional else None
-            self.log(Call(name, function, positional, named, result, made_with))
         return _with_gradients_laid_out(result, conditions)
 
     def _first(self, name: str, positional: tuple[Any, ...]) -> bool:

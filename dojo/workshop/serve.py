@@ -17,7 +17,7 @@ from .keeping import Keeping, put_aside
 from .web import Web
 
 PORTS = 20  # how many are tried, where others have the first
-CONNECTIONS = 1000
+CONNECTIONS = 800  # below the 1024 files that a process may have open on most systems
 HEADER_BYTES = 16 * 1024
 SIOCGIFADDR = 0x8915  # Linux: the address of a network interface
 

@@ -28,7 +28,7 @@ class Trouble(Exception):
     """It cannot be set up; the message says why and what to do."""
 
 
-def main():
+def main() -> int:
     """Set up, unless that was done before, and begin; --serves only says whether this Python will do."""
     if sys.argv[1:] == ["--serves"]:
         return 0 if this_python() in served() else 1
@@ -42,12 +42,13 @@ def main():
         print(f"\n{trouble}")
         return 1
     print(f"Your katas are in {target}")
-    print("From now on: open a terminal there, and type  {}\n".format(words_of(target, "")))
+    typed = " ".join(os.path.relpath(word, target) if os.path.isabs(word) else word for word in begins(target))
+    print(f"From now on: open a terminal there, and type  {typed}\n")
     sys.stdout.flush()
-    return subprocess.call(words_of(target, "start", whole=True), cwd=target)
+    return subprocess.call([*begins(target), "start"], cwd=target)
 
 
-def set_up(target):
+def set_up(target: str) -> None:
     """Copy the katas to the learner's own disk, and install what they need from the wheels here."""
     check(target)
     if not os.path.exists(target):
@@ -67,9 +68,11 @@ def set_up(target):
     )
     say("Installing the packages, which takes a minute or two")
     pip = [python(target), "-m", "pip", "--isolated", "install", "--quiet", "--disable-pip-version-check"]
-    offline = ["--no-cache-dir", "--no-index", "--find-links", os.path.join(HERE, "wheels"), "-c", "constraints.txt"]
+    # Compiling all modules of all packages would take twice as long as the rest; what is imported is compiled then.
+    quick = ["--no-compile", "--no-cache-dir"]
+    offline = ["--no-index", "--find-links", os.path.join(HERE, "wheels"), "-c", "constraints.txt"]
     run(
-        pip + offline + ["-e", ".[room]"],
+        pip + quick + offline + ["-e", ".[room]"],
         target,
         "The packages cannot be installed. Show whoever leads the workshop what stands above.",
     )
@@ -79,7 +82,7 @@ def set_up(target):
             pass
 
 
-def check(target):
+def check(target: str) -> None:
     """Whether this Python and this disk will do."""
     if this_python() not in served():
         machine = f"{sys.platform} on {platform.machine()}"
@@ -99,22 +102,23 @@ def check(target):
         )
 
 
-def this_python():
+def this_python() -> str:
     """Its version, such as 3.12."""
     bits = "" if sys.maxsize > 2**32 else " of 32 bits"
     return "{}.{}".format(*sys.version_info[:2]) + bits
 
 
-def served():
+def served() -> "list[str]":
     """The Pythons that there are wheels for, on this system."""
     try:
         with open(os.path.join(HERE, "bundle.json")) as file:
-            return json.load(file)["served"].get(SYSTEMS.get((sys.platform, platform.machine())), [])
+            systems = json.load(file)["served"]
+            return list(systems.get(SYSTEMS.get((sys.platform, platform.machine())), []))
     except (OSError, ValueError, KeyError):
         raise Trouble("This folder is not whole: bundle.json is not in it. Copy all of it.") from None
 
 
-def copy_data(target):
+def copy_data(target: str) -> None:
     """Put texts and weights where `make data` would."""
     source, downloads = os.path.join(HERE, "data"), os.path.join(target, "data", "downloads")
     if os.path.isdir(source):
@@ -124,7 +128,7 @@ def copy_data(target):
             shutil.copyfile(os.path.join(source, name), os.path.join(downloads, name))
 
 
-def run(words, folder, advice):
+def run(words: "list[str]", folder: str, advice: str) -> None:
     """Run a program, or say what to do where it fails."""
     hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DOJO_ROOT")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
@@ -132,20 +136,20 @@ def run(words, folder, advice):
         raise Trouble(advice)
 
 
-def python(target):
+def python(target: str) -> str:
     """The Python of the environment."""
     inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
     return os.path.join(target, ".venv", *inside)
 
 
-def words_of(target, verb, whole=False):
-    """What begins a verb: make, where there is one."""
+def begins(target: str) -> "list[str]":
+    """What stands before a verb: make, where there is one."""
     if os.name == "posix" and shutil.which("make"):
-        return ["make", "--no-print-directory", verb] if whole else "make"
-    return [python(target), "-m", "dojo", verb] if whole else ".venv\\Scripts\\python -m dojo"
+        return ["make"]
+    return [python(target), "-m", "dojo"]
 
 
-def say(text):
+def say(text: str) -> None:
     """Say what is being done."""
     print(text + " …")
     sys.stdout.flush()

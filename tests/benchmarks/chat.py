@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -17,6 +18,8 @@ from dojo.bench.machine import cpu_name
 from dojo.curriculum.catalog import Catalog
 from dojo.gpt import pretrained
 from dojo.system.root import find_root
+
+from ..dojo.gpt.tiny_models import read_by_transformers
 
 ROUNDS, PROMPT, TOKENS = 10, 100, 40
 TEXT = "Once upon a time there was a king who had three daughters, and the youngest of them read all day long. " * 6
@@ -35,10 +38,9 @@ Moments = list[float]  # when a generation began, and when each of its tokens wa
 def main() -> None:
     import transformers
 
-    ours, path = pretrained.load(Catalog(find_root()), frozenset(), "smollm2"), pretrained.find("smollm2")
-    theirs = transformers.AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
-    ).eval()
+    path = pretrained.find("smollm2")
+    ours = replace(pretrained.load(Catalog(find_root()), frozenset(), "smollm2"), stop_id=None)
+    theirs = read_by_transformers(path)
     ids = ours.encode(TEXT)[:, :PROMPT]
     rounds = []
     for _ in range(ROUNDS + 1):

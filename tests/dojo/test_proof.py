@@ -41,8 +41,8 @@ MISTAKES = [
 ]
 WORKSPACE = Workspace(CATALOG)
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # what alternatives and mistakes are warned of is theirs
-PAIRS = 6  # of each kata: more than 100 in all
-SAMPLE = 12  # mistakes of each kata whose answers are worked out anew
+PAIRS = 5  # of each kata: more than 100 in all
+SAMPLE = 6  # mistakes of each kata whose answers are worked out anew, on every example
 
 
 # The nightly run draws other examples, which no index knows: there mistakes are judged as a learner's file would be.

@@ -6,7 +6,7 @@ import math
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import FUSED_ATTENTION, SOFTMAX, ban, check, claim, randomise, sizes
+from dojo.spec import FUSED_ATTENTION, SOFTMAX, ban, check, claim, oracle, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -24,6 +24,7 @@ modes = ["training", "eval mode"]
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
 
 
+@oracle
 def softmax_by_rows(scores, dim=-1):
     rows = scores.movedim(dim, -1)
     weights = torch.empty(rows.shape)
@@ -34,6 +35,7 @@ def softmax_by_rows(scores, dim=-1):
     return weights.movedim(-1, dim)
 
 
+@oracle
 def attention_by_queries(query, key, value):
     contexts, rows = [], []
     for one in query.unbind(-2):

@@ -11,6 +11,7 @@ from dojo.spec import (
     ban_module,
     check,
     claim,
+    oracle,
     randomise,
     sizes,
     tree_leaves,
@@ -36,6 +37,7 @@ def as_wide(size):
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
 
 
+@oracle
 def one_head_by_tokens(query, key, value):
     outputs = []
     for t in range(query.shape[1]):

@@ -259,6 +259,8 @@ def test_cache_bytes_is_what_is_measured(kata, size, layers, dtype):
     by_name = {"num_layers": layers, "batch_size": size.B, "num_heads": size.h, "capacity": size.C, "head_dim": size.d}
     got = kata.cache_bytes(**by_name)
     check.equal(got, want // dtype.itemsize * 4, "cache_bytes(…) without a dtype, which means float32,")
+    large = layers * 2**34 * dtype.itemsize  # more than 32 bits can count
+    check.equal(kata.cache_bytes(layers, 64, 32, 2**15, 128, dtype), large, "cache_bytes of a large model")
 
 
 # --- Step 2: attention over a cache ----------------------------------------------------------------------------

@@ -327,21 +327,18 @@ def test_device_follows_the_layer(kata, size):
 @claim(step=1, examples=3, size=LAYER, more=[1, 2, 40])
 def test_a_rank_above_the_smaller_side_is_refused(kata, size, more):
     """A rank above the smaller side of the weight is a ValueError with both numbers, and freezes nothing."""
-    smaller = min(size.n, size.m)
-    rank_is_refused(kata, size, smaller + more, [smaller + more, smaller])
-
-
-@claim(step=1, examples=2, size=LAYER, rank=[0, -1])
-def test_a_rank_below_1_is_refused(kata, size, rank):
-    """A rank below 1 is a ValueError with the number, and freezes nothing."""
-    rank_is_refused(kata, size, rank, [rank])
-
-
-def rank_is_refused(kata, size, rank, numbers):
-    linear = nn.Linear(size.n, size.m)
-    what = f"LoRALinear of rank {rank} for {size.n} inputs and {size.m} outputs"
-    check.raises(ValueError, lambda: tuple(kata.LoRALinear(linear, rank, ALPHA).A.shape), numbers, what)
+    linear, smaller = nn.Linear(size.n, size.m), min(size.n, size.m)
+    what = f"LoRALinear of rank {smaller + more} for {size.n} inputs and {size.m} outputs"
+    call = lambda: tuple(kata.LoRALinear(linear, smaller + more, ALPHA).A.shape)
+    check.raises(ValueError, call, [smaller + more, smaller], what)
     check.equal(trained(linear), ["bias", "weight"], "the list of parameters of the layer that are trained after that")
+
+
+@claim(step=1, examples=2, size=LAYER)
+def test_a_rank_of_0_is_an_error(kata, size):
+    """With rank 0 there would be nothing to train: that is an error."""
+    call = lambda: tuple(kata.LoRALinear(nn.Linear(size.n, size.m), 0, ALPHA).A.shape)
+    check.raises(Exception, call, what="LoRALinear of rank 0")
 
 
 # --- Step 2: the model -----------------------------------------------------------------------------------------

@@ -565,15 +565,15 @@ def test_a_missing_weight_is_an_error(kata, reference, size, heads, missing):
 
 SHAPES = [
     ("a transposed k_proj", "model.layers.0.self_attn.k_proj", lambda weight: weight.T.contiguous()),
-    ("one row for an up_proj", "model.layers.0.mlp.up_proj", lambda weight: weight[:1]),
-    ("one number for a norm", "model.norm", lambda weight: weight[:1]),
+    ("half an up_proj", "model.layers.0.mlp.up_proj", lambda weight: weight[: len(weight) // 2]),
+    ("a longer norm", "model.norm", lambda weight: torch.cat([weight, weight[:1]])),
     ("two more words", "model.embed_tokens", lambda weight: torch.cat([weight, weight[:2]])),
 ]
 
 
 @claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], fault=range(len(SHAPES)), examples=4)
 def test_a_weight_of_another_shape_is_an_error(kata, reference, size, heads, fault):
-    """A weight of another shape is an error: a transposed one, one that would have to be repeated, a longer one."""
+    """A weight of another shape is an error: a transposed one, a shorter or a longer one."""
     model, weights = llama(kata, size, heads), weights_for(reference, size, heads, size.L, tie=True)
     what, name, change = SHAPES[fault]
     weights[f"{name}.weight"] = change(weights[f"{name}.weight"])

@@ -146,6 +146,17 @@ MISTAKES = [
         empty. New tokens are written into it.""",
     ),
     mistake(
+        "counted with 32 bits",
+        swap(
+            NUMBERS,
+            "sizes = [2, num_layers, batch_size, num_heads, capacity, head_dim]\n    "
+            "numbers = int(torch.tensor(sizes, dtype=torch.int32).prod(dtype=torch.int32))",
+        ),
+        caught_by=MEASURED,
+        explanation="""The product is a tensor of 32-bit numbers, and those end at 2,147,483,647. The caches of a large model
+        are more than that, and the number begins anew. Python's own ints do not end.""",
+    ),
+    mistake(
         "only the first row is written",
         swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:1]"),
         swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:1]"),

@@ -1836,13 +1836,6 @@ MISTAKES = [
         who has them; `copy_` writes their numbers into the model's own.""",
     ),
     mistake(
-        "shapes are left to copy_",
-        swap(UNLIKE, "pass"),
-        caught_by=SHAPE,
-        explanation="""`copy_` repeats a row or a number until it fills the parameter, and says nothing. Shapes have to be
-        compared.""",
-    ),
-    mistake(
         "what is too long is cut",
         swap(
             NAME,

@@ -1,5 +1,6 @@
 """A conversation with a Llama from a GGUF file: a small one with random weights, in the format of SmolLM2's."""
 
+import dataclasses
 import importlib.util
 
 import pytest
@@ -12,7 +13,7 @@ from dojo.gpt.pretrained import load
 from dojo.system.data_files import DataError
 from dojo.system.root import find_root
 
-from .tiny_models import SIZES, SPECIAL, write_llama
+from .tiny_models import SIZES, SPECIAL, read_by_transformers, write_llama
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("gguf"), reason="needs gguf")
 
@@ -51,6 +52,22 @@ def test_what_the_cache_gives_is_what_the_model_gives(gpt):
             assert torch.allclose(reader(ids[:, :end])[:, -1], want, atol=1e-5)
         other = ids.flip(1)
         assert torch.allclose(reader(other)[:, -1], gpt.model(other)[:, -1], atol=1e-5)
+
+
+def test_reading_that_was_interrupted_leaves_nothing_wrong_behind(gpt):
+    ids, reader = torch.randint(500, (1, 9)), gpt.reader()
+    reader(ids[:, :4])
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    hook = gpt.model.blocks[1].register_forward_pre_hook(interrupt)
+    other = gpt.model.blocks[1].feed_forward.register_forward_pre_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        reader(ids[:, :6])
+    hook.remove(), other.remove()
+    with torch.no_grad():
+        assert torch.allclose(reader(ids)[:, -1], gpt.model(ids)[:, -1], atol=1e-5)
 
 
 def test_each_token_is_read_once(gpt, monkeypatch):
@@ -158,3 +175,18 @@ def test_without_the_package_it_is_said_how_to_install_it(tmp_path, monkeypatch)
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
     with pytest.raises(DataError, match="read by the package gguf, .* pip install -c constraints.txt gguf"):
         read(path)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
+def test_logits_and_greedy_text_are_those_of_transformers_from_the_same_file(gpt, tmp_path):
+    theirs = read_by_transformers(write_llama(tmp_path / "tiny.gguf"))
+    ids = gpt.encode("To be, or not to be, that is the question.")
+    with torch.no_grad():
+        want = theirs(ids).logits
+        assert want.std() > 0.1
+        assert (gpt.model(ids) - want).abs().max() < 1e-3 * want.abs().max()
+        assert (gpt.reader()(ids)[:, -1] - want[:, -1]).abs().max() < 1e-3 * want.abs().max()
+    written = theirs.generate(ids, max_new_tokens=30, do_sample=False, eos_token_id=None, pad_token_id=0)
+    free = dataclasses.replace(gpt, stop_id=None)
+    *_, ours = free.grow(ids, 30, generator(), temperature=0)
+    assert ours.tolist() == written.tolist()

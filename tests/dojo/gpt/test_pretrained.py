@@ -1,5 +1,6 @@
 """Published weights run through the learner's own parts: files of the same format, with random numbers."""
 
+import importlib.util
 import json
 
 import pytest
@@ -87,3 +88,26 @@ def test_no_such_file_says_what_to_type(modules, tmp_path, monkeypatch):
     monkeypatch.setattr(data_files.locate, "__defaults__", (tmp_path,))
     with pytest.raises(DataError, match="gpt2.safetensors is not here yet. Run `make data WEIGHTS=gpt2`"):
         load_gpt2(modules, "gpt2")
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
+@pytest.mark.parametrize("sizes", [(64, 16, 1, 1), (192, 24, 3, 2)], ids=str)
+def test_a_file_that_transformers_wrote_gives_its_logits_with_and_without_a_cache(modules, tmp_path, sizes):
+    import transformers
+
+    torch.manual_seed(0)
+    names = ("n_embd", "n_positions", "n_head", "n_layer")
+    config = transformers.GPT2Config(vocab_size=77, bos_token_id=0, eos_token_id=0, **dict(zip(names, sizes)))
+    theirs = transformers.GPT2LMHeadModel(config).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    theirs.transformer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").unlink()  # as the published file comes, alone
+    ours, ids = load_gpt2(modules, str(tmp_path / "model.safetensors")), torch.randint(77, (2, sizes[1]))
+    cached = modules["k18"].CachedGPT(ours, sizes[2], sizes[1])
+    with torch.no_grad():
+        want = theirs(ids).logits
+        assert want.std() > 0.1
+        assert (ours(ids) - want).abs().max() < 1e-4 * want.abs().max()
+        assert (cached(ids)[:, -1] - want[:, -1]).abs().max() < 1e-4 * want.abs().max()

@@ -79,3 +79,16 @@ def _shapes(words: int, extra: str) -> dict[str, tuple[int, ...]]:
         shapes |= {f"blk.{layer}.{name}": (hidden, width) for name in ("ffn_gate", "ffn_up")}
         shapes[f"blk.{layer}.ffn_down"] = (width, hidden)
     return shapes | ({extra: (3,)} if extra else {})
+
+
+def read_by_transformers(path: Path):
+    """transformers' Llama of a GGUF file, which it reads, dequantises and brings into its own order by itself."""
+    import transformers
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+
+    config = transformers.LlamaConfig(**load_gguf_checkpoint(path)["config"])
+    model = transformers.LlamaForCausalLM(config)
+    tensors = load_gguf_checkpoint(path, return_tensors=True, model_to_load=model)["tensors"]
+    left = model.load_state_dict(tensors, strict=False)
+    assert not left.unexpected_keys and set(left.missing_keys) <= {"lm_head.weight"}
+    return model.float().eval()

@@ -58,6 +58,13 @@ def test_steps_that_hold_have_their_points_and_who_is_refused_has_none():
     assert "dropout in eval mode" in GRADES[1].katas[0].feedback and "A claim." in GRADES[1].katas[0].feedback
 
 
+def test_what_a_submission_prints_moves_no_terminal():
+    loud = verdict("failed", "failed")
+    loud.output = "\x1b]0;mine\x07\u202e\nsecond line"
+    text = judged(K05, loud, POINTS).feedback
+    assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text and "second line" in text
+
+
 def test_json_holds_everything():
     first, second, *_ = json.loads(formats.as_json(GRADES)[""])
     assert first["points"] == 4 and second["katas"][0]["mistakes"] == ["dropout in eval mode"]

@@ -118,6 +118,14 @@ t = torch.zeros(2, requires_grad=True)
 t.grad = torch.ones(2)
 t.data += 1
 result = t.grad
+---
+result = 1
+if __name__ == "__main__":
+    import sys
+    print(sys.argv, input())
+---
+from torch.utils.data import DataLoader
+result = [x.tolist() for x in DataLoader([1, 2, 3], batch_size=2)]
 """
 FINE = FINE_TEXTS.split("---\n")
 
@@ -130,6 +138,9 @@ def test_what_a_kata_needs_runs_as_it_would_elsewhere(guards, text):
 def test_a_submission_sees_its_own_mistakes_as_python_says_them(guards):
     with pytest.raises(AttributeError, match="has no attribute 'x'"):
         run(guards, "class A: pass\nA().x")
+    for text, why in (("import os\nos.environ", "'environ' in grading"), ("import os\nos.nothing", "'nothing'$")):
+        with pytest.raises(AttributeError, match=why):
+            run(guards, text)
     with pytest.raises(Refused, match="Line 2: .*importing `scipy`"):
         compiled("\nimport scipy", "own.py")
 

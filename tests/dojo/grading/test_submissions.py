@@ -50,7 +50,7 @@ def test_a_folder_a_clone_and_an_archive_hold_their_katas(tmp_path):
     clone = tmp_path / "clone"
     for name in (f"katas/{K05.slug}/{K05.file.name}", f"solutions/{K05.slug}/{K05.file.name}", "tests/katas/tokens.py"):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        (clone / name).write_bytes(TEXT if name.startswith("katas") else b"not handed in")
+        (clone / name).write_bytes(TEXT if name.startswith("katas") else b"missing")
     (clone / ".git").mkdir()
     assert read(clone).files == {K05.slug: TEXT}
     with zipfile.ZipFile(tmp_path / "own.zip", "w") as archive:

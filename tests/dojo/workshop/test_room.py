@@ -11,7 +11,9 @@ import threading
 from dataclasses import asdict, replace
 
 import pytest
+from click.testing import CliRunner
 
+from dojo.cli.main import app
 from dojo.curriculum.catalog import Catalog
 from dojo.learner.room import Room, Standing
 from dojo.workshop import people as people_module
@@ -354,6 +356,14 @@ def test_opening_a_room_loads_nothing_heavy():
     script = "import dojo.workshop.serve, sys; print({'torch', 'numpy', 'hypothesis', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_a_room_needs_is_said_where_it_is_not_there(tree, monkeypatch):
+    monkeypatch.setenv("DOJO_ROOT", str(tree))
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "dojo.workshop.serve", raising=False)
+    done = CliRunner().invoke(app, ["room"])
+    assert done.exit_code == 1 and "A room needs uvicorn" in done.stderr and "-e '.[room]'" in done.stderr
 
 
 # Rooms that are none
