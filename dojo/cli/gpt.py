@@ -1,43 +1,61 @@
-"""The verbs around the real thing: `data` fetches texts, `train` trains the GPT, `sample` lets it write."""
+"""The verbs around the real thing: `data` fetches texts and models, `sample` lets the trained GPT write."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import torch
+from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.text import Text
 
 from ..gpt import download
+from ..gpt.pretrained import MODELS
 from ..gpt.trained import NotTrained, latest
 from ..learner.session import Session
 from ..system import data_files
-from ..system.console import console
-from ..system.data_files import DataError
+from ..system.command import command
+from ..system.console import console, progress_bar, warn
+from ..system.data_files import DataError, Source
 
-LINE_EVERY = 20.0  # seconds between the lines of a run that no terminal shows
-ESTIMATED_AFTER = 10  # steps
-UNITS = {"characters": "characters", "bytes": "bytes", "gpt2": "tokens"}
-EXIT = {"SIGINT": 130, "SIGTERM": 143}
+INTERRUPTED = 130
 
 
 @click.command()
-def data() -> None:
-    """Fetch Shakespeare and GPT-2's vocabulary.
+@click.option("--weights", default="", help="`gpt2` or `smollm2`: a published model, of 548 and of 93 million bytes.")
+def data(weights: str) -> None:
+    """Fetch Shakespeare and GPT-2's vocabulary, or a published model.
 
     They come from the folder DOJO_MIRROR where that is set, else from the network.
     """
+    if weights not in ("", *MODELS):
+        warn(f"WEIGHTS is {' or '.join(MODELS)}: {command('data', WEIGHTS='gpt2')}")
+        raise SystemExit(2)
+    listed = data_files.sources(weights=weights)
+    if weights == "gpt2":
+        listed["encoder.json"] = data_files.sources()["encoder.json"]  # its tokens
     failed = 0
-    for source in data_files.sources().values():
+    for source in listed.values():
         try:
-            path = download.fetch(source)
+            path = _fetch(source)
         except DataError as error:
             failed = 1
-            console.print(Text(str(error), "red"))
+            console.print(Text(str(error), "red"), soft_wrap=bool(weights))
+        except KeyboardInterrupt:
+            console.print(f"Stopped. Go on with: {source.again}")
+            raise SystemExit(INTERRUPTED) from None
         else:
             console.print(f"{path.name}: {path.stat().st_size:,} bytes, checked")
     raise SystemExit(failed)
+
+
+def _fetch(source: Source) -> Path:
+    columns = source.name, BarColumn(), DownloadColumn(), TransferSpeedColumn(), "left", TimeRemainingColumn()
+    with progress_bar(*columns, transient=True) as bar:
+        task = bar.add_task("", total=source.size, visible=False)
+        return download.fetch(source, on_bytes=lambda have: bar.update(task, completed=have, visible=True))
 
 
 @click.command()

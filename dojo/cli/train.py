@@ -21,7 +21,7 @@ from ..gpt import launch, processes
 from ..gpt.base import find_base
 from ..gpt.encoded import Encoded, OwnText, encode_text
 from ..gpt.engine import DEVICES, DTYPES, PARALLEL, Engine, EngineError, memory, why_not_compiled
-from ..gpt.model import USED, Parts, parts
+from ..gpt.model import USED, Parts, parts, say_whose
 from ..gpt.presets import FINETUNE, PRESETS
 from ..gpt.runs import History, UnderWay, hold, unit_of
 from ..gpt.texts import TextError
@@ -286,15 +286,7 @@ def _introduce(run: Run, session: Session) -> None:
         f"{preset.steps:,} steps of {preset.batch_size} windows{in_parts}, on {engine.device} in {engine.dtype}, "
         f"about {_size(needed)} of memory{each}"
     )
-    titles = {kata.code: kata.title for kata in session.catalog.katas}
-    yours = [f"{code} {titles[code]}" for code, owner in run.whose.items() if owner != "reference"]
-    theirs = [code for code, owner in run.whose.items() if owner == "reference"]
-    if not yours:
-        console.print("Every part of it is the reference's.")
-    elif theirs:
-        console.print(f"Yours: {', '.join(yours)}\nThe reference's: {', '.join(theirs)}")
-    else:
-        console.print("Every part of it is yours.")
+    console.print(say_whose(session.catalog, run.whose))
 
 
 def _size(size: int) -> str:

@@ -26,6 +26,18 @@ def parts(catalog: Catalog, solved: frozenset[str], used: Collection[str] = USED
     return Workspace(catalog, solved).parts(), {code: owner or "reference" for code, owner in whose.items()}
 
 
+def say_whose(catalog: Catalog, whose: dict[str, str]) -> str:
+    """Whose the parts are that a model is made of, in words."""
+    titles = {kata.code: kata.title for kata in catalog.katas}
+    yours = [f"{code} {titles[code]}" for code, owner in whose.items() if owner != "reference"]
+    theirs = [code for code, owner in whose.items() if owner == "reference"]
+    if not yours:
+        return "Every part of it is the reference's."
+    if theirs:
+        return f"Yours: {', '.join(yours)}\nThe reference's: {', '.join(theirs)}"
+    return "Every part of it is yours."
+
+
 def build_model(parts: Parts, preset: Preset, vocab_size: int) -> torch.nn.Module:
     """A GPT of the preset's sizes; `vocab_size` is the tokenizer's, where the preset has none."""
     k10 = parts["k10"]
@@ -56,6 +68,7 @@ class GPT:
     model: torch.nn.Module
     kind: str = "characters"  # of its tokens
     vocabulary: str = ""  # of the tokenizer, where it takes one
+    stop_id: int | None = None  # the token that ends a text
 
     def write(self, prompt: str, characters: int, generator: torch.Generator, temperature: float = 0.8) -> str:
         """The prompt and what the model writes after it. Raises ValueError for a character it does not know."""
@@ -72,17 +85,31 @@ class GPT:
         ids = self.encode(prompt).repeat(count, 1)  # (count, T)
 
         def texts(ids: torch.Tensor) -> Iterator[list[str]]:
-            context = self.preset.context_length
-            cached = self.parts["k18"].CachedGPT(self.model, self.preset.num_heads, context)
             waiting: list[list[int]] = [[] for _ in range(count)]  # tokens that end amid a character
-            for _ in range(characters):
-                reader = cached if ids.shape[1] <= context else self.model
-                ids = self._draw(reader, ids, 1, generator)
-                yield [self._shown(kept, token) for kept, token in zip(waiting, ids[:, -1].tolist())]
+            for grown in self.grow(ids, characters, generator):
+                yield [self.shown(kept, token) for kept, token in zip(waiting, grown[:, -1].tolist())]
 
         return texts(ids)
 
-    def _shown(self, waiting: list[int], token: int) -> str:
+    def grow(
+        self, ids: torch.Tensor, tokens: int, generator: torch.Generator, reader: Any = None, **options: Any
+    ) -> Iterator[torch.Tensor]:
+        """The ids, (B, T), with one token more each time, up to so many or to the end of the text; `options` are k13's.
+
+        `reader` reads what fits into the context; without it, one that knows no text yet.
+        """
+        context, reader = self.preset.context_length, reader or self.reader()
+        for _ in range(tokens):
+            ids = self._draw(reader if ids.shape[1] <= context else self.model, ids, 1, generator, **options)
+            if self.stop_id is not None and (ids[:, -1] == self.stop_id).all():
+                return
+            yield ids
+
+    def reader(self) -> Any:
+        """What gives the logits after a text, and reads each token once for as long as the text only grows (k18)."""
+        return self.parts["k18"].CachedGPT(self.model, self.preset.num_heads, self.preset.context_length)
+
+    def shown(self, waiting: list[int], token: int) -> str:
         """The text that a token adds; nothing as long as it may end amid a character, whose bytes are waited for."""
         waiting.append(token)
         text = self._text(waiting)
@@ -112,7 +139,13 @@ class GPT:
         return torch.tensor([self.tokenizer.encode(text)])
 
     def _draw(
-        self, reader: Any, ids: torch.Tensor, tokens: int, generator: torch.Generator, temperature: float = 0.8
+        self,
+        reader: Any,
+        ids: torch.Tensor,
+        tokens: int,
+        generator: torch.Generator,
+        temperature: float = 0.8,
+        **options: Any,
     ) -> torch.Tensor:
-        options = {"context_length": self.preset.context_length, "temperature": temperature, "generator": generator}
+        options |= {"context_length": self.preset.context_length, "temperature": temperature, "generator": generator}
         return self.parts["k13"].generate(reader, ids, tokens, **options)

@@ -19,9 +19,8 @@ from torch import Tensor
 from ..curriculum.stubs import begun
 from ..observe.observations import observe
 from ..observe.where import known_names
-from ..sandbox.calls import Call
 from ..sandbox.limits import out_of_memory
-from ..sandbox.source import LoadError
+from ..sandbox.source import LoadError, read_source
 from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
@@ -29,7 +28,7 @@ from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
 from ..spec.strategies import Sizes
 from .diagnosis import Diagnosis, MistakeMatcher
-from .example import calls_of, decisive, pasted
+from .example import Call, calls_of, decisive, pasted
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event
@@ -204,7 +203,7 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
             run.verdict.notes.append(str(error))
         nothing = isinstance(outcome.error, Mismatch) and " is None" in outcome.error.problem  # which says the cause
         if not diagnosis.mistakes and not claim.slow and not nothing:
-            solution = run.workspace.variant(run.kata, run.kata.solution.read_text(encoding="utf-8"), "the solution")
+            solution = run.workspace.variant(run.kata, read_source(run.kata.solution), "the solution")
             run.verdict.observations = observe(claim, outcome, subject, solution, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [

@@ -109,7 +109,7 @@ def locate(source: Source, root: Path = DOWNLOADS) -> Path:
 
 
 def fault_at(path: Path, source: Source) -> str | None:
-    """What is wrong with the file at `path`, `MISSING` where there is none, None where it is right. Raises DataError."""
+    """What is wrong with the file at `path`: `MISSING` where there is none, None if it is right. Raises DataError."""
     try:
         return source.fault_of(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -191,6 +191,6 @@ def own_run(modules, text, tmp_path):
 def test_a_character_of_several_tokens_is_shown_once_it_is_whole(modules, small, tmp_path):
     run = own_run(modules, OwnText(written(tmp_path, "mine.txt", PLAY), kind="bytes"), tmp_path)
     gpt, waiting = run.gpt, []
-    assert [gpt._shown(waiting, byte) for byte in "é𝄞a".encode()] == ["", "é", "", "", "", "𝄞", "a"]
+    assert [gpt.shown(waiting, byte) for byte in "é𝄞a".encode()] == ["", "é", "", "", "", "𝄞", "a"]
     assert gpt.tokens("aé") == ["a", "\ufffd", "\ufffd"]
     assert gpt.attention("To be, or not to be, that is").shape[-1] == TINY.context_length

@@ -1,5 +1,6 @@
 """Published weights run through the learner's own parts: files of the same format, with random numbers."""
 
+import importlib.util
 import json
 
 import pytest
@@ -13,32 +14,14 @@ from dojo.system import data_files
 from dojo.system.data_files import DataError
 from dojo.system.root import find_root
 
+from .tiny_models import gpt2_tensors
+
 CATALOG = Catalog(find_root())
 
 
 @pytest.fixture(scope="module")
 def modules():
     return parts(CATALOG, frozenset())[0]
-
-
-def gpt2_tensors(words=300, context=32, width=128, layers=2):
-    """Random tensors under GPT-2's published names, with the masks that its file holds."""
-    torch.manual_seed(0)
-    shapes = {"wte.weight": (words, width), "wpe.weight": (context, width), "ln_f.weight": (width,)}
-    shapes["ln_f.bias"] = (width,)
-    for layer in range(layers):
-        for name, (rows, columns) in {
-            "attn.c_attn": (width, 3 * width),
-            "attn.c_proj": (width, width),
-            "mlp.c_fc": (width, 4 * width),
-            "mlp.c_proj": (4 * width, width),
-        }.items():
-            shapes |= {f"h.{layer}.{name}.weight": (rows, columns), f"h.{layer}.{name}.bias": (columns,)}
-        for name in ("ln_1", "ln_2"):
-            shapes |= {f"h.{layer}.{name}.weight": (width,), f"h.{layer}.{name}.bias": (width,)}
-    tensors = {name: torch.randn(shape) * 0.2 for name, shape in shapes.items()}
-    masks = {f"h.{layer}.attn.bias": torch.ones(1, 1, context, context).tril() for layer in range(layers)}
-    return tensors | masks
 
 
 @pytest.fixture
@@ -105,3 +88,26 @@ def test_no_such_file_says_what_to_type(modules, tmp_path, monkeypatch):
     monkeypatch.setattr(data_files.locate, "__defaults__", (tmp_path,))
     with pytest.raises(DataError, match="gpt2.safetensors is not here yet. Run `make data WEIGHTS=gpt2`"):
         load_gpt2(modules, "gpt2")
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
+@pytest.mark.parametrize("sizes", [(64, 16, 1, 1), (192, 24, 3, 2)], ids=str)
+def test_a_file_that_transformers_wrote_gives_its_logits_with_and_without_a_cache(modules, tmp_path, sizes):
+    import transformers
+
+    torch.manual_seed(0)
+    names = ("n_embd", "n_positions", "n_head", "n_layer")
+    config = transformers.GPT2Config(vocab_size=77, bos_token_id=0, eos_token_id=0, **dict(zip(names, sizes)))
+    theirs = transformers.GPT2LMHeadModel(config).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    theirs.transformer.save_pretrained(tmp_path)
+    (tmp_path / "config.json").unlink()  # as the published file comes, alone
+    ours, ids = load_gpt2(modules, str(tmp_path / "model.safetensors")), torch.randint(77, (2, sizes[1]))
+    cached = modules["k18"].CachedGPT(ours, sizes[2], sizes[1])
+    with torch.no_grad():
+        want = theirs(ids).logits
+        assert want.std() > 0.1
+        assert (ours(ids) - want).abs().max() < 1e-4 * want.abs().max()
+        assert (cached(ids)[:, -1] - want[:, -1]).abs().max() < 1e-4 * want.abs().max()
