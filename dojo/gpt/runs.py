@@ -14,6 +14,19 @@ FILE = "history.json"  # in the folder of a run
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """The sizes of a GPT, and what it leaves open."""
+
+    context_length: int
+    emb_dim: int
+    num_heads: int
+    num_layers: int
+    qkv_bias: bool = False
+    tie_weights: bool = False
+    vocab_size: int = 0  # 0: that of the tokenizer
+
+
+@dataclass(frozen=True)
 class History:
     """What is known of a run without its model; losses in nats a character."""
 
@@ -30,6 +43,10 @@ class History:
     device: str = "cpu"
     seconds: float = 0.0  # that its steps took
     steps: int = 0  # that it is to take
+    sizes: Sizes | None = None  # where they are not those of the preset
+    base: str = ""  # the model that it went on from
+    lora: int = 0  # the rank of what was trained beside the weights; 0 where the weights were
+    parallel: str = "torch"  # whose gradients of several processes: torch's or yours
 
     @classmethod
     def read(cls, folder: Path) -> History:
@@ -49,6 +66,10 @@ class History:
             device=str(data.get("device", "cpu")),
             seconds=float(data.get("seconds", 0.0)),
             steps=int(data.get("steps", 0)),
+            sizes=Sizes(**data["sizes"]) if data.get("sizes") else None,
+            base=str(data.get("base", "")),
+            lora=int(data.get("lora", 0)),
+            parallel=str(data.get("parallel", "torch")),
         )
 
     def write(self, folder: Path) -> None:

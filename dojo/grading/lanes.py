@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..judge.verdict import Verdict
-from ..judge.watched import CLOCK
+from ..judge.worker import CLOCK
 from ..system.processes import end, lines_of
 from .sandbox import FOLDER, Sandbox, environment
 

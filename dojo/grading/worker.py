@@ -25,10 +25,10 @@ import torch
 
 from ..curriculum.catalog import Catalog, Kata
 from ..judge import explain
+from ..judge import worker as judge_worker
 from ..judge.messages import Event, Request, line_of
 from ..judge.run import KataRun
 from ..judge.verdict import Verdict
-from ..judge.watched import Watched
 from ..sandbox import loader
 from ..sandbox.limits import bound_resources
 from ..sandbox.loader import Workspace
@@ -83,7 +83,7 @@ class Worker:
         gc.freeze()
 
 
-class Child(Watched):
+class Child(judge_worker.Worker):
     """A forked process that judges one submission, as its worker knows it."""
 
     def __init__(self, worker: Worker, kata: Kata, source: bytes):

@@ -69,6 +69,8 @@ class MistakeMatcher:
             return Diagnosis()
         own = [check for check in self.checks if check.claim is claim]
         self.ask(own)
+        if all(self.answers[check].passed for check in own if check in self.answers):
+            return Diagnosis()  # wrong only after other examples: no answer that could be looked up
         alike = self._caught(self._agreeing(own, self.open))
         others = (check for check in self.checks if not check.claim.costly and check.claim is not claim)
         self.ask(check for check in others if check.number == min(OTHER, len(check.claim.drawn) - 1))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call
+from ..sandbox.calls import Make
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
+from ..spec.check import same
 from ..spec.claims import Claim, Example
 from ..spec.errors import TimeUp
 from ..spec.show import literal
@@ -25,6 +26,17 @@ CALLS = 200  # of an example
 SHORT = 60  # characters of a value that stands within the call
 
 
+@dataclass
+class Call:
+    """A call from outside, and what came of it."""
+
+    name: str  # as in the contract: "lookup" or "GPTEmbedding.forward"
+    function: Callable[..., Any]
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+    result: Any
+
+
 def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -> list[Call]:
     """The calls from outside that a law makes on an example, with their arguments as they were then.
 
@@ -32,7 +44,6 @@ def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -
     """
     calls: list[Call] = []
     kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # tensors, and copies of what they held
-    watched = subject.calls._call
 
     def copied(value: Any) -> Any:
         if isinstance(value, torch.Generator):
@@ -41,14 +52,14 @@ def calls_of(claim: Claim, subject: Subject, reference: Any, example: Example) -
             return list(value) if isinstance(value, list) else value
         return kept.setdefault((id(value), value._version), (value, value.detach().clone()))[1]
 
-    def noted(function: Any, name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def noted(make: Make, function: Any, name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         copies = tuple(map(copied, positional)), {key: copied(value) for key, value in named.items()}
-        call = Call(name, function, *copies, None, None)
+        call = Call(name, function, *copies, None)
         calls.append(call)
-        call.result = copied(result := watched(function, name, positional, named))
+        call.result = copied(result := make(function, name, positional, named))
         return result
 
-    with patch.object(subject.calls, "_call", noted), redirect_stdout(io.StringIO()), suppress(TimeUp):
+    with subject.calls.made_by(noted), redirect_stdout(io.StringIO()), suppress(TimeUp):
         with limit(claim.seconds):
             claim.once(subject, reference, example)
         return calls[:CALLS]
@@ -84,7 +95,7 @@ def decisive(calls: Sequence[Call], got: Any) -> int:
 def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         return left.shape == right.shape and left.dtype == right.dtype and torch.equal(left, right)
-    return type(left) is type(right) and isinstance(left, (str, list, bytes)) and bool(left == right)
+    return type(left) is type(right) and isinstance(left, (str, list, bytes)) and same(left, right)
 
 
 class _Lines:

@@ -19,7 +19,6 @@ from torch import Tensor
 from ..curriculum.stubs import begun
 from ..observe.observations import observe
 from ..observe.where import known_names
-from ..sandbox.calls import Call
 from ..sandbox.limits import out_of_memory
 from ..sandbox.source import LoadError, read_source
 from ..sandbox.subject import Subject
@@ -29,7 +28,7 @@ from ..spec.errors import Missing, Refused, TimeUp, unwritten_step
 from ..spec.show import quoted, sentence, show, summary
 from ..spec.strategies import Sizes
 from .diagnosis import Diagnosis, MistakeMatcher
-from .example import calls_of, decisive, pasted
+from .example import Call, calls_of, decisive, pasted
 from .index import IndexUnusable
 from .index import load as load_index
 from .messages import Event

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .replay import Implementation, Replay, alike, plain
+from .replay import Implementation, Replay
+from .values import alike, plain
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Fact:
 
 def dependences(failures: Sequence[Replay]) -> Iterator[str]:
     """Sentences that hold on every failure in which they can be seen, at least once."""
-    kept: dict[str, int] = {}
+    kept: dict[str, None] = {}
     contradicted: set[str] = set()
     for replay in failures:
         with contextlib.suppress(Exception):
             if sentence := _from_call_to_call(replay):
-                kept[sentence] = kept.get(sentence, 0) + 1
+                kept[sentence] = None
                 continue
             got, want = _facts(replay, replay.own), _facts(replay, replay.reference)
             for key, fact in got.items():
@@ -38,11 +39,13 @@ def dependences(failures: Sequence[Replay]) -> Iterator[str]:
                     continue
                 sentence = fact.too_much if fact.depends else fact.too_little
                 if fact.depends != want[key].depends:
-                    kept[sentence] = kept.get(sentence, 0) + 1
+                    kept[sentence] = None
                 else:
                     contradicted |= {fact.too_much, fact.too_little}
     # Where it is as it should be in some failing example, it is not the reason there.
-    yield from sorted(set(kept) - contradicted, key=lambda sentence: ("at all" not in sentence, -kept[sentence]))
+    yield from sorted(
+        (each for each in kept if each not in contradicted), key=lambda sentence: "at all" not in sentence
+    )
 
 
 def _from_call_to_call(replay: Replay) -> str:
@@ -168,12 +171,11 @@ def _gradients(replay: Replay, side: Implementation) -> dict[str, Tensor | None]
         for name, value in replay.arguments.items()
         if isinstance(value, Tensor) and value.is_floating_point()
     }
-    positional = [leaves.get(name, value) for name, value in zip(replay.names, replay.positional)]
-    named = {name: leaves.get(name, value) for name, value in replay.named.items()}
-    owner = () if side.owner is None else (side.owner,)
+    positional = [leaves.get(name, value) for name, value in zip(replay.names, side.positional)]
+    named = {name: leaves.get(name, value) for name, value in side.named.items()}
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        result = side.function(*owner, *positional, **named)
+        result = side.function(*positional, **named)
         tensors = [each for each in (result if isinstance(result, tuple) else [result]) if isinstance(each, Tensor)]
         parameters = {name: value for name, value in side.parameters().items() if value.requires_grad}
         wanted = leaves | parameters
@@ -193,6 +195,9 @@ SIMPLE: dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]] = {  # tensors 
 }
 
 
+RATES = ("p", "dropout", "rate")  # which leave nothing that could be wrong
+
+
 def right_when(failures: Sequence[Replay]) -> Iterator[str]:
     """What makes the answer right on every failure: a single row, a simple value of an argument or a parameter."""
     first = failures[0]
@@ -204,6 +209,8 @@ def right_when(failures: Sequence[Replay]) -> Iterator[str]:
     parameters = first.reference.parameters()
     for name, value in {**first.reference.options(), **first.arguments, **parameters}.items():
         for words, change in SIMPLE.get(nn.Parameter if name in parameters else type(value), ()):
+            if name.rpartition(".")[2] in RATES:
+                continue
             if all(_is_right(replay, {name: change}) for replay in failures):
                 yield f"It is right when `{name}` {words}, and wrong otherwise: look at where `{name}` is used."
                 return
@@ -224,6 +231,7 @@ def _is_right(replay: Replay, changes: Mapping[str, Callable[[Any], Any]]) -> bo
         changed = {n: change(v.detach() if isinstance(v := values[n], Tensor) else v) for n, change in changes.items()}
         want = replay.ask(replay.reference, changed)
         varies = isinstance(want, Tensor) and want.numel() > 2 and bool((want != want.flatten()[0]).any())
+        varies = varies and bool(want[~want.isinf()].isfinite().all())
         same = all(alike(plain(values[name]), plain(value)) for name, value in changed.items())
         return varies and not same and alike(replay.ask(replay.own, changed), want)
     return False

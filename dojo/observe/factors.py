@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .replay import Failure
+from .values import Failure
 
 
 def _ratio(failure: Failure) -> float | None:
@@ -43,7 +43,7 @@ def factor(failures: Sequence[Failure]) -> str:
             return f"It is the expected answer times {formula}."
     if max(known) - min(known) < 1e-3 * abs(known[0]):
         return f"It is {_number(known[0])} times the expected answer, whatever the sizes."
-    if all(each.got.numel() > 2 for each in failures):
+    if all(each.got.numel() > 1 for each in failures) and any(each.got.numel() > 2 for each in failures):
         return "All entries are too large or too small by one factor, which differs from example to example."
     return ""
 
@@ -88,7 +88,12 @@ class Formula:
         return f"1/{parts[-1]}" if not above else "/".join(parts)
 
 
-TERMS: dict[str, Callable[[float], float]] = {"{}": float, "({}−1)": lambda n: n - 1, "(1−{})": lambda n: 1 - n}
+TERMS: dict[str, Callable[[float], float]] = {
+    "{}": float,
+    "({}−1)": lambda n: n - 1,
+    "(1−{})": lambda n: 1 - n,
+    "({}+1)": lambda n: n + 1,
+}
 
 
 def formulas(numbers: Sequence[Mapping[str, float]]) -> Iterator[Formula]:
@@ -102,7 +107,7 @@ def formulas(numbers: Sequence[Mapping[str, float]]) -> Iterator[Formula]:
         yield from (Formula((left,), (right,), power) for left, right in itertools.permutations(names, 2))
         yield from (Formula(pair, (), power) for pair in itertools.combinations(names, 2))
         yield from (Formula((), pair, power) for pair in itertools.combinations(names, 2))
-    for term in ("({}−1)", "(1−{})"):
+    for term in ("({}−1)", "(1−{})", "({}+1)"):
         yield from (Formula((name,), (), term=term) for name in names)
         yield from (Formula((), (name,), term=term) for name in names)
 

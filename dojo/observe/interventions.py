@@ -11,16 +11,16 @@ import contextlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
 from .operations import Changed, edits
-from .replay import Replay, alike
+from .replay import Replay
+from .values import alike
 
 MOST = 500  # changes that are tried on the first failure; the others see only those that fit there
 PARTS = 24  # of a module that are looked at, at most
@@ -113,10 +113,9 @@ def _changes(replay: Replay) -> Iterator[tuple[str, Changed]]:
     for name, value in (replay.arguments | replay.reference.options()).items():
         for words, change in _of_value(value):
             yield words.format(name), _with(name, change)
-    owner = replay.reference.owner
-    if isinstance(owner, nn.Module):
-        words = "in eval mode" if owner.training else "in training"
-        yield words, lambda r: r.ask(r.reference, {"training": not r.reference.owner.training})
+    if (module := replay.reference.module) is not None:
+        words, training = ("in eval mode", False) if module.training else ("in training", True)
+        yield words, lambda r: r.ask(r.reference, {"training": training})
     yield from _of_functions(replay)
     yield from _of_parts(replay)
     yield from edits(replay)
@@ -191,7 +190,7 @@ HOOKS: tuple[tuple[str, Hook], ...] = (
 
 def _of_parts(replay: Replay) -> Iterator[tuple[str, Changed]]:
     """Parts of a module; those of one name in several blocks also together."""
-    owner = replay.reference.owner
+    owner = replay.reference.module
     modules = owner.named_modules() if isinstance(owner, nn.Module) else ()
     paths = [path for path, module in modules if path and not isinstance(module, nn.ModuleList)]
     groups = {path: [path] for path in paths[:PARTS]}
@@ -207,9 +206,11 @@ def _of_parts(replay: Replay) -> Iterator[tuple[str, Changed]]:
 
 def _hooked(paths: Sequence[str], hook: Hook) -> Changed:
     def ask(replay: Replay) -> Any:
+        module = replay.reference.module
+        assert module is not None
         with ExitStack() as stack:
             for path in paths:
-                handle = replay.reference.owner.get_submodule(path).register_forward_hook(hook)
+                handle = module.get_submodule(path).register_forward_hook(hook)
                 stack.callback(handle.remove)
             return replay.ask(replay.reference)
 
@@ -222,7 +223,7 @@ def _of_functions(replay: Replay) -> Iterator[tuple[str, Changed]]:
     scope = getattr(function, "__globals__", {})
     for name in function.__code__.co_names:
         value = scope.get(name)
-        if inspect.isfunction(value) and value is not function:
+        if inspect.isfunction(value) and inspect.unwrap(value) is not function:
             yield f"without `{name}`", _replaced(scope, name, _first)
             yield f"if `{name}` is applied twice", _replaced(scope, name, _again(value))
 
@@ -237,7 +238,17 @@ def _again(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _replaced(scope: dict[str, Any], name: str, function: Callable[..., Any]) -> Changed:
     def ask(replay: Replay) -> Any:
-        with patch.dict(scope, {name: function}):
+        with _swapped(scope, name, function):
             return replay.ask(replay.reference)
 
     return ask
+
+
+@contextmanager
+def _swapped(scope: dict[str, Any], name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Have a name stand for another function meanwhile."""
+    before, scope[name] = scope[name], function
+    try:
+        yield
+    finally:
+        scope[name] = before

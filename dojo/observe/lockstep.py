@@ -1,248 +1,169 @@
-"""The calls of an example in order, beside those that the solution gets in it: the first that parts from it, and how.
+"""The calls of an example in order, beside those that the solution gets in it: the first that is wrong, and how.
 
-A law is run on the code under test and on the solution, and each call's result is kept as it was then, with what the
-call may have changed: weights, and files. So code with a state (an optimizer, a cache, a checkpoint) is compared too.
+A law is run on the code under test and on the solution. Where both answer again when a call is made again, their
+answers to the very same arguments are compared; else what they gave and left when the law was run.
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..sandbox.calls import Call
+from ..sandbox.calls import Make
 from ..sandbox.subject import Subject
-from ..spec.claims import Claim, Example, Mode, Outcome
+from ..spec.claims import Claim, Example, Outcome
+from .recording import RecordedCall, has_file, other_seeds, recorded
 from .relations import how
-from .replay import Failure, alike, name_of, plain
+from .replay import Replay, replay_of
 from .sequences import how_plain
+from .values import Failure, alike, comparison
 
-CALLS = 40  # of one example
-VALUES = (Tensor, int, float, str, bytes, type(None))  # that can be compared
+ORDINALS = ("first", "second", "third", "fourth")
 
 
 @dataclass
-class CallSnapshot:
-    """A call, what it gave, and what it may have changed, as that was then."""
+class Case:
+    """An example on which a claim fails, and the calls that are made in it: of both codes, and once more of the
+    solution, where other random numbers are drawn."""
 
-    call: Call
-    result: Any
-    state: dict[str, Any]
-    objects: set[int]  # that the call was of, or was given
-
-
-class Recording(list[Call]):
-    """A log of calls that keeps what each gave and left."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moments: list[CallSnapshot] = []
-
-    def append(self, call: Call) -> None:
-        super().append(call)
-        if len(self.moments) < CALLS:
-            with suppress(Exception):  # of objects of the learner's own
-                given = (*call.positional, *call.named.values())
-                self.moments.append(CallSnapshot(call, _kept(call.result), _state(call), set(map(id, given))))
+    outcome: Outcome
+    own: list[RecordedCall]
+    want: list[RecordedCall]
+    again: list[RecordedCall]
+    wrong: Divergence | None = None
+    right: list[Replay] = field(default_factory=list)  # calls before it, or all, that were made again
 
 
-def _kept(value: Any) -> Any:
-    """A result of which all parts can be compared; of other objects only that they are there."""
-    if isinstance(value, (list, tuple)):
-        return plain(type(value)(map(_kept, value))) if type(value) in (list, tuple) else "an object"
-    if isinstance(value, dict):
-        return {key: _kept(part) for key, part in value.items()}
-    return plain(value) if isinstance(value, VALUES) else "an object"
-
-
-def _state(call: Call) -> dict[str, Any]:
-    """The numbers that a call may have changed, by name."""
-    state: dict[str, Any] = {}
-    for value in (*call.positional, *call.named.values()):
-        if isinstance(value, nn.Module):
-            state |= {f"`{name}`": plain(parameter) for name, parameter in value.named_parameters()}
-        elif isinstance(value, torch.optim.Optimizer):
-            for group, settings in enumerate(value.param_groups):
-                of_group = f" of group {group}" if len(value.param_groups) > 1 else ""
-                state |= {f"parameter {n}{of_group}": plain(p) for n, p in enumerate(settings["params"])}
-                gradients = {n: p.grad for n, p in enumerate(settings["params"]) if p.grad is not None}
-                state |= {f"the gradient of parameter {n}{of_group}": plain(g) for n, g in gradients.items()}
-                state |= {f"the rate{of_group}": float(settings["lr"])} if "lr" in settings else {}
-        elif isinstance(value, (str, Path)) and len(str(value)) < 200 and os.path.isfile(value):
-            with suppress(Exception):
-                _flatten("the file", torch.load(value, weights_only=True), state)
-    return state
-
-
-def _flatten(path: str, value: Any, into: dict[str, Any]) -> None:
-    """The entries of nested dicts and lists by their path."""
-    if isinstance(value, (dict, list, tuple)):
-        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            _flatten(f"{path}[{key!r}]", part, into)
-    else:
-        into[path] = plain(value)
-
-
-@contextmanager
-def _other_seeds() -> Iterator[None]:
-    """Have torch's own random numbers be others meanwhile."""
-    seed = torch.manual_seed
-    torch.manual_seed = lambda number: seed(int(number) + 1)  # type: ignore
-    torch.manual_seed(0)
-    try:
-        yield
-    finally:
-        torch.manual_seed = seed
-
-
-def recorded(
-    claim: Claim, subject: Subject, reference: Any, example: Example, modes: Sequence[Mode] = ()
-) -> tuple[Outcome, list[CallSnapshot]]:
+def case_of(claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example) -> Case:
     """The calls of an example."""
-    before, log = subject.calls.log, Recording()
-    subject.calls.log = log
-    try:
-        return claim.once(subject, reference, example, modes), log.moments
-    finally:
-        subject.calls.log = before
+    outcome, own = recorded(claim, subject, reference, example)
+    _, want = recorded(claim, solution, reference, example)
+    _, again = recorded(claim, solution, reference, example, [other_seeds])
+    return Case(outcome, own, want, again)
 
 
 @dataclass
 class Divergence:
-    """The first call that parts from the solution's: what it gave or left, beside what it should have."""
+    """The first call that is wrong: what it gave or left, beside what it should have."""
 
-    call: Call
+    call: RecordedCall
     what: str  # changed by the call; "" where its result differs
     failure: Failure | tuple[Any, Any]
     change: bool  # the two are how the call has changed it, not what it then is
     earlier: int  # calls of this name that were right before
     right: list[str]  # what else the call may change, and is as it should be
     later: list[bool]  # whether later calls of this name are right
-    lacks_file: bool = False  # that the solution has written
+    lacks_file: bool  # that the solution has written
+    sizes: Mapping[str, int]
+    parts: tuple[bool, ...]  # of a result in parts, which are right
+    replay: Replay | None
 
 
-def first_divergence(
-    claim: Claim, subject: Subject, solution: Subject, reference: Any, example: Example
-) -> Divergence | None:
-    """Where the code under test parts from the solution on an example; None where no call shows it."""
-    _, own = recorded(claim, subject, reference, example)
-    _, want = recorded(claim, solution, reference, example)
-    _, again = recorded(claim, solution, reference, example, [_other_seeds])
-    pairs = []
-    for mine, theirs, other in zip(own, want, again):
-        if not mine.call.name == theirs.call.name == other.call.name:
-            break
-        pairs.append((mine, theirs, _differences(mine, theirs, other)))
-    for at, (mine, theirs, wrong) in enumerate(pairs):
-        if wrong:
-            of_name = [not each[2] for each in pairs if each[0].call.name == mine.call.name]
-            earlier = sum(each[0].call.name == mine.call.name for each in pairs[:at])
-            what = next(iter(wrong))
-            right = [name for name in theirs.state if name in mine.state and name not in wrong]
-            failure, change = _compared(what, pairs[: at + 1])
-            files = [any(name.startswith("the file") for name in moment.state) for moment in (mine, theirs)]
-            return Divergence(
-                mine.call, what, failure, change, earlier, right, of_name[earlier + 1 :], files == [False, True]
-            )
-    return None
+def find_divergence(case: Case, sizes: Mapping[str, int], dtype: Any) -> None:
+    """Look for the first call of a case that is wrong, and keep those before that are right when made again."""
+    case.wrong = None
+    trios = list(zip(case.own, case.want, case.again))
+    for at, (mine, theirs, other) in enumerate(trios):
+        if not mine.name == theirs.name == other.name:
+            return
+        replay = replay_of(mine, theirs, sizes, dtype)
+        if replay is not None and not replay.wrong:
+            case.right.append(replay)
+        elif replay is not None and not replay.nondeterministic and replay.random():
+            continue
+        elif wrong := [replay.what] if replay is not None else _differences(mine, theirs, other):
+            earlier = sum(each.name == mine.name for each in case.own[:at])
+            later = [not _differences(*trio) for trio in trios[at + 1 :] if trio[0].name == mine.name]
+            case.wrong = _divergence(mine, theirs, wrong, replay, sizes, earlier, later)
+            return
 
 
-def _differences(mine: CallSnapshot, theirs: CallSnapshot, other: CallSnapshot) -> list[str]:
+def _differences(mine: RecordedCall, theirs: RecordedCall, other: RecordedCall) -> list[str]:
     """What differs from the solution's, "" for the result; not what differs in it under other random numbers."""
     wrong = [""] if alike(theirs.result, other.result) and not alike(mine.result, theirs.result) else []
-    for name, value in theirs.state.items():
-        if name in mine.state:
-            differs = alike(value, other.state.get(name)) and not alike(mine.state[name], value)
+    for name, value in theirs.after.items():
+        if name in mine.after:
+            differs = alike(value, other.after.get(name)) and not alike(mine.after[name], value)
         else:
             differs = name.startswith("the file")
         wrong += [name] if differs else []
     return wrong
 
 
-Pairs = Sequence[tuple[CallSnapshot, CallSnapshot, list[str]]]  # of both codes, with what differs
+def _divergence(
+    mine: RecordedCall,
+    theirs: RecordedCall,
+    wrong: Sequence[str],
+    replay: Replay | None,
+    sizes: Mapping[str, int],
+    earlier: int,
+    later: list[bool],
+) -> Divergence:
+    what = wrong[0]
+    if replay is not None:
+        got, want, inputs = replay.got, replay.want, replay.inputs()
+    else:
+        got, want = (mine.result, theirs.result) if not what else (mine.after.get(what), theirs.after[what])
+        inputs = {}
+    pairs = zip(got, want) if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want) else ()
+    parts = tuple(alike(*pair) for pair in pairs)
+    before = mine.before.get(what)
+    change = False
+    if isinstance(got, Tensor) and isinstance(want, Tensor) and isinstance(before, Tensor):
+        change = before.shape == got.shape == want.shape
+        got, want = (got - before, want - before) if change else (got, want)
+    right = [n for n, value in theirs.after.items() if n in mine.after and alike(mine.after[n], value)]
+    lacks_file = has_file(theirs.after) and not has_file(mine.after)
+    failure = comparison(got, want, sizes, inputs)
+    return Divergence(mine, what, failure, change, earlier, right, later, lacks_file, sizes, parts, replay)
 
 
-def _compared(what: str, pairs: Pairs) -> tuple[Failure | tuple[Any, Any], bool]:
-    """The two values; of weights, how each code has changed them, where that is known, and whether it is."""
-    mine, theirs, _ = pairs[-1]
-    got, want = (mine.result, theirs.result) if not what else (mine.state.get(what), theirs.state[what])
-    earlier = [pair for pair in pairs[:-1] if what in pair[0].state and what in pair[1].state]
-    earlier = [pair for pair in earlier if _of_same(pair[0], mine) and _of_same(pair[1], theirs)]
-    before = earlier[-1] if earlier else None
-    change = bool(what and before and isinstance(got, Tensor) and isinstance(want, Tensor))
-    if before and change:
-        got, want = got - before[0].state[what], want - before[1].state[what]
-    if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
-        got, want = next(pair for pair in zip(got, want) if not alike(*pair))
-    if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
-        return Failure(got, want, {}, _inputs(mine.call)), change
-    return (got, want), change
-
-
-def _of_same(moment: CallSnapshot, other: CallSnapshot) -> bool:
-    """Whether two calls may have changed the same object."""
-    kinds = (nn.Module, torch.optim.Optimizer)
-    values = (*moment.call.positional, *moment.call.named.values())
-    return any(isinstance(value, kinds) and id(value) in other.objects for value in values)
-
-
-def _inputs(call: Call) -> Mapping[str, Any]:
-    """The arguments of a call by name."""
-    names = [call.parameter(at) for at in range(len(call.positional))]
-    return dict(zip(names, map(_kept, call.positional))) | {name: _kept(value) for name, value in call.named.items()}
-
-
-def described(divergences: Sequence[Divergence], sizes: Sequence[Mapping[str, int]], in_turn: bool) -> Iterator[str]:
-    """Sentences about the calls that part from the solution's, one a failing example; those that hold on all.
-
-    With `in_turn` also which calls go wrong: where a call goes wrong by itself, those before it are not the reason.
-    """
-    first = divergences[0]
-    if any((each.call.name, bool(each.what)) != (first.call.name, bool(first.what)) for each in divergences):
-        return
-    name = name_of(first.call)
-    yield from _in_turn(name, divergences) if in_turn else ()
-    if first.what:
+def described(divergences: Sequence[Divergence]) -> Iterator[str]:
+    """Sentences about like calls that are wrong, one a failing example; those that hold on all."""
+    name = divergences[0].call.title
+    yield from _in_turn(name, divergences)
+    if divergences[0].what:
         yield from _changes(name, divergences)
         return
+    yield from _parts(divergences)
     failures = [each.failure for each in divergences]
-    tensors = [Failure(f.got, f.want, size, f.inputs) for f, size in zip(failures, sizes) if isinstance(f, Failure)]
+    tensors = [failure for failure in failures if isinstance(failure, Failure)]
     if len(tensors) == len(failures):
         yield from how(tensors)
     elif not tensors:
-        yield from how_plain([failure for failure in failures if isinstance(failure, tuple)], sizes)
+        pairs = [failure for failure in failures if isinstance(failure, tuple)]
+        yield from how_plain(pairs, [each.sizes for each in divergences])
+
+
+def _parts(divergences: Sequence[Divergence]) -> Iterator[str]:
+    """Which of several things that a call gives are wrong, where not all are."""
+    wrong = {each.parts for each in divergences}
+    parts = wrong.pop() if len(wrong) == 1 else ()
+    if not all(parts) and any(parts):
+        places = [ORDINALS[at] for at, right in enumerate(parts[: len(ORDINALS)]) if not right]
+        verb = "is" if len(places) == 1 else "are"
+        yield f"Of the {len(parts)} things it gives only the {' and the '.join(places)} {verb} wrong."
 
 
 def _in_turn(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
     """Which calls of a function are wrong, where some are right, and something is kept between them."""
-    if not all(map(_keeps, (each.call for each in divergences))):
+    if not all(each.call.keeps for each in divergences):
         return
     times = {min(each.earlier, 2) for each in divergences}
     later = [right for each in divergences for right in each.later]
-    if times == {0} and later and all(later):
+    if times == {0} and later and all(later) and "." in divergences[0].call.name:
         yield f"Only the first call of `{name}` goes wrong; later ones do what they should."
     elif times == {1}:
         yield f"The first call of `{name}` does what it should, the second does not: look at what is kept between them."
     elif 0 not in times:
         yield f"`{name}` does what it should at first, and goes wrong in a later call."
-
-
-def _keeps(call: Call) -> bool:
-    """Whether a call is of, or is given, an object that may keep something: a cache, an optimizer."""
-    given = [*call.positional, *call.named.values()]
-    given += [part for value in given if isinstance(value, (list, tuple)) for part in value]
-    passive = (*VALUES, list, tuple, dict, nn.Module, torch.dtype, torch.device, torch.Generator)
-    return any(not isinstance(value, passive) for value in given)
 
 
 def _changes(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
@@ -260,6 +181,11 @@ def _changes(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
     right = [other for other in right if other.split()[:-1] == shown.split()[:-1] or shown[0] == other[0] == "`"]
     but = f"; it is right for {right[0]}" if right else ""
     relation = next(how(tensors), "") if len(tensors) == len(divergences) else ""
+    if relation.startswith("All entries are too large or too small") and (factors := _factors(divergences[0])):
+        same = max(factors) - min(factors) < 1e-3 * max(map(abs, factors))
+        of = f"one factor in all of them, such as {factors[0]:.3g}" if same else "a factor of its own in each of them"
+        yield f"The changes that `{name}` makes to {len(factors)} parameters have the right direction, but {of}."
+        return
     if not all(each.change for each in divergences):
         if relation.startswith("It ") or but:
             made = divergences[0].call.name.endswith("__init__")
@@ -274,28 +200,39 @@ def _changes(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
         yield re.sub("^It ", subject, relation) if relation else f"{subject}is wrong{but}."
 
 
+def _factors(divergence: Divergence) -> list[float]:
+    """How much larger the change of each parameter is than expected; none where one has another direction."""
+    replay, factors = divergence.replay, []
+    if replay is None:
+        return []
+    (_, left), (_, should) = replay.asked(replay.own), replay.asked(replay.reference)
+    for name in (name for name in should if name.startswith("`") and name in left):
+        got, want = left[name] - divergence.call.before[name], should[name] - divergence.call.before[name]
+        factors += [float((got * want).sum() / (want * want).sum())] if want.any() else []
+        if not alike(got, factors[-1] * want if want.any() else want):
+            return []
+    return factors if len(factors) > 1 else []
+
+
 # Options without effect.
 
 ALIKE = 3  # failing examples on which a change has to give what the code under test gives
 OPTIONS = 40  # changes that are tried
 
 
-def as_if(claim: Claim, subject: Subject, solution: Subject, reference: Any, examples: Sequence[Example]) -> str:
+def as_if(claim: Claim, solution: Subject, reference: Any, cases: Sequence[Case]) -> str:
     """The argument that the solution would have to be given in every call to do as the code under test does."""
-    own = [recorded(claim, subject, reference, example)[1] for example in examples[:ALIKE]]
-    want = [recorded(claim, solution, reference, example)[1] for example in examples[:ALIKE]]
-    for name, argument, value in itertools.islice(_settings(own[0], solution), OPTIONS):
+    cases = cases[:ALIKE]
+    for name, argument, value in itertools.islice(_settings(cases[0].own, solution), OPTIONS):
         with _given(solution, name, argument, value):
-            changed = (recorded(claim, solution, reference, example)[1] for example in examples[:ALIKE])
-            same = all(_same(mine, theirs, right) for mine, theirs, right in zip(own, changed, want))
-        if same:
-            return f"`{name.split('.')[0]}` does as if it were given {argument} = {value!r}, whatever it is given."
+            if all(_same(case, recorded(claim, solution, reference, case.outcome.example)[1]) for case in cases):
+                return f"`{name.split('.')[0]}` does as if it were given {argument} = {value!r}, whatever it is given."
     return ""
 
 
-def _settings(moments: Sequence[CallSnapshot], solution: Subject) -> Iterator[tuple[str, str, Any]]:
+def _settings(calls: Sequence[RecordedCall], solution: Subject) -> Iterator[tuple[str, str, Any]]:
     """Plain arguments of the functions that are called, with other values for them; the default comes first."""
-    for name in dict.fromkeys(moment.call.name for moment in moments):
+    for name in dict.fromkeys(call.name for call in calls):
         function: Any = solution.module
         for part in name.split("."):
             function = getattr(function, part, None)
@@ -309,25 +246,24 @@ def _settings(moments: Sequence[CallSnapshot], solution: Subject) -> Iterator[tu
 @contextmanager
 def _given(solution: Subject, name: str, argument: str, value: Any) -> Iterator[None]:
     """Have every call of a function get another value for an argument meanwhile."""
-    call = solution.calls._call
 
-    def changed(function: Any, called: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def changed(make: Make, function: Any, called: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if called == name:
             bound = inspect.signature(function).bind(*positional, **named)
             bound.arguments[argument] = value
             positional, named = bound.args, bound.kwargs
-        return call(function, called, positional, named)
+        return make(function, called, positional, named)
 
-    with patch.object(solution.calls, "_call", changed):
+    with solution.calls.made_by(changed):
         yield
 
 
-def _same(mine: Sequence[CallSnapshot], theirs: Sequence[CallSnapshot], right: Sequence[CallSnapshot]) -> bool:
+def _same(case: Case, theirs: Sequence[RecordedCall]) -> bool:
     """Whether the calls gave and left the same as far as the code under test went, and something wrong."""
-    pairs = list(zip(mine, theirs))
-    return len(theirs) >= len(mine) and all(_agree(*pair) for pair in pairs) and not all(map(_agree, mine, right))
+    pairs = list(zip(case.own, theirs))
+    return len(theirs) >= len(case.own) and all(_agree(*p) for p in pairs) and not all(map(_agree, case.own, case.want))
 
 
-def _agree(mine: CallSnapshot, theirs: CallSnapshot) -> bool:
-    left = all(alike(mine.state.get(name), value) for name, value in theirs.state.items())
+def _agree(mine: RecordedCall, theirs: RecordedCall) -> bool:
+    left = all(alike(mine.after.get(name), value) for name, value in theirs.after.items())
     return left and alike(mine.result, theirs.result)

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..sandbox.calls import Call
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
@@ -27,12 +26,14 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
-from .lockstep import as_if, described, first_divergence, recorded
+from .lockstep import Case, Divergence, as_if, case_of, described, find_divergence
 from .relations import how
-from .replay import Failure, Replay, alike, name_of, replays_of
+from .replay import Replay
 from .sequences import how_plain
 from .submodules import submodules
-from .where import known_names, sizes_of, under_conditions, where
+from .values import Failure
+from .way import parting
+from .where import contents, known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
 FAILURES = 6  # examples that fail of which the calls are looked at
@@ -62,16 +63,6 @@ class Observed:
             return Outcome("refused", error, example)  # neither right nor wrong
 
 
-@dataclass
-class Case:
-    """An example on which a claim fails, and the calls that the code under test was asked in it."""
-
-    outcome: Outcome
-    calls: list[Call]
-    wrong: Replay | None = None  # the first call that gave another answer than the reference's
-    right: list[Replay] = field(default_factory=list)  # those before it, or all
-
-
 def observe(claim: Claim, outcome: Outcome, subject: Subject, solution: Subject, reference: Any) -> list[str]:
     """Sentences about why a claim fails, the most telling first; `outcome` is on the example that is shown."""
     seen = Observed(claim, [outcome], [], subject, solution, reference)
@@ -80,9 +71,9 @@ def observe(claim: Claim, outcome: Outcome, subject: Subject, solution: Subject,
     sentences: dict[str, str] = {}  # by what they say, whatever they say it of
     sources: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: under_conditions(outcome.example, seen.run),
-        lambda: _replayed(seen),
+        lambda: _of_calls(seen),
         lambda: _defaults(seen),
-        lambda: _in_order(seen),
+        lambda: _options(seen),
         lambda: _evidence(seen.failing),
         lambda: where(claim, outcome, seen.others, seen.run, known_names(reference)),
     )
@@ -120,34 +111,37 @@ def _shape_of(problem: str) -> str:
     return "".join(letter for letter in problem.split("(")[0] if not letter.isdigit())
 
 
-def _replayed(seen: Observed) -> Iterator[str]:
-    """What is seen when the calls of the examples that fail are made again, with one thing changed."""
-    for outcome in seen.failing[:FAILURES]:
-        again, moments = recorded(seen.claim, seen.subject, seen.reference, outcome.example)
-        if again.kind == outcome.kind:
-            seen.cases.append(Case(again, [moment.call for moment in moments]))
-    with limit(ENDLESS), isolated(seen.claim.double, []), _unwatched(seen.subject):
+def _of_calls(seen: Observed) -> Iterator[str]:
+    """What is seen of the first call that is wrong in each example that fails, when it is made again, and changed."""
+    for outcome in seen.failing[: 2 if seen.claim.costly else FAILURES]:
+        case = case_of(seen.claim, seen.subject, seen.solution, seen.reference, outcome.example)
+        if case.outcome.kind == outcome.kind:
+            seen.cases.append(case)
+    with limit(ENDLESS), isolated(seen.claim.double, []), _unwatched(seen.subject, seen.solution):
         for case in seen.cases:
             example = case.outcome.example
             dtype = torch.float64 if example.conditions.double(seen.claim.double) else torch.float32
-            for replay in replays_of(case.calls, seen.reference, sizes_of(example), dtype):
-                if not replay.nondeterministic and replay.random():
-                    continue
-                if replay.nondeterministic or not alike(replay.got, replay.want):
-                    case.wrong = replay
-                    break
-                case.right.append(replay)
-        yield from _of_wrong_calls(seen.cases)
+            find_divergence(case, sizes_of(example), dtype)
+        wrong = [case.wrong for case in seen.cases if case.wrong is not None]
+        yield from _of_wrong_calls(wrong)
+        replays = [each.replay for each in wrong if each.replay is not None]
+        if replays:
+            title = replays[0].call.title
+            right = [replay for case in seen.cases for replay in case.right if replay.call.title == title]
+            arguments = ([r.arguments for r in replays if r.call.title == title], [r.arguments for r in right])
+            yield from (_of(sentence, title) for sentence in contents(*arguments, "It is wrong"))
         about = seen.claim.sentence + "".join(str(case.outcome.error) for case in seen.cases[:1])
-        if "gradient" in about.lower() and not any(case.wrong for case in seen.cases):
+        if "gradient" in about.lower() and not wrong:
             for replay in seen.cases[0].right if seen.cases else ():
                 yield from (_named(sentence, replay) for sentence in gradients(replay))
 
 
 @contextmanager
-def _unwatched(subject: Subject) -> Iterator[None]:
-    """Have calls made as they are meanwhile: no conditions, no log; a file that they write is lost."""
-    before, subject.calls.inside = subject.calls.inside, True
+def _unwatched(*subjects: Subject) -> Iterator[None]:
+    """Have calls made as they are meanwhile: no conditions, no hook; a file that they write is lost."""
+    before = [subject.calls.inside for subject in subjects]
+    for subject in subjects:
+        subject.calls.inside = True
     folder = os.getcwd()
     try:
         with tempfile.TemporaryDirectory() as empty:
@@ -157,84 +151,58 @@ def _unwatched(subject: Subject) -> Iterator[None]:
             finally:
                 os.chdir(folder)
     finally:
-        subject.calls.inside = before
+        for subject, inside in zip(subjects, before):
+            subject.calls.inside = inside
 
 
-def _of_wrong_calls(cases: Sequence[Case]) -> Iterator[str]:
-    wrong = [case.wrong for case in cases if case.wrong is not None]
-    wrong = [replay for replay in wrong if replay.call.name == wrong[0].call.name]
+def _of_wrong_calls(wrong: Sequence[Divergence]) -> Iterator[str]:
     if not wrong:
         return
-    if wrong[0].nondeterministic:
-        yield _named("It changes from call to call, though nothing else does: is it random, or kept?", wrong[0])
+    first = wrong[0]
+    wrong = [each for each in wrong if (each.call.name, bool(each.what)) == (first.call.name, bool(first.what))]
+    replays = [each.replay for each in wrong if each.replay is not None]
+    if any(replay.nondeterministic for replay in replays):
+        yield _of("It changes from call to call, though nothing else does: is it random, or kept?", first.call.title)
         return
-    relations = list(_how_calls(wrong))
-    finite = [replay for replay in wrong if not replay.lost()]  # nothing follows from NaN
-    explained = list(interventions(finite)) if len(finite) == len(wrong) else []
+    relations = list(described(wrong))
+    finite = [replay for replay in replays if not replay.lost()]  # nothing follows from NaN
+    explained = list(interventions(finite)) if finite and len(finite) == len(wrong) else []
     if not explained or not relations or not _core(relations[0]).startswith(WEAK):
-        yield from (_named(sentence, wrong[0]) for sentence in relations)
-    yield from (_named(sentence, wrong[0]) for sentence in explained)
-    sources = (dependences, submodules) if explained else (dependences, submodules, right_when)
+        yield from (_of(sentence, first.call.title) for sentence in relations)
+    yield from (_named(sentence, finite[0]) for sentence in explained)
+    sources = (dependences, submodules) if explained else (parting, dependences, submodules, right_when)
+    parted = False
     for source in sources if finite else ():
-        yield from (_named(sentence, wrong[0]) for sentence in source(finite))
+        for sentence in source(finite):
+            if not (parted and source is submodules and not sentence.startswith("Its part")):  # which says less
+                yield _named(sentence, finite[0])
+            parted |= source is parting
 
 
-def _how_calls(wrong: Sequence[Replay]) -> Iterator[str]:
-    failures, pairs = [], []
-    for replay in wrong:
-        at = _differing(replay.got, replay.want)
-        got, want = (replay.got, replay.want) if at is None else (replay.got[at], replay.want[at])
-        if isinstance(got, Tensor) and isinstance(want, Tensor) and got.shape == want.shape and got.dtype == want.dtype:
-            failures.append(Failure(got, want, replay.sizes, replay.inputs()))
-        elif type(got) is type(want):
-            pairs.append((got, want))
-    if len(failures) == len(wrong):
-        yield from how(failures)
-    elif len(pairs) == len(wrong):
-        yield from how_plain(pairs, [replay.sizes for replay in wrong])
-
-
-def _differing(got: Any, want: Any) -> int | None:
-    """The first part of two results that differs, where they have parts."""
-    if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
-        return next((at for at, pair in enumerate(zip(got, want)) if not alike(*pair)), None)
-    return None
-
-
-def _in_order(seen: Observed) -> Iterator[str]:
-    """Which call of an example is the first to part from the solution's."""
-    with limit(ENDLESS):
-        failing = seen.failing[: 2 if seen.claim.costly else FAILURES]
-        examples = [outcome.example for outcome in failing]
-        parted = [
-            first_divergence(seen.claim, seen.subject, seen.solution, seen.reference, example) for example in examples
-        ]
-        if failing[0].kind == "mismatch" and not seen.claim.costly:
-            yield from filter(None, [as_if(seen.claim, seen.subject, seen.solution, seen.reference, examples)])
-    if parted and all(parted):
-        first = parted[0]
-        assert first is not None
-        alone = not any(case.wrong for case in seen.cases)
-        for sentence in described([each for each in parted if each is not None], list(map(sizes_of, examples)), alone):
-            yield _of(sentence, name_of(first.call))
+def _options(seen: Observed) -> Iterator[str]:
+    """An argument that has no effect."""
+    if seen.failing[0].kind == "mismatch" and not seen.claim.costly and seen.cases:
+        with limit(ENDLESS):
+            yield from filter(None, [as_if(seen.claim, seen.solution, seen.reference, seen.cases)])
 
 
 def _defaults(seen: Observed) -> Iterator[str]:
     """Defaults that are not those of the contract, of what was called without them."""
-    for call in {call.name: call for case in seen.cases[:1] for call in case.calls}.values():
+    for call in {call.name: call for case in seen.cases[:1] for call in case.own if call.given}.values():
         contract: Any = seen.reference
         for part in call.name.split("."):
             contract = getattr(contract, part, None)
         if contract is None:
             continue
         parameters = inspect.signature(call.function).parameters
-        given = {*list(parameters)[: len(call.positional)], *call.named}
+        positional, named = call.given or ((), {})
+        given = {*list(parameters)[: len(positional)], *named}
         for name, parameter in inspect.signature(contract).parameters.items():
             if name in parameters and name not in given and parameter.default is not inspect.Parameter.empty:
                 own = parameters[name].default
                 if own is inspect.Parameter.empty or own != parameter.default:
                     actual = "it has none" if own is inspect.Parameter.empty else f"it is {own!r}"
-                    yield f"The default of `{name}` in `{name_of(call)}` should be {parameter.default!r}, and {actual}."
+                    yield f"The default of `{name}` in `{call.title}` should be {parameter.default!r}, and {actual}."
 
 
 def _repeats(sentence: str, before: Iterable[str]) -> bool:
@@ -245,16 +213,16 @@ def _repeats(sentence: str, before: Iterable[str]) -> bool:
 
 def _core(sentence: str) -> str:
     """What a sentence says, whatever it says it of."""
-    return re.sub(r"^(It|What `\w+` gives) |^`\w+`: ", "", sentence).lower()
+    return re.sub(r"^(It|What `\w+` (gives|makes of [^,]+?)) (?=is|does|changes|would)|^`\w+`: ", "", sentence).lower()
 
 
 def _named(sentence: str, replay: Replay) -> str:
-    """A sentence about "it" as a sentence about what was called."""
-    return _of(sentence, replay.name)
+    """A sentence about "it" as a sentence about what a call gives, or makes of what it changes."""
+    return _of(sentence, replay.call.title, f"makes of {replay.what}" if replay.what else "gives")
 
 
-def _of(sentence: str, name: str) -> str:
-    for start, rest in (("It ", " "), ("What it gives ", " ")):
+def _of(sentence: str, name: str, gives: str = "gives") -> str:
+    for start in ("It ", "What it gives "):
         if sentence.startswith(start):
-            return f"What `{name}` gives{rest}{sentence.removeprefix(start)}"
+            return f"What `{name}` {gives} {sentence.removeprefix(start)}"
     return sentence if f"`{name}`" in sentence else f"`{name}`: {sentence[0].lower()}{sentence[1:]}"

@@ -6,7 +6,7 @@ then answers is compared with the wrong answer by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +14,17 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .replay import Replay, plain
+from .replay import Replay
+from .values import plain
 
 OPERATIONS = 40  # of one call that are looked at, at most
 Changed = Callable[[Replay], Any]  # the reference's answer with a change
-Sizes = Mapping[str, int]
+Sizes = Mapping[str, float]
 Mutation = Callable[[Any, Any, Any, Sizes], Any]  # the result of an operation, of its function, arguments and the sizes
 Number = Callable[[Sizes, float], float]  # a plain number, of the sizes and the one that belongs
 PLAIN = """softmax log_softmax mean sum square tanh clamp triu tril abs argmax gather logsumexp roll sort topk norm relu
-    sigmoid sin cos flip where dropout cross_entropy nll_loss gelu diagonal cumprod round floor"""
+    sigmoid sin cos flip where dropout cross_entropy nll_loss gelu silu softplus elu diagonal cumprod round floor min
+    outer multinomial"""
 WORDS = {
     "a division": ("truediv", "div", "div_", "itruediv", "rtruediv", "divide"),
     "a multiplication": ("mul", "mul_", "rmul", "imul", "multiply"),
@@ -92,9 +94,7 @@ class _Watched(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         kwargs = kwargs or {}
-        name = getattr(function, "__name__", "")
-        name = name.strip("_") if name.startswith("__") else name
-        name = name[1:] if name in MIRRORED else name
+        name = plain_name(function)
         if name not in KNOWN:
             return function(*args, **kwargs)
         number = len(self.steps)
@@ -106,12 +106,27 @@ class _Watched(TorchFunctionMode):
         return result
 
 
+def plain_name(function: Any) -> str:
+    """What an operation is called, however it is written."""
+    name: str = getattr(function, "__name__", "")
+    name = name.strip("_") if name.startswith("__") else name
+    return name[1:] if name in MIRRORED else name
+
+
+def in_words(steps: Sequence[TracedCall], number: int, sizes: Sizes) -> str:
+    """An operation as a learner reads it, and which of several it is."""
+    step = steps[number]
+    if step.name not in KNOWN:
+        return f"`{step.name}`"
+    return _written(step, sizes) or KNOWN[step.name] + _which(number, steps)
+
+
 def edits(replay: Replay) -> Iterator[tuple[str, Changed]]:
     """Sentences with what gives the answer of a like call so changed; the plainest changes first."""
     with _Watched() as watch:
         answer = replay.ask(replay.reference)
     steps = watch.steps[:OPERATIONS]
-    named = [_written(step, replay.sizes) or KNOWN[step.name] + _which(n, watch.steps) for n, step in enumerate(steps)]
+    named = [in_words(watch.steps, number, replay.sizes) for number in range(len(steps))]
     for ways in (_left_out, _otherwise, _with_other_numbers):
         for number, step in enumerate(steps):
             for words, change in ways(step, replay.sizes):
@@ -131,14 +146,16 @@ def _written(step: TracedCall, sizes: Sizes) -> str:
     for name, size in sizes.items():
         if size > 1 and abs(numbers[0] - size**0.5) < 1e-9 and size**0.5 % 1:
             shown = f"√{name}"
+        elif isinstance(size, float) and size == numbers[0]:
+            shown = name
     if step.name.startswith("r") and step.name in ("rsub", "rtruediv"):
         return f"the “{shown} {sign} …”"
     return f"the “{sign} {shown}”" if step.name not in ("pow", "pow_") else f"the power “**{shown}”"
 
 
-def _which(number: int, steps: list[TracedCall]) -> str:
+def _which(number: int, steps: Sequence[TracedCall]) -> str:
     """Which of several like operations, in words."""
-    alike = [at for at, step in enumerate(steps) if KNOWN[step.name] == KNOWN[steps[number].name]]
+    alike = [at for at, step in enumerate(steps) if KNOWN.get(step.name) == KNOWN[steps[number].name]]
     if len(alike) == 1:
         return ""
     ordinals = {0: "the first", len(alike) - 1: "the last"}

@@ -10,15 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from .factors import factor, offset, step
-from .replay import Failure, close
+from .values import Failure, close
 
-Relation = Callable[[Failure], str]  # a sentence, or "" where it does not hold
+Relation = Callable[[Failure], str | list[str]]  # sentences, the most telling first; none where it does not hold
 
 
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
+    if not any(each.wrong.any() for each in failures):  # a matter of digits, or of the dtype alone
+        if sentence := _common(_nearly, failures):
+            yield sentence
+        return
     finite = all(each.got.isfinite().all() for each in failures)
-    for relation in (_constant, _not_finite):
+    first: tuple[Relation, ...] = (_constant, _not_finite)
+    for relation in first:
         if sentence := _common(relation, failures):
             yield sentence
             return
@@ -29,7 +34,7 @@ def how(failures: Sequence[Failure]) -> Iterator[str]:
     if len(failures) > 2 and all(each.got.numel() == 1 for each in failures):  # together they are as telling as a row
         got, want = (torch.cat([value.double().flatten() for value in values]) for values in _columns(failures))
         failures = [Failure(got, want, {})]
-    for relation in (_of_an_input, _transformed, _shifted, _order, _part, _rows, _where_zero, _nearly):
+    for relation in RELATIONS:
         if sentence := _common(relation, failures):
             yield sentence
             return
@@ -40,9 +45,10 @@ def _columns(failures: Sequence[Failure]) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _common(relation: Relation, failures: Sequence[Failure]) -> str:
-    """The sentence of a relation that holds on all failures; of two numbers or fewer it may say nothing."""
-    sentences = {sentence for each in failures if (sentence := relation(each)) or each.got.numel() > 2}
-    return sentences.pop() if len(sentences) == 1 else ""
+    """The first sentence of a relation that holds on all failures; of two numbers or fewer it may say nothing."""
+    given = [(relation(each), each.got.numel() > 2) for each in failures]
+    lists = [[said] if isinstance(said, str) and said else list(said) for said, tells in given if said or tells]
+    return next((each for each in max(lists, key=len) if all(each in other for other in lists)), "") if lists else ""
 
 
 def _constant(failure: Failure) -> str:
@@ -113,6 +119,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "the SiLU, x · sigmoid(x),": nn.functional.silu,
     "the hard form of the SiLU": nn.functional.hardswish,
     "the tanh": torch.tanh,
+    "the ELU": nn.functional.elu,
+    "the softplus": nn.functional.softplus,
+    "the leaky ReLU": nn.functional.leaky_relu,
+    "the GELU (by erf)": nn.functional.gelu,
+    "the GELU (by tanh)": lambda x: nn.functional.gelu(x, approximate="tanh"),
     "the sigmoid": torch.sigmoid,
     "the softmax, along the last dimension,": lambda x: x.softmax(-1),
     "the logarithm of the softmax": lambda x: x.log_softmax(-1),
@@ -177,6 +188,13 @@ def _order(failure: Failure) -> str:
             return f"The numbers are right, but they are laid out as if {names} were exchanged."
         if close(got, want.reshape(turned.shape).transpose(left, right)):
             return f"The numbers are right, but {names} are exchanged too often: a view in place of a transpose?"
+    return ""
+
+
+def _elsewhere(failure: Failure) -> str:
+    got, want = failure.got.double(), failure.want.double()
+    if got.numel() < 3 or not close(got.flatten().sort().values, want.flatten().sort().values):
+        return ""
     return "The numbers are those expected, but they stand in other places."
 
 
@@ -195,33 +213,54 @@ def _shifted(failure: Failure) -> str:
     return ""
 
 
-def _rows(failure: Failure) -> str:
-    """Each line along a dimension is right but for a factor, or a number added, of its own."""
+def _moved(failure: Failure) -> list[str]:
+    """Each line along a dimension is an expected one, but of another place."""
     got, want = failure.got.double(), failure.want.double()
+    sentences = []
+    for axis, size in enumerate(want.shape):
+        if not 1 < size <= 24 or got.numel() <= size or failure.got.dtype == torch.bool:
+            continue
+        mine, theirs = got.unbind(axis), want.unbind(axis)
+        places = [next((at for at, line in enumerate(theirs) if close(each, line)), None) for each in mine]
+        places = [at if close(each, theirs[at]) else place for at, (each, place) in enumerate(zip(mine, places))]
+        if None not in places and places != list(range(size)):
+            start = f"Along {failure.axis(axis)} each entry is an expected one, but of another place"
+            order = f"in the places 0 to {size - 1} stand {', '.join(map(str, places))}"
+            sentences += [f"{start}: {'the same one everywhere' if len(set(places)) == 1 else order}.", f"{start}."]
+    return sentences
+
+
+def _rows(failure: Failure) -> list[str]:
+    """Each line along a dimension is right but for a factor, or a number added, or both, of its own."""
+    got, want = failure.got.double(), failure.want.double()
+    sentences: list[str] = []
     if not (got.isfinite().all() and want.isfinite().all()):
-        return ""
+        return sentences
     for axis in reversed(range(want.ndim)):
         if want.shape[axis] < 3 or want.ndim < 2:
             continue
-        scale = (want * want).sum(axis, keepdim=True)
+        along, scale = f"Along {failure.axis(axis)}", (want * want).sum(axis, keepdim=True)
         factor = (got * want).sum(axis, keepdim=True) / scale
         if (scale > 0).all() and close(got, factor * want):
-            return f"Along {failure.axis(axis)} the proportions are right, but each row is off by a factor of its own."
+            sentences.append(f"{along} the proportions are right, but each row is off by a factor of its own.")
         if close(got, want + (got - want).mean(axis, keepdim=True)):
-            return (
-                f"Along {failure.axis(axis)} the differences are right, but each row is shifted by a number of its own."
-            )
-    return ""
+            sentences.append(f"{along} the differences are right, but each row is shifted by a number of its own.")
+        mine, theirs = (each - each.mean(axis, keepdim=True) for each in (got, want))
+        factor = (mine * theirs).sum(axis, keepdim=True) / (theirs * theirs).sum(axis, keepdim=True)
+        if want.shape[axis] > 3 and close(mine, factor * theirs):
+            sentences.append(f"{along} each row is right but for a factor and a shift of its own: mean or spread?")
+    return sentences
 
 
 # Which entries are wrong.
 
 
-def _part(failure: Failure) -> str:
+def _part(failure: Failure) -> list[str]:
     """Which entries alone are wrong: of some lines along a dimension, on, above or below the diagonal."""
     wrong = failure.wrong
-    if wrong.all() or wrong.numel() < 3:
-        return ""
+    if wrong.all() or not wrong.any() or wrong.numel() < 3:
+        return []
+    sentences = []
     if wrong.ndim >= 2 and wrong.shape[-1] == wrong.shape[-2] > 1:
         rows, columns = torch.meshgrid(*(torch.arange(size) for size in wrong.shape[-2:]), indexing="ij")
         flat = wrong.flatten(0, -3).any(0) if wrong.ndim > 2 else wrong
@@ -230,33 +269,35 @@ def _part(failure: Failure) -> str:
             *(("on", off == 0), ("right above", off == 1), ("right below", off == -1)),
             *(("above", off > 0), ("below", off < 0)),
         ):
-            if flat.any() and not (flat & ~where).any():
-                return f"Only entries {words} the diagonal are wrong."
-    for axis, size in enumerate(wrong.shape):
+            if not (flat & ~where).any():
+                sentences.append(f"Only entries {words} the diagonal are wrong.")
+    for axis in range(wrong.ndim):
         others = [other for other in range(wrong.ndim) if other != axis]
         lines = wrong.any(dim=others) if others else wrong
-        if size > 1 and not lines.all() and (words := _lines(lines.tolist())):
-            return f"Along {failure.axis(axis)} {words}."
-    return ""
+        if not lines.all():
+            sentences += [f"Along {failure.axis(axis)} {words}." for words in _lines(lines.tolist())]
+    return sentences
 
 
-def _lines(wrong: list[bool]) -> str:
+def _lines(wrong: list[bool]) -> list[str]:
     """Which of some lines are wrong, in words."""
     places, size = [at for at, each in enumerate(wrong) if each], len(wrong)
-    if size == 2:
-        return "only the first entry is wrong" if wrong[0] else "only the last entry is wrong"
-    known: dict[tuple[int, ...], str] = {
-        (0,): "only the first entry is wrong",
-        (size - 1,): "only the last entry is wrong",
-        tuple(range(1, size)): "only the first entry is right",
-        tuple(range(size - 1)): "only the last entry is right",
-        tuple(range(0, size, 2)): "every second entry is wrong, from the first on",
-        tuple(range(1, size, 2)): "every second entry is wrong, from the second on",
+    half = size // 2 if size % 2 == 0 else -1
+    known = {
+        "only the first entry is wrong": [0],
+        "only the last entry is wrong": [size - 1],
+        "only the first entry is right": list(range(1, size)),
+        "only the last entry is right": list(range(size - 1)),
+        "every second entry is wrong, from the first on": list(range(0, size, 2)),
+        "every second entry is wrong, from the second on": list(range(1, size, 2)),
+        "the first half is wrong": list(range(half)),
+        "the second half is wrong": list(range(half, size)),
     }
-    if size % 2 == 0 and size > 2:
-        known[tuple(range(size // 2))] = "the first half is wrong"
-        known[tuple(range(size // 2, size))] = "the second half is wrong"
-    return known.get(tuple(places), "")
+    first, last = places[0], places[-1]
+    sentences = [words for words, which in known.items() if which == places]
+    if 0 < first and last < size - 1 and size > 3:
+        sentences.append("the first and the last entry are right, and some between them are wrong")
+    return sentences
 
 
 def _where_zero(failure: Failure) -> str:
@@ -274,8 +315,19 @@ def _nearly(failure: Failure) -> str:
     if got.numel() < 2 or not got.isfinite().all() or not want.isfinite().all() or not want.any():
         return ""
     off = float((got - want).abs().max() / want.abs().max())
+    if off == 0:
+        return ""
+    if close(got, want.bfloat16().double()) or close(got, got.bfloat16().double()) and off < 8e-3:
+        return "It is right to 2 or 3 digits, as numbers are that were bfloat16 on their way."
+    if close(got, want.half().double()):
+        return "It is right to 3 digits, as numbers are that were float16 on their way."
     if off > 2e-3:
         return ""
     if off < 1e-5:
         return "It is right to about 6 digits, and wrong behind them, as numbers are that were float32 on their way."
     return "It is nearly right: no entry is off by more than 0.2 % of the largest."
+
+
+RELATIONS: tuple[Relation, ...] = (
+    *(_of_an_input, _transformed, _shifted, _order, _part, _moved, _elsewhere, _rows, _where_zero, _nearly),
+)

@@ -1,39 +1,42 @@
-"""Calls of the code under test that are made again with something changed, each beside the reference's like call."""
+"""Calls of the code under test that are made again with something changed, each beside the solution's like call."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import inspect
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..sandbox.calls import Call
+from .recording import PASSIVE, Arguments, RecordedCall, comparable, copies, has_file, state
+from .values import alike, plain
 
 Change = Mapping[str, Any]  # values of arguments and of parameters, by name, in place of those of the call
-MUTABLE = (nn.Module, torch.optim.Optimizer)  # of those among the arguments each call gets copies
 
 
 @dataclass
 class Implementation:
-    """One of the two codes: what it calls, on which object, and the tensors of a module that may be changed."""
+    """One of the two codes: what it calls, with what, and the tensors of a module that may be changed."""
 
     function: Callable[..., Any]
-    owner: Any = None
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The module whose method is called, or that a function is given."""
+        return next((v for v in (*self.positional, *self.named.values()) if isinstance(v, nn.Module)), None)
 
     def parameters(self) -> dict[str, Tensor]:
-        """The parameters of the module whose method is called."""
-        return dict(self.owner.named_parameters()) if isinstance(self.owner, nn.Module) else {}
+        """The parameters of the module."""
+        return dict(self.module.named_parameters()) if self.module is not None else {}
 
     def options(self) -> dict[str, Any]:
         """The plain numbers that the module and its parts keep, by their path."""
-        modules = self.owner.named_modules() if isinstance(self.owner, nn.Module) else ()
+        modules = self.module.named_modules() if self.module is not None else ()
         return {
             f"{path}.{name}" if path else name: value
             for path, module in modules
@@ -47,76 +50,81 @@ class Implementation:
         parameters, options = self.parameters(), self.options()
         before = {name: parameters[name].data for name in change if name in parameters}
         kept = {name: options[name] for name in change if name in options and name not in parameters}
-        training = getattr(self.owner, "training", None)
+        training = getattr(self.module, "training", None)
         try:
             for name in before:
                 parameters[name].data = change[name].detach().to(before[name].dtype).clone()
             self._set({name: change[name] for name in kept})
-            if "training" in change and training is not None:
-                self.owner.train(change["training"])
+            if "training" in change and self.module is not None:
+                self.module.train(change["training"])
             yield
         finally:
             for name, values in before.items():
                 parameters[name].data = values
             self._set(kept)
-            if "training" in change and training is not None:
-                self.owner.train(training)
+            if "training" in change and self.module is not None:
+                self.module.train(bool(training))
 
     def _set(self, options: Mapping[str, Any]) -> None:
         for name, value in options.items():
             path, _, attribute = name.rpartition(".")
-            setattr(self.owner.get_submodule(path), attribute, value)
+            assert self.module is not None
+            setattr(self.module.get_submodule(path), attribute, value)
 
 
 @dataclass
 class Replay:
-    """A call, and how both codes are called like it; `got` and `want` are what they give, made comparable."""
+    """A call that both codes are asked again; `got` and `want` are what they give, or leave, made comparable."""
 
-    call: Call
+    call: RecordedCall
     own: Implementation
     reference: Implementation
-    names: tuple[str, ...]  # of the arguments by position, as the contract has them
-    positional: tuple[Any, ...]
-    named: dict[str, Any]
+    names: tuple[str, ...]  # of the arguments by position, as the contract has them; "" for the object
     defaults: dict[str, Any]  # of the contract, for what the call leaves out
-    states: dict[int, Tensor] = field(default_factory=dict)  # of generators among the arguments
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the example
+    dtype: torch.dtype = torch.float32  # the default one during the call
+    what: str = ""  # that the call changes, and is compared; "" for its result
     got: Any = None
     want: Any = None
-    dtype: torch.dtype = torch.float32  # the default one during the call
     nondeterministic: bool = False  # the code under test draws random numbers, and the reference does not
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments by their names."""
-        return self.defaults | dict(zip(self.names, self.positional)) | self.named
-
-    @property
-    def name(self) -> str:
-        """What is called, as a learner reads it."""
-        return name_of(self.call)
+        given = dict(zip(self.names, self.reference.positional))
+        return self.defaults | {n: v for n, v in given.items() if n} | self.reference.named
 
     def inputs(self) -> dict[str, Any]:
-        """The tensors and plain numbers among the arguments and the options."""
-        kinds = (Tensor, int, float)
+        """The tensors and plain numbers among the arguments and the options; of pairs of numbers each by itself."""
         values = self.reference.options() | self.arguments
-        return {name: plain(value) for name, value in values.items() if isinstance(value, kinds)}
+        pairs = {n: v for n, v in values.items() if isinstance(v, (tuple, list)) and 0 < len(v) < 4}
+        values |= {f"{n}[{at}]": part for n, v in pairs.items() for at, part in enumerate(v)}
+        return {name: plain(value) for name, value in values.items() if isinstance(value, (Tensor, int, float))}
 
     def ask(self, side: Implementation, change: Change | None = None, seed: int = 0) -> Any:
-        """What a code gives for this call, with a change."""
+        """What a code gives, or leaves, with a change."""
+        result, left = self.asked(side, change, seed)
+        return left.get(self.what) if self.what else result
+
+    def asked(self, side: Implementation, change: Change | None = None, seed: int = 0) -> tuple[Any, dict[str, Any]]:
+        """What a code gives, and what it leaves changed."""
         change = change or {}
-        positional = [_own(change.get(name, value)) for name, value in zip(self.names, self.positional)]
-        named = {name: _own(change.get(name, value)) for name, value in self.named.items()}
+        positional = tuple(change.get(name, value) for name, value in zip(self.names, side.positional))
+        named = {name: change.get(name, value) for name, value in side.named.items()}
         named |= {name: change[name] for name in self.defaults if name in change}
-        for value in (*self.positional, *self.named.values()):
-            if isinstance(value, torch.Generator):
-                value.set_state(self.states[id(value)])
-        if any(isinstance(value, MUTABLE) for value in (*positional, *named.values())):
-            positional, named = copy.deepcopy((positional, named))
-        owner = () if side.owner is None else (side.owner,)
         with torch.random.fork_rng(devices=[]), default_dtype(self.dtype), side.changed(change):
+            given = copies((positional, named)) if self._may_change else (positional, named)
+            assert given is not None
             torch.manual_seed(seed)
-            return plain(side.function(*owner, *positional, **named))
+            result = comparable(side.function(*given[0], **given[1]))
+            return result, state(given) if self._may_change else {}
+
+    @property
+    def _may_change(self) -> bool:
+        """Whether there is anything among the arguments that a call may change, but for the module it is of."""
+        of_module = isinstance(self.own.positional[0], nn.Module) if self.own.positional else False
+        others = (*self.own.positional[bool(of_module and not self.names[0]) :], *self.own.named.values())
+        return any(not isinstance(value, PASSIVE) for value in others)
 
     def lost(self) -> bool:
         """Whether the answer is not finite where it should be."""
@@ -129,42 +137,10 @@ class Replay:
         """Whether the reference draws random numbers that no argument fixes."""
         return not alike(self.ask(self.reference, seed=1), self.ask(self.reference, seed=2))
 
-
-def name_of(call: Call) -> str:
-    """What is called, as a learner reads it."""
-    owner, _, method = call.name.rpartition(".")
-    return owner if method in ("forward", "__init__") else method
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A wrong answer beside the expected one, of one shape, with what it was made from and the sizes of its example."""
-
-    got: Tensor
-    want: Tensor
-    sizes: Mapping[str, int]
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-
     @property
-    def numbers(self) -> dict[str, float]:
-        """What a factor may be a formula of: the sizes, and the plain numbers among the inputs."""
-        plain = {n: v for n, v in self.inputs.items() if type(v) in (int, float) and math.isfinite(v) and v > 0}
-        return {name: value for name, value in plain.items() if value not in self.sizes.values()} | dict(self.sizes)
-
-    @property
-    def wrong(self) -> Tensor:
-        """Which entries differ."""
-        finite = self.want[self.want.isfinite()].double().abs()
-        bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
-        got, want = self.got.double(), self.want.double()
-        return ~((got == want) | ((got - want).abs() <= max(bound, 1e-9)) | (got.isnan() & want.isnan()))
-
-    def axis(self, axis: int) -> str:
-        """A dimension by the name of the size that it has, where only one size has it."""
-        names = [name for name, size in self.sizes.items() if size == self.want.shape[axis]]
-        if len(names) == 1:
-            return names[0]
-        return "the last dimension" if axis == self.want.ndim - 1 else f"dimension {axis}"
+    def wrong(self) -> bool:
+        """Whether the code under test does not answer as the reference does."""
+        return self.nondeterministic or not alike(self.got, self.want)
 
 
 @contextmanager
@@ -178,131 +154,69 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def replays_of(
-    calls: Sequence[Call], reference: Any, sizes: Mapping[str, int], dtype: torch.dtype = torch.float32
-) -> Iterator[Replay]:
-    """The calls of a log that both codes can answer again, the code under test as it did."""
-    for call in calls:
-        if call.name.endswith("__init__"):
-            continue
-        replay = None
-        with contextlib.suppress(Exception), default_dtype(dtype):
-            replay = _replay(call, calls, reference)
-            if replay is not None:
-                replay.sizes, replay.dtype = sizes, dtype
-                replay = replay if _answers_again(replay) else None
+def replay_of(mine: RecordedCall, theirs: RecordedCall, sizes: Mapping[str, int], dtype: torch.dtype) -> Replay | None:
+    """Two like calls, to be made again; None where one of the codes does not answer again as it did."""
+    with suppress(Exception), default_dtype(dtype):
+        replay = _replay(mine, theirs)
         if replay is not None:
-            yield replay
-
-
-def _answers_again(replay: Replay) -> bool:
-    """Whether both codes answer again as they did; fills in what they answer."""
-    replay.got, replay.want = replay.ask(replay.own), replay.ask(replay.reference)
-    if not alike(replay.want, replay.ask(replay.reference)):
-        return False
-    if not alike(replay.got, plain(replay.call.result)):
-        replay.nondeterministic = not replay.random() and not alike(replay.got, replay.ask(replay.own, seed=1))
-        return replay.nondeterministic
-    return True
-
-
-def _replay(call: Call, calls: Sequence[Call], reference: Any) -> Replay | None:
-    owner, _, method = call.name.rpartition(".")
-    positional = call.positional
-    if not owner:
-        function = getattr(reference, method, None)
-        if function is None:
-            return None
-        own, theirs = Implementation(call.function), Implementation(function)
-    else:
-        model, positional = positional[0], positional[1:]
-        like = None if isinstance(model, torch.optim.Optimizer) else _like(model, owner, call, calls, reference)
-        if like is None:
-            return None
-        own = Implementation(call.function, copy.deepcopy(model) if isinstance(model, nn.Module) else model)
-        theirs = Implementation(getattr(type(like), method), like)
-    parameters = dict(list(inspect.signature(theirs.function).parameters.items())[1 if owner else 0 :])
-    names = tuple(parameters)
-    if len(names) < len(positional):
-        return None
-    given = {*names[: len(positional)], *call.named}
-    empty = inspect.Parameter.empty
-    defaults = {n: p.default for n, p in parameters.items() if n not in given and p.default is not empty}
-    values = tuple(map(_own, positional))
-    keywords = {name: _own(value) for name, value in call.named.items()}
-    states = {id(v): v.get_state() for v in (*values, *keywords.values()) if isinstance(v, torch.Generator)}
-    return Replay(call, own, theirs, names, values, keywords, defaults, states)
-
-
-def _like(model: Any, owner: str, call: Call, calls: Sequence[Call], reference: Any) -> Any:
-    """The reference's object made as one of the code under test was, with the same parameters; none if it differs."""
-    made = made_with(model, owner, call, calls)
-    if made is None or not hasattr(reference, owner):
-        return None
-    like = getattr(reference, owner)(*made[0], **made[1])
-    if not isinstance(like, nn.Module):
-        return like
-    theirs = dict(model.named_parameters())
-    for path, values in like.named_parameters():
-        if path not in theirs or theirs[path].shape != values.shape:
-            return None
-        values.data = theirs[path].detach().clone()
-    return like.train(model.training)
-
-
-def made_with(
-    model: Any, owner: str, call: Call, calls: Sequence[Call]
-) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """What an object was made with."""
-    if call.made_with is not None:
-        return call.made_with
-    for other in calls:
-        if other.name == f"{owner}.__init__" and other.positional and other.positional[0] is model:
-            return other.positional[1:], other.named
+            replay.sizes, replay.dtype = sizes, dtype
+            return replay if _answers_again(replay) else None
     return None
 
 
-def _own(value: Any) -> Any:
-    """A value of which the called code may do what it likes."""
-    if isinstance(value, Tensor) and type(value) is not nn.Parameter:
-        return value.detach()
-    if isinstance(value, (list, dict)) and not any(isinstance(part, Tensor) for part in value):
-        return copy.deepcopy(value)
-    return value
-
-
-def plain(value: Any) -> Any:
-    """A result in which numbers are tensors of double precision, and which is kept as it is."""
-    if isinstance(value, Tensor):
-        return value.detach().double().clone() if value.dtype != torch.bool else value.detach().clone()
-    if isinstance(value, (list, tuple)) and any(isinstance(part, (Tensor, list, tuple, dict)) for part in value):
-        return tuple(plain(part) for part in value)
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    return list(value) if type(value) is list else value
-
-
-def alike(left: Any, right: Any) -> bool:
-    """Whether two plain results are the same."""
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return left.shape == right.shape and left.dtype == right.dtype and close(left, right)
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(map(alike, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(alike(left[key], right[key]) for key in left)
-    if isinstance(left, float) and isinstance(right, (int, float)):
-        return (
-            left == right or abs(left - right) <= 1e-5 * max(abs(left), abs(right)) or (left != left and right != right)
-        )
-    if isinstance(left, (Tensor, tuple)) or isinstance(right, (Tensor, tuple)):
+def _answers_again(replay: Replay) -> bool:
+    """Whether both codes answer again as they did; fills in what they answer, and what is wrong of it."""
+    (replay.got, left), (replay.want, should) = replay.asked(replay.own), replay.asked(replay.reference)
+    if not alike(replay.want, replay.ask(replay.reference)):
         return False
-    return bool(type(left) is type(right) and left == right)
+    if not alike(replay.got, replay.call.result):
+        replay.nondeterministic = not replay.random() and not alike(replay.got, replay.ask(replay.own, seed=1))
+        return replay.nondeterministic
+    if replay._may_change and not alike(left, replay.call.after):
+        return False
+    if has_file(left) != has_file(should):
+        return False
+    wrong = [name for name, value in should.items() if name in left and not alike(left[name], value)]
+    if alike(replay.got, replay.want) and wrong:
+        replay.what = wrong[0]
+        replay.got, replay.want = left[replay.what], should[replay.what]
+        return alike(replay.want, replay.ask(replay.reference))
+    return True
 
 
-def close(left: Tensor, right: Tensor) -> bool:
-    """Whether two tensors of one shape hold the same numbers, within what float32 leaves."""
-    if left.dtype == torch.bool or left.shape != right.shape or left.is_meta:
-        return left.shape == right.shape and bool(left.is_meta or torch.equal(left, right))
-    finite = right[right.isfinite()].abs()
-    bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
-    return torch.allclose(left, right, rtol=0, atol=max(bound, 1e-9), equal_nan=True)
+def _replay(mine: RecordedCall, theirs: RecordedCall) -> Replay | None:
+    if mine.given is None or theirs.given is None or mine.name.endswith("__init__"):
+        return None
+    given = _with_values_of(theirs.given, mine.given)
+    parameters = inspect.signature(theirs.function).parameters
+    names = tuple(parameters)
+    if "." in theirs.name:
+        names = ("", *names[1:])
+    if len(names) < len(given[0]):
+        return None
+    passed = {*names[: len(given[0])], *given[1]}
+    rest = {name: parameters[name].default for name in names if name and name not in passed}
+    defaults = {name: value for name, value in rest.items() if value is not inspect.Parameter.empty}
+    own, reference = Implementation(mine.function, *mine.given), Implementation(theirs.function, *given)
+    return Replay(mine, own, reference, names, defaults)
+
+
+def _with_values_of(theirs: Arguments, mine: Arguments) -> Arguments:
+    if len(theirs[0]) != len(mine[0]) or theirs[1].keys() != mine[1].keys():
+        raise ValueError
+    positional = tuple(map(_like, theirs[0], mine[0]))
+    return positional, {name: _like(value, mine[1][name]) for name, value in theirs[1].items()}
+
+
+def _like(theirs: Any, mine: Any) -> Any:
+    """The solution's value for one of the code under test: the same one, or an object with the same parameters."""
+    if isinstance(mine, nn.Module):
+        own = dict(mine.named_parameters())
+        for path, values in theirs.named_parameters():
+            if own[path].shape != values.shape:
+                raise ValueError
+            values.data = own[path].detach().clone()
+        return theirs.train(mine.training)
+    if type(mine) in (list, tuple) and len(mine) == len(theirs):
+        return type(mine)(map(_like, theirs, mine))
+    return mine if isinstance(mine, (*PASSIVE, torch.Generator, dict)) else theirs

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .relations import how
-from .replay import Failure
+from .values import Failure
 
 Pair = tuple[Any, Any]  # got and want
 
@@ -185,8 +185,56 @@ def _kept_together(got: Any, want: Any, unit: str) -> str:
     return f"Nothing is lost, but it is cut {f'into {pieces}' if pieces else 'in other places'}."
 
 
+def _kinds(got: Any, want: Any, unit: str) -> str:
+    """Exactly some kinds of characters are missing, or became others."""
+    if isinstance(got, str) and len(got) < len(want):
+        for words, kind in KINDS.items():
+            if got == "".join(letter for letter in want if not kind(letter)):
+                return f"{words} are missing; the others are right."
+    if isinstance(got, str) and len(got) == len(want):
+        wrong = [letter for letter, other in zip(want, got) if letter != other]
+        for words, kind in KINDS.items():
+            if wrong and all(map(kind, wrong)):
+                return f"{words} became others; the rest is right."
+    return ""
+
+
+KINDS: dict[str, Callable[[str], bool]] = {
+    "Characters outside ASCII": lambda letter: not letter.isascii(),
+    "Characters �": lambda letter: letter == "\ufffd",
+    "Characters of white space": str.isspace,
+    "Digits": str.isdigit,
+    "Letters": str.isalpha,
+    "Characters that are no letters": lambda letter: not letter.isalpha(),
+}
+
+
+def _other_numbers(got: Any, want: Any, unit: str) -> str:
+    """Some of the expected entries are wrong wherever they stand, and the others right."""
+    if isinstance(got, (str, bytes)) or len(got) != len(want) or len(want) < 4:
+        return ""
+    right = {repr(w) for g, w in zip(got, want) if g == w}
+    wrong = {repr(w): g for g, w in zip(got, want) if g != w}
+    consistent = all(wrong[repr(w)] == g for g, w in zip(got, want) if g != w)
+    if right and wrong and consistent and not right & wrong.keys():
+        return "Some of the expected entries are always another one, the same each time; the others are right."
+    return ""
+
+
 RELATIONS: tuple[Callable[[Any, Any, str], str], ...] = (
-    *(_empty, _texts, _kept_together, _cut, _longer, _order, _shifted, _cut_at_an_end, _repeated),
+    *(
+        _empty,
+        _texts,
+        _kept_together,
+        _cut,
+        _longer,
+        _order,
+        _shifted,
+        _cut_at_an_end,
+        _kinds,
+        _repeated,
+        _other_numbers,
+    ),
 )
 
 
@@ -204,6 +252,12 @@ def _dictionaries(pairs: Sequence[Pair]) -> str:
         wrong = kinds.pop() if len(kinds) == 1 else ()
         if len(wrong) == 1:
             return f"Only the entry {wrong[0]!r} is wrong."
+        numbers = [(got[key], want[key]) for got, want in pairs for key in want]
+        if all(type(value) is int for pair in numbers for value in pair):
+            if all(got <= want for got, want in numbers):
+                return "No number is too large, and some are too small: something is not counted."
+            if all(got >= want for got, want in numbers):
+                return "No number is too small, and some are too large: something is counted too often."
         values = [(got[key], want[key]) for got, want in pairs for key in want if not _equal(got[key], want[key])]
         return next(iter(how_plain(values)), "").replace("It is", "The value is")
     return ""

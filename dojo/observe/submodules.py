@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from .relations import how
-from .replay import Failure, Implementation, Replay, alike, plain
+from .replay import Implementation, Replay
+from .values import Failure, alike, plain
 
 
 @dataclass
@@ -36,7 +37,7 @@ def _lower(sentence: str) -> str:
 def _first_wrong(replay: Replay) -> tuple[str, Failure | None]:
     got, want = _passages(replay, replay.own), _passages(replay, replay.reference)
     order = [path for path in want if path in got]
-    owner = replay.own.owner
+    owner = replay.own.module
     own = {path for path, _ in owner.named_modules()} if isinstance(owner, nn.Module) else set()
     missing = [path for path in want if path not in got and path in own]
     if missing:
@@ -76,10 +77,10 @@ def _failure(got: Any, want: Any, replay: Replay) -> Failure | None:
 def _passages(replay: Replay, side: Implementation) -> dict[str, Passage]:
     """What goes through each part, in the order in which they are left."""
     passages: dict[str, Passage] = {}
-    if not isinstance(side.owner, nn.Module):
+    if side.module is None:
         return passages
     handles = []
-    for path, module in side.owner.named_modules():
+    for path, module in side.module.named_modules():
         if path and not isinstance(module, nn.ModuleList):
 
             def note(_: Any, inputs: Any, output: Any, path: str = path) -> None:

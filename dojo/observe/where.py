@@ -6,6 +6,7 @@ import inspect
 import itertools
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -147,6 +148,27 @@ def _sizes(
                 return
 
 
+def contents(wrong: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]], verb: str) -> Iterator[str]:
+    """What all texts and lists hold with which it is wrong, and none with which it is right; values by their names."""
+    for name, value in wrong[0].items() if right and len(wrong) + len(right) > 3 else ():
+        for words, holds in CONTENTS if isinstance(value, (str, bytes, list)) else ():
+            with suppress(Exception):
+                if all(holds(each[name]) for each in wrong) and not any(holds(each[name]) for each in right):
+                    yield f"{verb} where `{name}` {words}, and right elsewhere."
+                    return
+
+
+CONTENTS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+    ("has characters outside ASCII", lambda v: not v.isascii()),
+    ("is empty", lambda v: not v),
+    ("has white space", lambda v: any(map(str.isspace, v))),
+    ("has more than one entry", lambda v: len(v) > 1 and not isinstance(v, (str, bytes))),
+    ("has a character twice", lambda v: isinstance(v, str) and len(set(v)) < len(v)),
+    ("has an entry twice", lambda v: isinstance(v, list) and len(set(map(repr, v))) < len(v)),
+    ("has digits", lambda v: any(map(str.isdigit, v))),
+    ("has capital letters", lambda v: v != v.lower()),
+    ("has small letters", lambda v: v != v.upper()),
+)
 Property = Callable[[Mapping[str, int]], bool]
 
 
@@ -166,6 +188,8 @@ def _properties(names: Mapping[str, int], smallest: Mapping[str, int]) -> Iterat
         if left < right:
             yield {left, right}, f"where {left} ≠ {right}", _compared(operator.ne, left, right)
             yield {left, right}, f"where {left} = {right}", _compared(operator.eq, left, right)
+    for left, right in itertools.permutations(names, 2):
+        yield {left, right}, f"where {left} is no multiple of {right}", _compared(_leaves_a_rest, left, right)
 
 
 def _is(compare: Callable[[int, int], bool], name: str, size: int) -> Property:
@@ -174,6 +198,10 @@ def _is(compare: Callable[[int, int], bool], name: str, size: int) -> Property:
 
 def _leaves(name: str, rest: int) -> Property:
     return lambda sizes: sizes[name] % 2 == rest
+
+
+def _leaves_a_rest(left: int, right: int) -> bool:
+    return left % max(right, 1) > 0
 
 
 def _compared(compare: Callable[[int, int], bool], left: str, right: str) -> Property:

@@ -9,8 +9,6 @@ import contextlib
 import copy
 import functools
 import inspect
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,28 +20,15 @@ from torch import Tensor, nn
 
 from ..spec.conditions import Conditions
 from ..spec.errors import Stop
+from ..spec.torch_internals import unseen
 from .arguments import check_unchanged, snapshot
 
+Make = Callable[[Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]  # of a function, by its name
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
 # What torch copies itself, where a module is copied.
 REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
-
-
-@dataclass
-class Call:
-    """A call from outside, and what came of it."""
-
-    name: str  # as in the contract: "lookup" or "GPTEmbedding.forward"
-    function: Callable[..., Any]
-    positional: tuple[Any, ...]
-    named: dict[str, Any]
-    result: Any
-    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None  # what the module that was called was made with
-
-    def parameter(self, at: int) -> str:
-        """The name of a positional argument."""
-        names = list(inspect.signature(self.function).parameters)
-        return names[min(at, len(names) - 1)]
+EVERYWHERE = vars(nn.Module()).keys()
+HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in REGISTERED]
 
 
 @dataclass
@@ -53,19 +38,21 @@ class Calls:
     contract: ModuleType | None = None  # the reference, whose signatures say in which order arguments come
     conditions: Conditions = field(default_factory=Conditions)
     inside: bool = False
-    log: list[Call] | None = None  # the calls since it was set to an empty list
     called: list[tuple[str, Any]] = field(default_factory=list)  # functions, and objects that methods are of
-    made_with: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
     orders: dict[str, list[str]] = field(default_factory=dict)  # of parameters, by the function's name
 
+    def __post_init__(self) -> None:
+        self.make: Make = self._call
+
     @contextmanager
-    def logged(self) -> Iterator[list[Call]]:
-        """Write down the calls that are made meanwhile."""
-        self.log = []
+    def made_by(self, hook: Callable[..., Any]) -> Iterator[None]:
+        """Have each call made by `hook` meanwhile, which is handed how to make it and the call as a law has it."""
+        before = self.make
+        self.make = functools.partial(hook, before)
         try:
-            yield self.log
+            yield
         finally:
-            self.log = None
+            self.make = before
 
     @contextmanager
     def under(self, conditions: Conditions) -> Iterator[None]:
@@ -96,7 +83,7 @@ class Calls:
                 return function(*positional, **named)
             self.inside = True
             try:
-                return self._call(function, name, positional, named)
+                return self.make(function, name, positional, named)
             finally:
                 self.inside = False
 
@@ -105,23 +92,21 @@ class Calls:
     def _call(self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         conditions = self.conditions
         positional, named = self._arranged(function, name, positional, named)
-        if conditions.layout != "contiguous":
-            positional = tuple(laid_out(value, conditions.layout) for value in positional)
-            named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+        with unseen():
+            if conditions.layout != "contiguous":
+                positional = tuple(laid_out(value, conditions.layout) for value in positional)
+                named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+            before = [snapshot(value) for value in (*positional, *named.values())]
         if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
-        before = snapshot((positional, named))
         made = positional[0] if name.endswith(".__init__") and isinstance(positional[0], nn.Module) else None
         recorded = conditions.gradients == "recorded" or made is not None or _gradient_wanted(positional, named)
         with contextlib.nullcontext() if recorded else torch.no_grad():
             result = function(*positional, **named)
-        check_unchanged(function, name, (positional, named), before)
+        with unseen():
+            check_unchanged(function, name, positional, named, before)
         if made is not None:
-            self.made_with[made] = positional[1:], named
             _as_used(made, [*positional[1:], *named.values()], conditions)
-        if self.log is not None:
-            made_with = self.made_with.get(positional[0]) if "." in name and positional else None
-            self.log.append(Call(name, function, positional, named, result, made_with))
         return _with_gradients_laid_out(result, conditions)
 
     def _first(self, name: str, positional: tuple[Any, ...]) -> bool:
@@ -221,12 +206,15 @@ def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
 
 
 def _holds_more(part: nn.Module, known: Container[int]) -> bool:
-    for name, value in vars(part).items():
+    own = vars(part)
+    if any(map(own.get, HOOKS)):
+        return True
+    for name in own.keys() - EVERYWHERE:
+        value = own[name]
         kind = type(value)
-        if kind in PLAIN or name in REGISTERED or id(value) in known:
+        if kind in PLAIN or id(value) in known or (kind is dict and not value):
             continue
-        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
-        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+        if kind is not tuple or any(type(entry) not in PLAIN for entry in value):
             return True
     return False
 
@@ -251,15 +239,17 @@ def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...],
         return  # a model, an optimizer, a path: what is called may be meant to change it
     if not any(isinstance(value, Tensor) for value in arguments):
         return
+    with unseen():
+        others = [[change(value) for value in arguments] for change in (_other_values, _shorter)]
     generators = [value for value in arguments if isinstance(value, torch.Generator)]
-    states = [generator.get_state() for generator in generators]
-    random = torch.get_rng_state()
-    for change in (_other_values, _shorter):
-        with _errors_ignored(), torch.no_grad():
-            function(*owner, *map(change, positional[len(owner) :]), **{k: change(v) for k, v in named.items()})
-        for generator, state in zip(generators, states):
-            generator.set_state(state)
-        torch.set_rng_state(random)
+    states = [generator.get_state() for generator in (torch.default_generator, *generators)]
+    count = len(positional) - len(owner)
+    with torch.no_grad():
+        for values in others:
+            with _errors_ignored():
+                function(*owner, *values[:count], **dict(zip(named, values[count:])))
+    for generator, state in zip((torch.default_generator, *generators), states):
+        generator.set_state(state)
 
 
 @contextmanager

@@ -120,8 +120,9 @@ def enforced(bans: Sequence[Ban], step: int) -> Iterator[None]:
         if modules:
             stack.enter_context(_hidden(modules, broken))
         if names:
-            stack.enter_context(_Functions(names, broken))
-            stack.enter_context(_Operations(names, broken))
+            looked_up = _Names(names, broken)
+            stack.enter_context(_Functions(looked_up))
+            stack.enter_context(_Operations(looked_up))
         try:
             yield
         finally:
@@ -129,32 +130,42 @@ def enforced(bans: Sequence[Ban], step: int) -> Iterator[None]:
                 raise broken[0]
 
 
-def _look(name: str, names: dict[str, Ban], broken: list[Refused]) -> None:
-    if _allowed:
-        return
-    plain = name.strip("_")
-    if plain in names:
-        broken.append(Refused(names[plain].message(plain)))
-        raise broken[-1]
+class _Names(dict[str, "Ban | None"]):
+    """The ban of each name that is called, or None; looked up by thousands of calls, with or without underscores."""
+
+    def __init__(self, banned: Mapping[str, Ban], broken: list[Refused]):
+        super().__init__()
+        self.banned, self.broken = banned, broken
+
+    def __missing__(self, name: str) -> Ban | None:
+        self[name] = ban = self.banned.get(name.strip("_"))
+        return ban
+
+    def refuse(self, ban: Ban, name: str) -> None:
+        if not _allowed:
+            self.broken.append(Refused(ban.message(name.strip("_"))))
+            raise self.broken[-1]
 
 
 class _Functions(TorchFunctionMode):
-    def __init__(self, names: dict[str, Ban], broken: list[Refused]):
+    def __init__(self, names: _Names):
         super().__init__()
-        self.names, self.broken = names, broken
+        self.names = names
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        _look(getattr(func, "__name__", ""), self.names, self.broken)
+        if ban := self.names[name := getattr(func, "__name__", "")]:
+            self.names.refuse(ban, name)
         return func(*args, **(kwargs or {}))
 
 
 class _Operations(OperationMode):
-    def __init__(self, names: dict[str, Ban], broken: list[Refused]):
+    def __init__(self, names: _Names):
         super().__init__()
-        self.names, self.broken = names, broken
+        self.names = names
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        _look(func.overloadpacket.__name__, self.names, self.broken)
+        if ban := self.names[name := func.overloadpacket.__name__]:
+            self.names.refuse(ban, name)
         return func(*args, **(kwargs or {}))
 
 

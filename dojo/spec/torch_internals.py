@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 __all__ = ["OperationMode", "load_compiler", "modes", "module_hooks", "tree_leaves", "unseen"]
+
+# Where one has moved, all is only slower.
+_NO_FUNCTIONS = getattr(torch._C, "DisableTorchFunction", nullcontext)
+_NO_DISPATCH = getattr(torch._C, "_DisableTorchDispatch", nullcontext)
 
 
 class OperationMode(TorchDispatchMode):
@@ -25,16 +29,22 @@ class OperationMode(TorchDispatchMode):
         return False
 
 
-@contextmanager
-def unseen() -> Iterator[None]:
+class unseen:  # noqa: N801 - a context manager, entered some thousand times a verdict
     """Compute where no mode looks on: each operation that a mode sees takes ten times as long.
 
     Only for what no code under test has a part in, and of plain tensors: those of a subclass do not do without it.
     """
-    with ExitStack() as stack:
-        for name in ("DisableTorchFunction", "_DisableTorchDispatch"):  # where it has moved, all is only slower
-            stack.enter_context(getattr(torch._C, name, nullcontext)())
-        yield
+
+    def __init__(self) -> None:
+        self.off = _NO_FUNCTIONS(), _NO_DISPATCH()
+
+    def __enter__(self) -> None:
+        self.off[0].__enter__()
+        self.off[1].__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.off[1].__exit__(*error)
+        self.off[0].__exit__(*error)
 
 
 def load_compiler() -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import DROPOUT, FUSED_ATTENTION, ban, check, claim, randomise, sizes
+from dojo.spec import DROPOUT, FUSED_ATTENTION, OperationMode, ban, check, claim, oracle, randomise, sizes, tree_leaves
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -42,6 +42,7 @@ def masked_softmax_by_rows(scores, mask):
     return weights
 
 
+@oracle
 def causal_attention_by_tokens(module, x):
     query, key, value = module.W_query(x), module.W_key(x), module.W_value(x)
     outputs = []
@@ -149,7 +150,11 @@ def test_visible_weights_are_the_softmax_of_the_visible_scores(kata, size, lead)
     """masked_softmax gives the visible entries of a row the softmax of their own scores."""
     scores, mask = size.normal(f"{lead} T T", scale=2), some_mask(size)
     want = masked_softmax_by_rows(scores, mask)
-    check.equal(kata.masked_softmax(scores, mask), want, "masked_softmax(scores, mask)", scores=scores, mask=mask)
+    weights = kata.masked_softmax(scores, mask)
+    check.equal(weights, want, "masked_softmax(scores, mask)", scores=scores, mask=mask)
+    exact = 5e-7 if weights.dtype == torch.float64 else None  # single precision inside will do, but nothing is added
+    sums = weights.sum(-1)
+    check.equal(sums, torch.ones_like(sums), "the sum of each row of masked_softmax(scores, mask)", tolerance=exact)
 
 
 @claim(step=2, size=sizes("B T", T=(2, 7)))
@@ -483,6 +488,23 @@ def test_mask_is_a_buffer(kata, size):
     check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
 
 
+@claim(step=4, size=sizes(ATTENTION), examples=1, costly=True)
+def test_what_forward_makes_is_on_the_device_of_x(kata, size):
+    """What forward makes, it makes on the device of x: it runs on a GPU as on a CPU."""
+    module, x, devices = attention(kata, size).to("meta"), size.normal("B T d_in").to("meta"), _Devices()
+    with devices:
+        try:
+            module(x)
+        except NotImplementedError as error:
+            if str(error).startswith("step "):
+                raise
+        except Exception:  # the code looks at values, which a meta tensor does not have, and that is no fault
+            pass
+    if devices.mixed:
+        problem = "a tensor on the CPU meets one on the device of x"
+        raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of x", alike="")
+
+
 def gradient_by_token(module, size):
     """How much output (row) depends on input (column): the largest absolute gradient over batch and channels."""
     x = size.normal("B T d_in").requires_grad_()
@@ -514,3 +536,17 @@ def gradients(module, size):
         if gradient is None:
             raise check.Mismatch(f"no gradient reaches `{name}`", output)
     return found
+
+
+class _Devices(OperationMode):
+    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
+
+    mixed = ""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        name = func.overloadpacket.__name__
+        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
+        if meet and name not in ("_to_copy", "copy_"):
+            self.mixed = self.mixed or name
+        return func(*args, **(kwargs or {}))

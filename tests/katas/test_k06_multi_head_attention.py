@@ -3,7 +3,19 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import FUSED_ATTENTION, ban, ban_module, check, claim, randomise, sizes
+from dojo.spec import (
+    FUSED_ATTENTION,
+    OperationMode,
+    Sizes,
+    ban,
+    ban_module,
+    check,
+    claim,
+    oracle,
+    randomise,
+    sizes,
+    tree_leaves,
+)
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -17,9 +29,15 @@ KNOWN = {}  # modules of the reference, by what they were made for
 rooms = [2, 0]  # how many tokens fewer than the context length
 
 
+def as_wide(size):
+    """These sizes with inputs as wide as all heads together."""
+    return Sizes(size.dims | {"d_in": size.h * size.d}, size.seed, size.strided)
+
+
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
 
 
+@oracle
 def one_head_by_tokens(query, key, value):
     outputs = []
     for t in range(query.shape[1]):
@@ -228,6 +246,14 @@ def test_any_number_of_heads_will_do(kata, reference, size):
     check.equal(module(x.clone()), fused_by_heads(model, x, size.h), f"the output of {size.h} heads", x=x)
 
 
+@claim(step=4, size=sizes("h B d T").map(as_wide), examples=2, double=True)
+def test_input_and_output_may_be_equally_wide(kata, reference, size):
+    """The output is right where d_in = d_out too, as in a transformer: nothing is added to it."""
+    module, model = beside(reference, kata, size)
+    x = size.normal("B T d_in")
+    check.equal(module(x.clone()), fused_by_heads(model, x, size.h), "the output", x=x)
+
+
 @claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, examples=4, double=True)
 def test_each_input_is_answered_anew(kata, reference, size, mode):
     """At rate 0 one MultiHeadAttention gives every input its own output, in training and in eval mode."""
@@ -390,6 +416,23 @@ def test_input_stays_as_it_was(kata, size):
     before = x.clone()
     check.present(working(kata, size)(x), "the output")
     check.exactly(x, before, "`x` after the call")
+
+
+@claim(step=4, size=sizes(ATTENTION), examples=1, costly=True)
+def test_what_forward_makes_is_on_the_device_of_x(kata, size):
+    """What forward makes, it makes on the device of x: it runs on a GPU as on a CPU."""
+    module, x, devices = working(kata, size).to("meta"), size.normal("B T d_in").to("meta"), _Devices()
+    with devices:
+        try:
+            module(x)
+        except NotImplementedError as error:
+            if str(error).startswith("step "):
+                raise
+        except Exception:  # the code looks at values, which a meta tensor does not have, and that is no fault
+            pass
+    if devices.mixed:
+        problem = "a tensor on the CPU meets one on the device of x"
+        raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of x", alike="")
 
 
 # --- What the laws share ---------------------------------------------------------------------------------------
@@ -556,3 +599,17 @@ def drops_weights(module, size, rate, bias=0):
         raise
     one, two = dropped.unflatten(-1, (size.h, 2, size.T)).unbind(-2)
     check.exactly(two, one, "the second reading of the dropped weights")
+
+
+class _Devices(OperationMode):
+    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
+
+    mixed = ""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        name = func.overloadpacket.__name__
+        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
+        if meet and name not in ("_to_copy", "copy_"):
+            self.mixed = self.mixed or name
+        return func(*args, **(kwargs or {}))

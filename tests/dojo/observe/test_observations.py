@@ -11,8 +11,8 @@ from dojo.curriculum.catalog import Catalog
 from dojo.judge.run import KataRun
 from dojo.observe.observations import observe
 from dojo.observe.relations import how
-from dojo.observe.replay import Failure
 from dojo.observe.sequences import how_plain
+from dojo.observe.values import Failure
 from dojo.observe.where import where
 from dojo.sandbox.loader import Workspace
 from dojo.spec import check, claim, sizes
