@@ -2,7 +2,7 @@
 # `python -m dojo VERB` does the same as `make VERB` where there is no make.
 
 .DEFAULT_GOAL := board
-.PHONY: board help start watch test hint solution reset judge progress update doctor data train sample runs attention pictures report bench bench-train speedrun ablate stubs index verdicts check lint bench-loop mutants
+.PHONY: board help start watch test hint solution reset judge progress update doctor bundle room data train sample runs write chat attention pictures report bench bench-train speedrun ablate submit grade gradescope stubs index verdicts check lint bench-loop mutants
 
 VENV := .venv
 -include .dojo/python.mk # in a folder that `dojo init` made: the Python that has the package
@@ -10,10 +10,14 @@ ifdef PY
 PYTHON := $(PY)
 READY :=
 READY_DEV :=
+READY_ROOM :=
+READY_CHAT :=
 else
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+READY_ROOM := $(VENV)/.ready-room
+READY_CHAT := $(VENV)/.ready-chat
 endif
 BOOTSTRAP := python3
 DOJO := $(PYTHON) -m dojo
@@ -27,9 +31,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.ready-dev: $(VENV)/.ready
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# What only some verbs need: the extras of pyproject.toml.
+$(VENV)/.ready-%: $(VENV)/.ready
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
+
+# The models that come as GGUF are read by a package that nothing else needs.
+GGUF := $(if $(filter smollm2 %.gguf,$(WEIGHTS)),$(READY_CHAT),$(READY))
 
 board: $(READY)
 	@$(DOJO)
@@ -40,8 +48,12 @@ help: $(READY)
 start: $(READY)
 	@$(DOJO) start
 
+# A NAME counts where it is typed: some systems have one in the environment, and it is the machine's.
+watch: export ROOM := $(ROOM)
+watch: export CODE := $(CODE)
+watch: export NAME := $(if $(filter command,$(firstword $(origin NAME))),$(NAME))
 watch: $(READY)
-	@$(DOJO) watch $(KATA)
+	@$(DOJO) watch $(KATA) $(if $(CODE),--code "$$CODE") $(if $(NAME),--name "$$NAME") $(if $(ROOM),--room "$$ROOM")
 
 test: $(READY)
 	@$(DOJO) test $(KATA) $(if $(TRACEBACK),--traceback)
@@ -73,19 +85,32 @@ doctor:
 	"$$python" -m dojo doctor
 
 data: $(READY)
-	@$(DOJO) data
+	@$(DOJO) data $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 train: export TEXT := $(TEXT)
 train: export VALID := $(VALID)
+train: export FROM := $(FROM)
 train: $(READY)
 	@$(DOJO) train $(PRESET) $(if $(IMPL),--impl $(IMPL)) $(if $(RESUME),--resume) $(if $(TEXT),--text "$$TEXT") \
 		$(if $(VALID),--valid "$$VALID") $(if $(TOKENS),--tokens $(TOKENS)) $(if $(RUN),--run $(RUN)) \
 		$(if $(DEVICE),--device $(DEVICE)) $(if $(DTYPE),--dtype $(DTYPE)) \
-		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES))
+		$(if $(ACCUMULATE),--accumulate $(ACCUMULATE)) $(if $(PROCESSES),--processes $(PROCESSES)) \
+		$(if $(FROM),--from "$$FROM") $(if $(LORA),--lora $(LORA)) $(if $(COMPILE),--compile) \
+		$(if $(PARALLEL),--parallel $(PARALLEL)) $(if $(NODES),--nodes $(NODES)) $(if $(AT),--at $(AT))
 
 sample: export PROMPT := $(PROMPT)
 sample: $(READY)
 	@$(DOJO) sample $(if $(PROMPT),--prompt "$$PROMPT") $(if $(or $(RUN),$(PRESET)),--run $(or $(RUN),$(PRESET))) $(if $(COUNT),--count $(COUNT))
+
+write: export PROMPT := $(PROMPT)
+write: $(GGUF)
+	@$(DOJO) write $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") \
+		$(if $(LENGTH),--length $(LENGTH)) $(if $(SEED),--seed $(SEED))
+
+chat: export PROMPT := $(PROMPT)
+chat: $(READY_CHAT)
+	@$(DOJO) chat $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PROMPT),--prompt "$$PROMPT") \
+		$(if $(LENGTH),--length $(LENGTH)) $(if $(SEED),--seed $(SEED))
 
 runs: $(READY)
 	@$(DOJO) runs $(if $(CLEAN),--clean $(CLEAN))
@@ -99,8 +124,9 @@ bench-train: $(READY)
 	@$(DOJO) bench-train $(if $(AGAINST),--against "$$AGAINST") $(if $(PAIRS),--pairs $(PAIRS)) $(if $(IMPL),--impl $(IMPL))
 
 attention: export TEXT := $(TEXT)
-attention: $(READY)
-	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET))
+attention: $(GGUF)
+	@$(DOJO) attention $(if $(TEXT),--text "$$TEXT") $(if $(PRESET),--preset $(PRESET)) \
+		$(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 pictures: $(READY)
 	@$(DOJO) pictures
@@ -117,6 +143,29 @@ speedrun: $(READY)
 
 ablate: $(READY)
 	@$(DOJO) ablate $(if $(SEEDS),--seeds $(SEEDS)) $(if $(ONLY),--only "$(ONLY)")
+
+# For whoever leads a workshop.
+bundle: export TO := $(TO)
+bundle: $(READY)
+	@$(DOJO) bundle "$$TO" $(if $(PLATFORMS),--platforms "$(PLATFORMS)") $(if $(PYTHONS),--pythons "$(PYTHONS)") \
+		$(if $(DATA),--data "$(DATA)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(CUDA),--cuda)
+
+room: $(READY_ROOM)
+	@$(DOJO) room $(if $(PORT),--port $(PORT)) $(if $(NEW),--new)
+
+submit: export OUT := $(OUT)
+submit: $(READY)
+	@$(DOJO) submit $(if $(OUT),--out "$$OUT")
+
+# Several are given with spaces between.
+grade: export OUT := $(OUT)
+grade: $(READY)
+	@$(DOJO) grade $(if $(FORMAT),--format $(FORMAT)) $(if $(OUT),--out "$$OUT") $(if $(KATA),--kata $(KATA)) \
+		$(foreach each,$(POINTS),--points $(each)) $(if $(TRUST),--trust) $(SUBMISSIONS)
+
+gradescope: export OUT := $(OUT)
+gradescope: $(READY)
+	@$(DOJO) gradescope $(if $(OUT),--out "$$OUT") $(if $(KATA),--kata $(KATA))
 
 stubs: $(READY)
 	@$(DOJO) stubs

@@ -16,12 +16,13 @@ ENDINGS = (".png", ".svg")
 @click.command()
 @click.option("--text", default="", help="The text to look at.")
 @click.option("--preset", default="", help="Of which run; else the latest, or the reference where there is none.")
-def attention(text: str, preset: str) -> None:
+@click.option("--weights", default="", help="Of a published model: `gpt2`, `smollm2`, or the path of its file.")
+def attention(text: str, preset: str, weights: str) -> None:
     """Draw what each layer and head looks at in a text."""
     from ..figures.attention import draw
 
     session = Session()
-    raise SystemExit(draw(session.catalog, session.progress.solved(session.catalog), text, preset, console))
+    raise SystemExit(draw(session.catalog, session.progress.solved(session.catalog), text, preset, console, weights))
 
 
 @click.command()

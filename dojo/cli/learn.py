@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from ..system.command import command
 from ..system.console import console, warn
 from ..system.processes import wait_passively
 from ..system.root import find_root
+
+if TYPE_CHECKING:
+    from ..learner.room import Room
 
 
 def names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -44,10 +48,17 @@ def start() -> None:
 
 @click.command()
 @click.argument("kata", default="", shell_complete=names)
-def watch(kata: str) -> None:
-    """Judge on every save; hints and all else are a key away."""
+@click.option("--room", default="", help="The address of a workshop's room, as its leader shows it.")
+@click.option("--code", default="", help="The room's six letters.")
+@click.option("--name", default="", help="What you want to be called there.")
+def watch(kata: str, room: str, code: str, name: str) -> None:
+    """Judge on every save; hints and all else are a key away.
+
+    In a workshop's room its leader sees at which claim you are, and never your code unless you press c.
+    """
     session = Session()
-    raise SystemExit(_watch(session, session.find(kata) if kata else None))
+    wanted = session.find(kata) if kata else None
+    raise SystemExit(_watch(session, wanted, _room(session, room, code, name) if room or code else None))
 
 
 @click.command()
@@ -174,13 +185,33 @@ def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _watch(session: Session, kata: Kata | None) -> int:
+def _room(session: Session, address: str, code: str, name: str) -> Room:
+    """The room to join; ends the program where it cannot be any."""
+    from ..learner.room import Room, remembered
+
+    example = command("watch", ROOM=address or "192.168.1.5:8642", CODE=code or "ABCDEF", NAME=name or "Ada")
+    if not (address and code):
+        warn(f"A room has an address and a code; its leader shows both. Type: {example}")
+        raise SystemExit(2)
+    if not name and not remembered(session.root, code):
+        if not _terminal():
+            warn(f"What do you want to be called in the room? Type: {example}")
+            raise SystemExit(2)
+        name = click.prompt("What do you want to be called in the room")
+    try:
+        return Room(session.root, address, code, name)
+    except ValueError as error:
+        warn(f"{error}.")
+        raise SystemExit(2) from None
+
+
+def _watch(session: Session, kata: Kata | None, room: Room | None = None) -> int:
     from ..learner.watch import watch as loop
 
-    left = loop(session, kata, _terminal())
+    left = loop(session, kata, _terminal(), room)
     if not left.train:
         return left.status
     wait_passively()
-    from .gpt import train_preset  # imports torch
+    from .train import train_preset  # imports torch
 
     return train_preset(session)

@@ -15,31 +15,33 @@ import click
 from ..system.command import remember_door
 from ..system.processes import wait_passively
 
-# The groups of verbs, a file for each. A file is imported when one of its verbs is called, and else only read.
+# The verbs by their files. A file is imported when one of its verbs is called, and else only read.
 VERBS = {
     "learn": ("start", "watch", "test", "hint", "solution", "reset", "judge"),
-    "gpt": ("data", "train", "sample"),
+    "gpt": ("data", "sample"),
+    "train": ("train",),
     "runs": ("runs",),
+    "pretrained": ("write", "chat"),
     "bench": ("bench", "bench-train", "speedrun", "ablate"),
     "figures": ("attention", "pictures", "report"),
-    "workshop": (),
-    "grading": (),
+    "workshop": ("bundle", "room"),
+    "grading": ("submit", "grade", "gradescope"),
     "upkeep": ("progress", "init", "update", "doctor"),
     "authors": ("stubs", "index", "check"),
 }
-TITLES = {
-    "learn": "Learn",
-    "gpt": "Your GPT",
-    "runs": "Its runs",
-    "bench": "Measure",
-    "figures": "Look",
-    "workshop": "Lead a workshop",
-    "grading": "Collect and grade",
-    "upkeep": "Keep up to date",
-    "authors": "For authors",
+# The groups in the help, each with the files of its verbs.
+GROUPS = {
+    "Learn": ("learn",),
+    "Your GPT": ("gpt", "train", "runs"),
+    "Real models": ("pretrained",),
+    "Measure": ("bench",),
+    "Look": ("figures",),
+    "Workshops": ("workshop", "grading"),
+    "Keep up to date": ("upkeep",),
+    "For authors": ("authors",),
 }
 # What trains or samples beside other work: its threads wait passively. What measures leaves that to torch.
-PASSIVE = ("gpt", "figures")
+PASSIVE = ("gpt", "train", "pretrained", "figures")
 FILES = {verb: file for file, verbs in VERBS.items() for verb in verbs}
 
 
@@ -53,9 +55,9 @@ class Verbs(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs in their groups, each with the first sentence of its help, whole."""
         width = max(map(len, FILES))
-        for file, verbs in VERBS.items():
-            commands = [(name, self.get_command(context, name)) for name in verbs]
-            with formatter.section(TITLES[file]):
+        for title, files in GROUPS.items():
+            commands = [(name, self.get_command(context, name)) for file in files for name in VERBS[file]]
+            with formatter.section(title):
                 formatter.write_dl(
                     [(f"{name:<{width}}", verb.get_short_help_str(999)) for name, verb in commands if verb]
                 )

@@ -6,15 +6,25 @@ import ast
 import difflib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ..system.command import command
+from ..system.files import content_of
 
 SLUG = re.compile(r"k(\d+)_(\w+)")
 OPTIONAL = re.compile(r"\A# [^\n]+\n+\*Black belt: optional\.\*$", re.MULTILINE)  # the line below a lesson's title
 Hint = tuple[str, str]  # how much it says, such as "A question", and its text
 HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
+
+
+class HintPart(NamedTuple):
+    """Hints of a step: on which topic ("" for the step as a whole), and the words that name it in names of claims."""
+
+    topic: str
+    words: set[str]
+    hints: list[Hint]
 
 
 class UnknownKata(LookupError):
@@ -93,33 +103,33 @@ class Kata:
         """What one has learned, in a line."""
         return " ".join(section(self.text, "## What you take away").split())
 
-    @property
+    @cached_property
     def steps(self) -> dict[int, str]:
         """The titles of the steps, by number, from the lesson's headings "### Step 1 · The mask"."""
         headings = re.findall(r"^### Step (\d+) · (.+)$", section(self.text, "## Steps"), re.MULTILINE)
         return {int(number): title.strip() for number, title in headings}
 
-    def hints(self, step: int, topic: str = "") -> list[Hint]:
-        """The hints for a step, or for one of its topics, gentlest first."""
-        return [hint for name, text in self.hint_parts(step) if topic in ("", name) for hint in HINT.findall(text)]
+    def hints(self, step: int, topic: str | None = None) -> list[Hint]:
+        """The hints for a step, or for one of its topics, gentlest first; topic "" is what the others leave."""
+        parts = self.hint_parts(step)
+        chosen = [part for part in parts if topic in (None, part.topic)] or parts
+        return [hint for part in chosen for hint in part.hints]
 
     def topic(self, step: int, claim: str) -> str:
-        """Of the topics of a step's hints, such as "decode", the one in the name of a claim; nothing where none is."""
-        return next((topic for topic, _ in self.hint_parts(step) if topic and f"_{topic}_" in f"{claim}_"), "")
+        """Of the topics of a step's hints, such as "decode", the one whose words are in a claim's name; "" if none."""
+        words = set(claim.split("_"))
+        return next((part.topic for part in self.hint_parts(step) if words & part.words), "")
 
-    def hint_parts(self, step: int) -> list[tuple[str, str]]:
-        """The parts of a step's hints with their topics, from the headings "### Step 2 · decode"."""
-        part = rf"^### Step {step}(?: · (\w+))?[ \t]*\n(.*?)(?=^### |\Z)"
-        return re.findall(part, section(self.text, "## Hints"), re.DOTALL | re.MULTILINE)
+    def hint_parts(self, step: int) -> list[HintPart]:
+        """The parts of a step's hints, by heading: "### Step 2 · decode", "### Step 1 · clipping <!-- gradient -->"."""
+        heading = rf"^### Step {step}(?: · ([\w ]+?))?(?: <!-- ([\w ]+) -->)?[ \t]*\n"
+        parts = re.findall(heading + r"(.*?)(?=^### |\Z)", section(self.text, "## Hints"), re.DOTALL | re.MULTILINE)
+        return [HintPart(topic, set((words or topic).split()), HINT.findall(text)) for topic, words, text in parts]
 
     @property
     def needs(self) -> dict[str, list[str]]:
         """The earlier katas that the solution imports, and which names of each."""
-        names: dict[str, list[str]] = {}
-        for node in ast.walk(ast.parse(self.solution.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
-                names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
-        return names
+        return _needs(content_of(self.solution))
 
 
 class Catalog:
@@ -164,6 +174,15 @@ class Catalog:
 
     def by_slug(self, slug: str) -> Kata:
         return next(kata for kata in self.katas if kata.slug == slug)
+
+
+@lru_cache(maxsize=64)
+def _needs(solution: bytes) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for node in ast.walk(ast.parse(solution)):
+        if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+            names.setdefault(node.module.split(".")[0], []).extend(alias.name for alias in node.names)
+    return names
 
 
 def section(text: str, heading: str) -> str:

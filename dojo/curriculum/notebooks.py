@@ -110,8 +110,14 @@ def notebook_file(kata: Kata) -> Path:
 
 def address(root: Path) -> str:
     """The address of the repository, from the one place where it is set: the urls in pyproject.toml."""
-    project: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
-    return project
+    repository: str = project(root)["urls"]["Repository"]
+    return repository
+
+
+def project(root: Path) -> dict[str, Any]:
+    """What stands in pyproject.toml of the project."""
+    table: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table
 
 
 def lesson_of(kata: Kata) -> str:

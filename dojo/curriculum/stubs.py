@@ -8,6 +8,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+from ..system.files import content_of
 from .catalog import Kata
 
 OPEN = re.compile(r"^(\s*)# <solution step=(\d+)>\s*$")
@@ -59,7 +60,7 @@ def steps(solution: str) -> list[int]:
 def stub_of(kata: Kata) -> str:
     """The stub that belongs to a kata's solution as it now stands."""
     source = kata.solution.relative_to(kata.root).as_posix()
-    return make_stub(kata.solution.read_text(encoding="utf-8"), source)
+    return make_stub(content_of(kata.solution).decode("utf-8").replace("\r\n", "\n"), source)
 
 
 def plain(kata: Kata) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -11,10 +12,13 @@ from rich.text import Text
 
 from ..curriculum.catalog import Catalog
 from ..gpt.model import GPT
+from ..gpt.pretrained import load
 from ..gpt.trained import QUICK, SECONDS, NotTrained, finished, kept_reference, latest, train_reference
 from ..gpt.training import Interrupted, Run
 from ..system.command import command
 from ..system.console import progress_bar
+from ..system.data_files import DataError
+from .heads import MANY, draw_heads
 from .run import attention_maps
 
 TEXT = "To be, or not to be"
@@ -58,13 +62,12 @@ def most_attended(importance: list[float]) -> list[int]:
     return order[: min(MARKED, len(importance) // 2)]  # of a short text, not all
 
 
-def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console) -> int:
-    """Draw the maps of a text, with the model of the run `name` or the latest; the exit status."""
-
+def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console: Console, weights: str = "") -> int:
+    """Draw the maps of a text, with the model of the run `name` or the latest, or a published one; the exit status."""
     try:
-        gpt = _model(catalog, solved, name, console)
-        tokens, weights, importance = attend(gpt, text or TEXT, lambda line: console.print(Text(line, "yellow")))
-    except NotTrained as error:
+        gpt = load(catalog, solved, weights) if weights else _model(catalog, solved, name, console)
+        tokens, maps, importance = attend(gpt, text or TEXT, lambda line: console.print(Text(line, "yellow")))
+    except (NotTrained, DataError) as error:
         console.print(Text(str(error), "red"), soft_wrap=True)
         return 1
     except UnknownText as error:
@@ -73,23 +76,32 @@ def draw(catalog: Catalog, solved: frozenset[str], text: str, name: str, console
     except Interrupted:
         console.print("Stopped.")
         return 130
-    marked = most_attended(importance)
     target = catalog.root / "runs" / "attention.png"
-    title = f"{gpt.origin}: where each character looks"
-    plot = gpt.parts["k15"].plot_attention
+    layers, heads = maps.shape[:2]
     try:
         target.parent.mkdir(exist_ok=True)
-        attention_maps([target, target.with_suffix(".svg")], weights, tokens, plot, title, marked)
+        seen = _picture(gpt, target, maps, tokens, importance)
     except OSError as error:
         console.print(Text(f"The picture could not be written to {target}: {error.strerror}.", "red"))
         return 1
-    layers, heads = weights.shape[:2]
     console.print(f"{layers} layers of {heads} heads, of {gpt.origin}")
-    if marked:
-        words = ", ".join(f"{tokens[at]!r} at place {at + 1} ({importance[at]:.2f})" for at in marked)
-        console.print(f"Most attended, as marked: {words}", soft_wrap=True)
+    if seen:
+        console.print(seen, soft_wrap=True)
     console.print("Written to runs/attention.png and runs/attention.svg", soft_wrap=True)
     return 0
+
+
+def _picture(gpt: GPT, target: Path, maps: torch.Tensor, tokens: list[str], importance: list[float]) -> str:
+    """Draw the maps, (layers, h, T, T), beside each other, and say what is marked there. Raises OSError."""
+    marked, files = most_attended(importance), [target, target.with_suffix(".svg")]
+    title, plot = f"{gpt.origin}: where each token looks", gpt.parts["k15"].plot_attention
+    if maps.shape[0] * maps.shape[1] >= MANY:
+        large = draw_heads(files, maps, tokens, plot, title)
+        names = ", ".join(f"{layer + 1}.{head + 1}" for layer, head in large)
+        return f"Drawn large, as layer.head: {names}: of those that look so many tokens back, the sharpest"
+    attention_maps(files, maps, tokens, plot, title, marked)
+    words = ", ".join(f"{tokens[at]!r} at place {at + 1} ({importance[at]:.2f})" for at in marked)
+    return f"Most attended, as marked: {words}" if marked else ""
 
 
 def _model(catalog: Catalog, solved: frozenset[str], name: str, console: Console) -> GPT:

@@ -19,9 +19,14 @@ from ..system.files import write_whole
 from .corpus import Corpus
 from .model import Parts
 from .texts import TextError, digest, files_of, pieces, size_of
-from .tokens import KINDS, Ids, ids_of, tokenizer
+from .tokens import KINDS, LEARNED_FROM, Ids, ids_of, learn, learned, tokenizer
 
 EVALUATED = 1_000_000  # tokens of the validation part that are evaluated, at most: they are held in memory
+UNSEEN = (
+    "VALID holds {}, which the text to train on has not. "
+    "Leave it out, or take TOKENS=bytes, which knows every character."
+)
+STRANGE = "TEXT holds {}, which the model to go on from does not know. Leave it out."
 OnBytes = Callable[[int, int], object]  # is called with the bytes that were encoded since, and those there are
 
 
@@ -32,6 +37,7 @@ class OwnText:
     paths: str  # files and folders, with the separator of PATH between them
     validation: str = ""  # the same, else the last tenth of the text
     kind: str = "characters"  # of tokens
+    known: str | None = None  # the vocabulary, where a model that was trained before brings it
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Encoded:
     tokenizer: Any
     source: str  # which text it is: a name, with the hash of its content where it is one's own
     kind: str  # of tokens
-    vocabulary: str  # every character of the text, where those are the tokens
+    vocabulary: str  # every character of the text, or its byte pairs, where those are the tokens
     train: torch.Tensor | Ids
     validation: torch.Tensor
     floor: float | None  # nats a token, where it is known
@@ -67,12 +73,12 @@ def encode_text(
 
     Raises TextError for a text that cannot be trained on, DataError where GPT-2's tokens have not been fetched.
     """
-    if text.kind not in KINDS:
-        raise TextError(f"TOKENS is one of {', '.join(KINDS)}.")
+    if text.kind not in KINDS and not learned(text.kind):
+        raise TextError(f"TOKENS is one of {', '.join(KINDS)}, or bpe:4096: so many learned from the text itself.")
     cache = _Cache(folder, text.kind, parts, on_bytes)
-    source, vocabulary, train = cache.ids(files_of(text.paths), None)
+    source, vocabulary, train = cache.ids(files_of(text.paths), text.known, STRANGE)
     if text.validation:
-        _, _, validation = cache.ids(files_of(text.validation), vocabulary)
+        _, _, validation = cache.ids(files_of(text.validation), vocabulary, UNSEEN)
     else:
         train, validation = parts["k02"].split(train)
     for what, ids in (("training", train), ("validation", validation)):
@@ -94,21 +100,25 @@ class _Cache:
     parts: Parts
     on_bytes: OnBytes
 
-    def ids(self, files: list[Path], known: str | None) -> tuple[str, str, Ids]:
+    def ids(self, files: list[Path], known: str | None, problem: str) -> tuple[str, str, Ids]:
         """The name, the vocabulary and the ids of a text; in the `known` vocabulary, where one is given."""
         name = digest(files, self.kind, known if known is not None else "its own")[:16]
-        path, about = self.folder / f"{name}-{self.kind}.ids", self.folder / f"{name}-{self.kind}.json"
+        name += "-" + self.kind.replace(":", "-")
+        path, about = self.folder / f"{name}.ids", self.folder / f"{name}.json"
         try:
             facts = json.loads(about.read_text(encoding="utf-8"))
             if path.stat().st_size != facts["count"] * facts["bits"] // 8:
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError):
+            if known is None:
+                known = self._vocabulary(files)
+            elif self.kind == "characters":
+                self._check(files, known, problem)
             facts = self._encode(files, known, path)
             write_whole(about, json.dumps(facts))
         return path.stem, facts["vocabulary"], Ids.open(path, facts["count"], facts["bits"])
 
-    def _encode(self, files: list[Path], known: str | None, path: Path) -> dict[str, Any]:
-        vocabulary = self._vocabulary(files, known)
+    def _encode(self, files: list[Path], vocabulary: str, path: Path) -> dict[str, Any]:
         own = tokenizer(self.parts, self.kind, vocabulary)
         bits = 16 if own.vocab_size <= 1 << 16 else 32
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -116,7 +126,7 @@ class _Cache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
-                for ids in ids_of(self.kind, own, self._read(files)):
+                for ids in ids_of(self.kind, own, vocabulary, self._read(files)):
                     array.array("H" if bits == 16 else "I", ids).tofile(file)
                     count += len(ids)
             if not count:
@@ -132,16 +142,27 @@ class _Cache:
         total = size_of(files)
         return pieces(files, lambda new: self.on_bytes(new, total))
 
-    def _vocabulary(self, files: list[Path], known: str | None) -> str:
-        """Every character of the text, where those are the tokens."""
-        if self.kind != "characters":
+    def _vocabulary(self, files: list[Path]) -> str:
+        """Every character of the text, or the byte pairs of its beginning, where those are the tokens."""
+        if self.kind == "characters":
+            seen: set[str] = set()
+            for piece in pieces(files):
+                seen.update(piece)
+            return "".join(sorted(seen))
+        if not learned(self.kind):
             return ""
-        seen: set[str] = set()
+        beginning = ""
         for piece in pieces(files):
-            seen.update(piece)
-            if known is not None and (strange := sorted(seen - set(known))):
-                raise TextError(
-                    f"VALID holds {', '.join(map(repr, strange[:5]))}, which the text to train on has not. "
-                    "Leave it out, or take TOKENS=bytes, which knows every character."
-                )
-        return "".join(sorted(seen)) if known is None else known
+            beginning += piece
+            if len(beginning) >= LEARNED_FROM:
+                break
+        try:
+            return learn(self.parts, self.kind, beginning[:LEARNED_FROM])
+        except ValueError as error:
+            raise TextError(f"TOKENS={self.kind} does not do: {error}.") from None
+
+    def _check(self, files: list[Path], known: str, problem: str) -> None:
+        """Refuse a text with characters that are not known."""
+        for piece in pieces(files):
+            if strange := sorted(set(piece) - set(known)):
+                raise TextError(problem.format(", ".join(map(repr, strange[:5]))))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from . import corpus
+from .runs import Sizes
+
+LORA_PEAK = 10.0  # times the learning rate of all weights
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,26 @@ class Preset:
     dropout: float = 0.0
     kind: str = "characters"  # of tokens, where a text of one's own does not say
     accumulate: int = 1  # parts of a batch whose gradients are summed
+    qkv_bias: bool = False
+    tie_weights: bool = False
+    vocab_size: int = 0  # 0: that of the tokenizer
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of its GPT."""
+        given = (self.context_length, self.emb_dim, self.num_heads, self.num_layers)
+        return Sizes(*given, self.qkv_bias, self.tie_weights, self.vocab_size)
+
+    def for_lora(self) -> Preset:
+        """The same where little is trained, from nothing, beside weights that stay: in larger steps."""
+        return replace(self, peak=LORA_PEAK * self.peak)
+
+    def of_sizes(self, sizes: Sizes | None) -> Preset:
+        """The same for a GPT of other sizes."""
+        return replace(self, **asdict(sizes)) if sizes else self
 
 
+FINETUNE = "finetune"  # the preset where a trained model is gone on from, and none is named
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -66,6 +87,19 @@ PRESETS = {
             evaluate_every=1000,
             kind="gpt2",
             accumulate=40,
+        ),
+        # Of its config/finetune_shakespeare.py, but smaller batches; the sizes are those of the model that is gone on
+        # from. What a model knows is kept by small steps.
+        Preset(
+            FINETUNE,
+            None,
+            context_length=64,
+            batch_size=8,
+            steps=200,
+            peak=3e-5,
+            warmup=20,
+            floor=1.0,
+            evaluate_every=50,
         ),
     )
 }

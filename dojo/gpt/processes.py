@@ -1,26 +1,25 @@
-"""Training in several processes, which torchrun starts.
-
-Each takes its share of every batch, and rank 0 alone writes.
-"""
+"""What a process that torchrun started knows of the others: how many they are, which it is, what they agree on."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from typing import Any
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import distributed
-from torch.nn.parallel import DistributedDataParallel
 
-from ..system.processes import environment, on_signals
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
-RESTARTS = 3  # of all processes, from the last checkpoint, where one is killed
-PROGRAM = ["-m", "dojo"]  # what each process runs
-WANTED = "DOJO_WANTED"  # the environment variable with what they are to do; torchrun would take options for its own
+T = TypeVar("T")
+ADDRESS_OF = 0x8915  # SIOCGIFADDR: Linux's request for the address of a network interface
 
 
 def is_worker() -> bool:
@@ -28,25 +27,19 @@ def is_worker() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def launch(count: int, wanted: str) -> bool:
-    """Run `train` in `count` processes, with `wanted` to tell them what, and wait; whether they were asked to stop.
+def attempt() -> int:
+    """How often torchrun has started all processes anew."""
+    return int(os.environ["TORCHELASTIC_RESTART_COUNT"])
 
-    They share the cores. An interrupt is theirs to answer, and torchrun hands it on.
-    """
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // count))
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command = [sys.executable, *torchrun, f"--max-restarts={RESTARTS}", *PROGRAM, "train"]
-    variables = environment(OMP_NUM_THREADS=threads) | {WANTED: wanted}
-    asked: list[int] = []
-    stop = on_signals(("SIGINT", "SIGTERM"), lambda number, frame: asked.append(number))
-    with stop, subprocess.Popen(command, env=variables) as process:
-        while process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.2)
-            if asked and asked[-1]:
-                process.send_signal(asked[-1])  # one that `kill` sent has come to this process alone
-                asked.append(0)
-    return bool(asked)
+
+def several_machines() -> bool:
+    """Whether the processes run on more machines than this."""
+    return os.environ["WORLD_SIZE"] != os.environ["LOCAL_WORLD_SIZE"]
+
+
+def is_first_here() -> bool:
+    """Whether this process is the first of its machine, and not the first of all."""
+    return os.environ["LOCAL_RANK"] == "0" != os.environ["RANK"]
 
 
 @contextlib.contextmanager
@@ -55,15 +48,32 @@ def joined(device: str) -> Iterator[None]:
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     address, rank, size = (os.environ[name] for name in ("MASTER_ADDR", "RANK", "WORLD_SIZE"))
+    if several_machines() and (interface := interface_to(address)):
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)  # else gloo takes what the host's name stands for
     server = distributed.TCPStore(address, int(os.environ["MASTER_PORT"]), is_master=False)
-    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]  # addresses of processes that were killed are still in the store
-    store = distributed.PrefixStore(f"dojo/{attempt}", server)
+    # Addresses of processes that were killed are still in the store.
+    store = distributed.PrefixStore(f"dojo/{attempt()}", server)
     backend = "nccl" if device == "cuda" else "gloo"
     distributed.init_process_group(backend, store=store, rank=int(rank), world_size=int(size))
     try:
         yield
     finally:
         distributed.destroy_process_group()
+
+
+def interface_to(address: str) -> str:
+    """The network interface by which an address is had; nothing where that cannot be known."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))  # nothing is sent
+            own = socket.inet_aton(probe.getsockname()[0])
+            for _, name in socket.if_nameindex():
+                with contextlib.suppress(OSError):  # it has no address
+                    if fcntl.ioctl(probe, ADDRESS_OF, name.encode().ljust(256, b"\0"))[20:24] == own:
+                        return name
+    except (OSError, AttributeError):
+        pass
+    return ""
 
 
 def size() -> int:
@@ -85,11 +95,31 @@ def mean(value: float, device: str) -> float:
     return number.item() / size()
 
 
-def shared(model: torch.nn.Module) -> Any:
-    """The model, with gradients that are the mean over all processes."""
-    return DistributedDataParallel(model) if size() > 1 else model
+def gathered(what: T) -> list[T]:
+    """What each process hands over, by their number."""
+    everybody: list[Any] = [None] * size()
+    distributed.all_gather_object(everybody, what)
+    return everybody
 
 
-def unshared(model: Any, last: bool) -> contextlib.AbstractContextManager[Any]:
-    """Where a batch is taken in parts: leave gradients to this process but for the last part."""
-    return model.no_sync() if size() > 1 and not last else contextlib.nullcontext()
+def differences(facts: Mapping[str, str]) -> list[str]:
+    """The names of facts that are not the same in all processes."""
+    everybody = gathered(dict(facts))
+    names = dict.fromkeys(name for each in everybody for name in each)
+    return [name for name in names if len({each.get(name) for each in everybody}) > 1]
+
+
+@contextlib.contextmanager
+def handed_over(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """A folder that holds these files as the first process has them in `folder`, on other machines too."""
+    content: list[object] = [None]
+    if rank() == 0:
+        content = [{name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}]
+    distributed.broadcast_object_list(content)
+    with tempfile.TemporaryDirectory() as copy:
+        if rank() == 0:
+            yield folder
+            return
+        for name, each in content[0].items():  # type: ignore[attr-defined]
+            (Path(copy) / name).write_bytes(each)
+        yield Path(copy)

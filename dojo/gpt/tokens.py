@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import torch
 from ..spec.byte_pairs import GPT2_PATTERN, encoding, gpt2_ranks
 from .model import Parts
 
-KINDS = ("characters", "bytes", "gpt2")
+KINDS = ("characters", "bytes", "gpt2")  # and those that a text of one's own is cut into, see `learned`
+LEARNED_FROM = 5_000_000  # characters of the beginning of a text, from which its byte pairs are learned
 BITS = {16: torch.int16, 32: torch.int32}  # an id of 16 bits is unsigned, and torch cannot index by such
 VIEWS = {"unfold", "narrow", "view", "reshape", "flatten", "split", "chunk"}  # methods that copy nothing
 FACTS = {"size", "dim", "numel", "shape", "ndim", "device", "is_cuda"}
@@ -31,37 +34,60 @@ class ByteTokenizer:
         return bytes(ids).decode("utf-8", errors="replace")
 
 
-def tokenizer(parts: Parts, kind: str, vocabulary: str = "") -> Any:
-    """A tokenizer with `encode`, `decode` and `vocab_size`; `vocabulary` holds the characters, where those are tokens.
+def learned(kind: str) -> int:
+    """How many byte pairs and bytes are to be learned from the text itself: of `bpe:4096`, 4096; else 0."""
+    number = re.fullmatch(r"bpe:([1-9]\d{0,8})", kind)
+    return int(number[1]) if number else 0
 
-    Raises DataError where GPT-2's tokens have not been fetched.
+
+def learn(parts: Parts, kind: str, text: str) -> str:
+    """The byte pairs that k20 learns from a text, as the vocabulary of a `tokenizer`. Raises ValueError for too few."""
+    ranks, _ = parts["k20"].train_bpe(text, learned(kind), GPT2_PATTERN)
+    tokens = sorted(ranks, key=ranks.__getitem__)[256:]  # the first are the bytes, in order
+    return " ".join(base64.b64encode(token).decode("ascii") for token in tokens)
+
+
+def ranks_of(kind: str, vocabulary: str) -> dict[bytes, int]:
+    """The ranks of byte pairs: GPT-2's, or those that were learned. Raises DataError where GPT-2's are not here."""
+    if not learned(kind):
+        return gpt2_ranks()  # without the end of a text, which nothing here reads or writes
+    tokens = [bytes([byte]) for byte in range(256)] + [base64.b64decode(token) for token in vocabulary.split()]
+    return {token: rank for rank, token in enumerate(tokens)}
+
+
+def tokenizer(parts: Parts, kind: str, vocabulary: str = "") -> Any:
+    """A tokenizer with `encode`, `decode` and `vocab_size`.
+
+    `vocabulary` holds the characters, or the byte pairs that `learn` found, where those are the tokens. Raises
+    DataError where GPT-2's tokens have not been fetched.
     """
     if kind == "characters":
         return parts["k01"].CharTokenizer(vocabulary)
     if kind == "bytes":
         return ByteTokenizer()
-    ranks = gpt2_ranks()  # without the end of a text, which nothing here reads or writes
-    pairs = parts["k01"].BPETokenizer(ranks, GPT2_PATTERN)
+    ranks = ranks_of(kind, vocabulary)
+    own = parts["k20"].SpecialTokenizer(ranks, GPT2_PATTERN, {}) if learned(kind) else None
+    pairs = own or parts["k01"].BPETokenizer(ranks, GPT2_PATTERN)
     pairs.vocab_size = len(ranks)
     return pairs
 
 
-def ids_of(kind: str, own: Any, pieces: Iterable[str]) -> Iterator[list[int]]:
+def ids_of(kind: str, own: Any, vocabulary: str, pieces: Iterable[str]) -> Iterator[Sequence[int]]:
     """The ids of a text that comes in pieces: those of the text as a whole.
 
-    GPT-2's come from tiktoken, which gives what k01 gives, many times faster.
+    Byte pairs come from tiktoken, which gives what k01 and k20 give, many times faster.
     """
-    if kind != "gpt2":
+    if kind != "gpt2" and not learned(kind):
         yield from map(own.encode, pieces)
         return
-    encode: Callable[[str], list[int]] = encoding(gpt2_ranks()).encode_ordinary
+    encode: Callable[[str], list[int]] = encoding(ranks_of(kind, vocabulary)).encode_ordinary
     yield from map(encode, cut_before_spaces(pieces))
 
 
 def cut_before_spaces(pieces: Iterable[str]) -> Iterator[str]:
     """The same text in other pieces: each but the first begins with a space or a line's end after something else.
 
-    No token of GPT-2 crosses such a place, so the pieces can be encoded one by one.
+    No byte pair crosses such a place, as GPT-2's pattern cuts, so the pieces can be encoded one by one.
     """
     rest = ""
     for piece in pieces:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..curriculum.catalog import Catalog
 from ..system.command import command
 from . import corpus
-from .model import GPT, build_model, parts
+from .model import GPT, Parts, add_lora, build_model, parts
 from .presets import PRESETS, Preset
 from .runs import FILE, History, begun
 from .tokens import tokenizer
@@ -50,20 +50,28 @@ def checkpoint_of(folder: Path) -> Path:
 
 def load(catalog: Catalog, solved: frozenset[str], folder: Path) -> GPT:
     """The model of the run in a folder. Raises NotTrained where it is damaged or of other code."""
+    return restore(parts(catalog, solved)[0], folder)
+
+
+def restore(modules: Parts, folder: Path) -> GPT:
+    """The model of the run in a folder, of these parts. Raises NotTrained where it is damaged or of other code."""
     try:
         history = History.read(folder)
-        preset = (PRESETS | {QUICK.name: QUICK})[history.preset]
+        preset = (PRESETS | {QUICK.name: QUICK})[history.preset].of_sizes(history.sizes)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotTrained(f"The run in {folder} cannot be used: its history.json is damaged ({error!r}).") from None
-    modules, _ = parts(catalog, solved)
     try:
         own = tokenizer(modules, history.kind, history.vocabulary)
         model = build_model(modules, preset, own.vocab_size)
+        if history.lora:
+            add_lora(modules, model, history.lora)
         step = modules["k14"].load_checkpoint(checkpoint_of(folder), model)
+        if history.lora:
+            modules["k23"].merge(model)
     except Exception as error:  # a checkpoint of other code, or whatever a learner's own parts raise
         raise NotTrained(f"The run in {folder} cannot be used: {error}") from None
     origin = _origin(folder.name, step, checkpoint_of(folder).stem)
-    return GPT(origin, modules, preset, own, model)
+    return GPT(origin, modules, preset, own, model, history.kind, history.vocabulary)
 
 
 def kept_reference(catalog: Catalog) -> GPT:

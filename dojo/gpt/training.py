@@ -21,7 +21,8 @@ from ..system.processes import on_signals
 from . import processes
 from .encoded import Encoded, encode_corpus
 from .engine import Engine, train_in_parts
-from .model import GPT, USED, Parts, build_model
+from .gradients import Alone, together
+from .model import GPT, Parts, add_lora, build_model
 from .presets import Preset
 from .runs import History, begun, lowest
 
@@ -56,6 +57,9 @@ class Run:
     unsaved: str = ""  # why the last attempt to save failed
     engine: Engine = Engine()
     before: float = 0.0  # seconds of the steps that other processes took
+    base: GPT | None = None  # the trained model that it goes on from
+    origin: str = ""  # its name
+    lora: int = 0  # the rank of what is trained beside the weights; 0 where the weights are
 
     def prepare(self, encode: Callable[[Parts], Encoded] | None = None) -> None:
         """Load the text, the preset's where `encode` gives no other, and build the model with what trains it."""
@@ -67,11 +71,25 @@ class Run:
         self.validation = self.engine.move(self.data.validation)
         torch.manual_seed(preset.seed)
         self.generator = torch.Generator().manual_seed(preset.seed)
-        self.model = self.engine.put(build_model(self.parts, preset, self.data.tokenizer.vocab_size))
-        decay = [p for p in self.model.parameters() if p.ndim >= 2]
-        rest = [p for p in self.model.parameters() if p.ndim < 2]
+        self.model = self.engine.put(self._built())
+        self.computed = self.engine.compile(self.model)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        decay, rest = [p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]
         groups = [{"params": decay, "weight_decay": preset.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=preset.peak, betas=preset.betas, fused=True)  # one call a step
+
+    def _built(self) -> torch.nn.Module:
+        """The model as it begins: drawn at random, or as it was trained before; with LoRA beside its layers."""
+        if self.base:
+            model = self.base.model.requires_grad_(True)  # LoRA freezes, and what was merged since is frozen still
+        else:
+            model = build_model(self.parts, self.preset, self.data.tokenizer.vocab_size)
+        if self.lora:
+            try:
+                add_lora(self.parts, model, self.lora)
+            except ValueError as error:
+                raise TrainingError(f"LORA={self.lora} does not do: {error}.") from None
+        return model
 
     def begin(self) -> None:
         """Make the folder and save step 0. Raises TrainingError when that cannot be written."""
@@ -87,18 +105,20 @@ class Run:
         if self.unsaved:
             raise TrainingError(f"{self.folder} cannot be written: {self.unsaved}. Nothing was started.")
 
-    def resume(self) -> None:
-        """Go on from last.pt. Raises TrainingError when there is none or it belongs to other code."""
+    def resume(self, folder: Path | None = None) -> None:
+        """Go on from last.pt, or from that in another `folder`.
+
+        Raises TrainingError when there is none or it belongs to other code.
+        """
+        folder = folder or self.folder
         try:
-            history = History.read(self.folder)
-            step = self.parts["k14"].load_checkpoint(
-                self.folder / "last.pt", self.model, self.optimizer, self.generator
-            )
+            history = History.read(folder)
+            step = self.parts["k14"].load_checkpoint(folder / "last.pt", self.model, self.optimizer, self.generator)
         except FileNotFoundError:
             raise TrainingError(f"There is no run to resume in {self.folder}. Start one: {command('train')}") from None
         except (ValueError, KeyError, TypeError, self.parts["k14"].CheckpointError) as error:
             raise TrainingError(f"The run in {self.folder} cannot be resumed: {error}") from None
-        changed = sorted(code for code in USED if history.parts.get(code) != self.whose.get(code))
+        changed = sorted(code for code, owner in self.whose.items() if history.parts.get(code, owner) != owner)
         if changed:
             names = ", ".join(changed)
             raise TrainingError(f"This run was begun with other code for {names}. Start a new one, without RESUME.")
@@ -126,7 +146,8 @@ class Run:
         data, parameters = self.data, sum(each.numel() for each in self.model.parameters())
         begun_with = (self.folder.name, self.preset.name, self.whose, data.vocabulary, data.floor)
         computed = (parameters, self.engine.device, self.before + sum(self.durations), self.preset.steps)
-        return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed)
+        started = (self.preset.sizes, self.origin, self.lora, self.engine.parallel)
+        return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed, *started)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
         """Train to the end, or to Enough. Raises Interrupted, with everything saved, when a signal asks to stop."""
@@ -138,7 +159,7 @@ class Run:
                 start = self.step
                 try:
                     self._train(
-                        self.model,
+                        self.computed,
                         self.optimizer,
                         self.train_data,
                         steps=min(preset.evaluate_every - start % preset.evaluate_every, preset.steps - start),
@@ -162,7 +183,11 @@ class Run:
         """The learner's loop; where a batch is taken in parts, one that does the same with their steps."""
         if self.engine.accumulate == self.engine.workers == 1:
             return cast(Callable[..., object], self.parts["k12"].train)
-        return functools.partial(train_in_parts, self.parts, self.engine.accumulate)
+        return functools.partial(train_in_parts, self.parts, self.engine.accumulate, self._group)
+
+    @functools.cached_property
+    def _group(self) -> Alone:
+        return together(self.computed, self.parts, self.engine.device, self.engine.parallel)
 
     def _evaluate_if_due(self) -> None:
         """A run that was stopped just before an evaluation makes up for it when it goes on."""
@@ -231,6 +256,8 @@ class Run:
         """Load the best model and write a sample with it; returns the sample. Raises OSError."""
         self.model.to("cpu")  # where the generator is; a model in bfloat16 writes as it was trained
         self.parts["k14"].load_checkpoint(self.folder / "best.pt", self.model)
+        if self.lora:
+            self.parts["k23"].merge(self.model)
         text = self.gpt.write("\n", SAMPLED, torch.Generator().manual_seed(self.preset.seed))
         write_whole(self.folder / "sample.txt", text)
         return text
@@ -238,7 +265,9 @@ class Run:
     @property
     def gpt(self) -> GPT:
         """The model as it now stands, to be used."""
-        return GPT(f"the run {self.folder.name}", self.parts, self.preset, self.data.tokenizer, self.model)
+        named = f"the run {self.folder.name}"
+        tokens = self.data.kind, self.data.vocabulary
+        return GPT(named, self.parts, self.preset, self.data.tokenizer, self.model, *tokens)
 
     @property
     def median_step(self) -> float:

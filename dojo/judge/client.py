@@ -90,7 +90,7 @@ class OwnServer:
     def __init__(self, root: Path, stamp: str):
         self._stamp = stamp
         self._process: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-m", "dojo.judge.server" if hasattr(os, "fork") else "dojo.judge.spawning", stamp],
+            [sys.executable, "-m", "dojo.judge.server" if hasattr(os, "fork") else "dojo.judge.spawn_server", stamp],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..curriculum.catalog import Kata
 from ..sandbox.loader import Workspace
-from ..sandbox.source import LoadError
+from ..sandbox.source import LoadError, read_source
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Outcome
 from ..spec.errors import Stop
@@ -69,6 +69,8 @@ class MistakeMatcher:
             return Diagnosis()
         own = [check for check in self.checks if check.claim is claim]
         self.ask(own)
+        if all(self.answers[check].passed for check in own if check in self.answers):
+            return Diagnosis()  # wrong only after other examples: no answer that could be looked up
         alike = self._caught(self._agreeing(own, self.open))
         others = (check for check in self.checks if not check.claim.costly and check.claim is not claim)
         self.ask(check for check in others if check.number == min(OTHER, len(check.claim.drawn) - 1))
@@ -183,7 +185,7 @@ class MistakeMatcher:
 
     def _variant(self, mistakes: tuple[Mistake, ...]) -> Subject | None:
         """The solution with some mistakes in it; none where they cannot be made together."""
-        source = compose(mistakes, self.kata.solution.read_text(encoding="utf-8"))
+        source = compose(mistakes, read_source(self.kata.solution))
         if source is None:
             return None
         try:

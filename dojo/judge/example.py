@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..sandbox.calls import Make
 from ..sandbox.limits import limit
 from ..sandbox.subject import Subject
+from ..spec.check import same
 from ..spec.claims import Claim, Example
 from ..spec.errors import TimeUp
 from ..spec.show import literal
@@ -93,8 +94,9 @@ def decisive(calls: Sequence[Call], got: Any) -> int:
 
 def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return left.shape == right.shape and left.dtype == right.dtype and torch.equal(left, right)
-    return type(left) is type(right) and isinstance(left, (str, list, bytes)) and bool(left == right)
+        alike = left.shape == right.shape and left.dtype == right.dtype and left.device == right.device
+        return alike and (left.is_meta or torch.equal(left, right))
+    return type(left) is type(right) and isinstance(left, (str, list, bytes)) and same(left, right)
 
 
 class _Lines:

@@ -20,7 +20,7 @@ from ..curriculum.stubs import begun
 from ..observe.observations import observe
 from ..observe.where import known_names
 from ..sandbox.limits import out_of_memory
-from ..sandbox.source import LoadError
+from ..sandbox.source import LoadError, read_source
 from ..sandbox.subject import Subject
 from ..spec.check import Mismatch
 from ..spec.claims import Claim, Outcome
@@ -203,7 +203,7 @@ def _diagnose(run: KataRun, subject: Subject, claim: Claim, outcome: Outcome) ->
             run.verdict.notes.append(str(error))
         nothing = isinstance(outcome.error, Mismatch) and " is None" in outcome.error.problem  # which says the cause
         if not diagnosis.mistakes and not claim.slow and not nothing:
-            solution = run.workspace.variant(run.kata, run.kata.solution.read_text(encoding="utf-8"), "the solution")
+            solution = run.workspace.variant(run.kata, read_source(run.kata.solution), "the solution")
             run.verdict.observations = observe(claim, outcome, subject, solution, run.reference)
     run.verdict.relation = diagnosis.relation if diagnosis.mistakes else ""
     run.verdict.diagnosis = [

@@ -7,6 +7,7 @@ the same examples. `index_build` makes it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -30,6 +31,7 @@ from ..spec.claims import SETTINGS, Claim, Example, Outcome
 from ..spec.errors import TimeUp
 from ..spec.suite import Suite, load_suite
 from ..system.command import command
+from ..system.files import content_of
 from ..system.processes import HOME
 from .answers import PROJECTIONS, Answer
 
@@ -190,9 +192,9 @@ def stamp_of(kata: Kata) -> str:
     paths += sorted(path for pattern in MADE_WITH for path in (HOME / "dojo").glob(pattern))
     whole = hashlib.sha256()
     for path in paths:
-        text = (
-            path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else b""
-        )  # a checkout may have other line ends
+        text = b""
+        with contextlib.suppress(OSError):
+            text = content_of(path).replace(b"\r\n", b"\n")  # a checkout may have other line ends
         whole.update(hashlib.sha256(text).digest())
     return whole.hexdigest()
 

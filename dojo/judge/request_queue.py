@@ -1,8 +1,8 @@
 """Those who ask the server: their connections, and their requests in the order in which they came.
 
-One connection is one asker. A later request of an asker puts an end to its earlier ones, whose answers then say so; so
-does hanging up, without an answer. Whoever asks for a verdict by other files than the server has loaded is hung up on,
-and the server, which nobody new finds from then on, ends once it has answered the others.
+One connection is one client. A later request of a client puts an end to its earlier ones, whose answers then say so;
+so does hanging up, without an answer. Whoever asks for a verdict by other files than the server has loaded is hung up
+on, and the server, which nobody new finds from then on, ends once it has answered the others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .messages import ControlRequest, Request, Response, ServerStatus, line_of, 
 from .verdict import Verdict
 
 CANCELLED = "Another verdict was asked for before this one was there."
-IDLE = 600.0  # seconds without an asker after which a server that can be found ends
+IDLE = 600.0  # seconds without a client after which a server that can be found ends
 LOOK = 60.0  # seconds between looks whether its clone is still there
-READS = 10.0  # seconds within which an asker must take its answer in
+READS = 10.0  # seconds within which a client must take its answer in
 
 
 class Connection:
@@ -36,7 +36,7 @@ class Connection:
         os.set_blocking(writes, False)
 
     def lines(self) -> Iterator[bytes]:
-        """The lines that have come; notes when the asker has hung up."""
+        """The lines that have come; notes when the client has hung up."""
         try:
             data = os.read(self.reads, 65536)
         except BlockingIOError:  # a false alarm
@@ -48,7 +48,7 @@ class Connection:
         yield from lines
 
     def send(self, message: Response | ServerStatus) -> None:
-        """Send a line; an asker that does not take it in has left."""
+        """Send a line; a client that does not take it in has left."""
         data = line_of(message).encode()
         try:
             while data:
@@ -64,12 +64,12 @@ class Connection:
 
 
 class RequestQueue:
-    """The askers of a server; with a `listener`, a listening socket, others may come."""
+    """The clients of a server; with a `listener`, a listening socket, others may come."""
 
     def __init__(self, stamp: str, listener: socket.socket | None = None):
         self.stamp, self.listener = stamp, listener
         self.queue: list[tuple[Connection, Request]] = []  # the first is the one being judged
-        self.askers: dict[int, Connection] = {}  # by the file that is read
+        self.clients: dict[int, Connection] = {}  # by the file that is read
         self._retired = False
         self._started = self._last = time.monotonic()  # no clock that anyone sets
         self._selector = selectors.DefaultSelector()
@@ -82,7 +82,7 @@ class RequestQueue:
             self._selector.register(listener, selectors.EVENT_READ)
 
     def fileno(self) -> int:
-        """A file that is ready to be read when an asker wants something."""
+        """A file that is ready to be read when a client wants something."""
         return self._selector.fileno()  # type: ignore[attr-defined,no-any-return]  # epoll's and kqueue's have it
 
     def attend(self, seconds: float = 0.0) -> None:
@@ -92,8 +92,8 @@ class RequestQueue:
                 with contextlib.suppress(OSError):  # gone already
                     connection, _ = self.listener.accept()
                     self._welcome(Connection(connection.fileno(), connection.fileno(), connection))
-            elif asker := self.askers.get(key.fd):
-                self._hear(asker)
+            elif client := self.clients.get(key.fd):
+                self._hear(client)
 
     def next(self) -> Request | None:
         """The request that has waited longest, where one is there; it stays in the queue until it is answered."""
@@ -103,33 +103,33 @@ class RequestQueue:
 
     def cancelled(self) -> bool:
         """Whether nobody waits for the answer to the first request any more."""
-        first, *others = [asker for asker, _ in self.queue]
+        first, *others = [client for client, _ in self.queue]
         return first.left or first in others
 
     def answer(self, verdict: Verdict) -> None:
         """Response the first request."""
-        asker, request = self.queue.pop(0)
+        client, request = self.queue.pop(0)
         self._last = time.monotonic()
-        if not asker.left:
-            asker.send(Response(request.id, verdict))
-            if asker.left:
-                self._dismiss(asker)
+        if not client.left:
+            client.send(Response(request.id, verdict))
+            if client.left:
+                self._dismiss(client)
 
     @property
     def present(self) -> bool:
         """Whether anybody is connected: `make test` leaves with its answer, `make watch` stays."""
-        return bool(self.askers)
+        return bool(self.clients)
 
     def over(self) -> bool:
         """Whether the server is to end: nobody is there, and nobody can come or has come for long."""
         if self.queue:
             return False
         if self.listener is None:
-            return not self.askers or self._retired
+            return not self.clients or self._retired
         if self._moved():
             self.retire()
             return True
-        return not self.askers and time.monotonic() - self._last > IDLE
+        return not self.clients and time.monotonic() - self._last > IDLE
 
     def retire(self) -> None:
         """Let nobody new come; whoever still waits is answered."""
@@ -146,41 +146,41 @@ class RequestQueue:
         """Hang up on everybody; a forked child just lets go of the files."""
         if not child:
             self.retire()
-        for asker in self.askers.values():
-            asker.close()
+        for client in self.clients.values():
+            client.close()
         if self.listener is not None:
             self.listener.close()
         with contextlib.suppress(OSError):  # no such thing in a child where it is kqueue's
             self._selector.close()
 
-    def _welcome(self, asker: Connection) -> None:
-        self.askers[asker.reads] = asker
-        self._selector.register(asker.reads, selectors.EVENT_READ)
+    def _welcome(self, client: Connection) -> None:
+        self.clients[client.reads] = client
+        self._selector.register(client.reads, selectors.EVENT_READ)
 
-    def _dismiss(self, asker: Connection) -> None:
-        asker.left = True
+    def _dismiss(self, client: Connection) -> None:
+        client.left = True
         self._last = time.monotonic()
-        self._selector.unregister(asker.reads)
-        del self.askers[asker.reads]
-        asker.close()
+        self._selector.unregister(client.reads)
+        del self.clients[client.reads]
+        client.close()
 
-    def _hear(self, asker: Connection) -> None:
-        for line in asker.lines():
+    def _hear(self, client: Connection) -> None:
+        for line in client.lines():
             try:
                 message = message_of(line)
             except (ValueError, TypeError):  # of another version
                 message = None
             if isinstance(message, Request) and message.stamp == self.stamp:
-                self.queue.append((asker, message))
+                self.queue.append((client, message))
             elif isinstance(message, ControlRequest):
-                asker.send(self._standing())
+                client.send(self._standing())
                 if message.wish == "end":
                     raise SystemExit
             else:
-                asker.left = True
+                client.left = True
                 self.retire()
-        if asker.left:
-            self._dismiss(asker)
+        if client.left:
+            self._dismiss(client)
 
     def _standing(self) -> ServerStatus:
         return ServerStatus(os.getpid(), time.monotonic() - self._started, _memory())

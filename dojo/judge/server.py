@@ -2,7 +2,7 @@
 
 `python -m dojo.judge.server STAMP [FILE]` answers whoever connects to the listening socket that it was given as an open
 file of that number; without one, the process that started it, by its standard streams. STAMP says by which files it
-judges. Between requests it prepares for the next one. Where no process can be forked, `spawning` takes its place.
+judges. Between requests it prepares for the next one. Where no process can be forked, `spawn_server` takes its place.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ def main(stamp: str, *listening: str) -> None:
     listener = socket.socket(fileno=int(listening[0])) if listening else None
     if listener is not None:
         listener.set_inheritable(False)
-    with contextlib.closing(RequestQueue(stamp, listener)) as askers:
-        _serve(askers)
+    with contextlib.closing(RequestQueue(stamp, listener)) as requests:
+        _serve(requests)
 
 
-def _serve(askers: RequestQueue) -> None:
+def _serve(requests: RequestQueue) -> None:
     preparations: dict[str, Iterator[None]] = {}
     preparation: Iterator[None] = iter(())
     while True:
-        askers.attend()
-        if request := askers.next():
-            askers.answer(supervise(request, askers))
-            preparation = preparations.setdefault(request.slug, prepare(request, askers))
-        elif askers.over():
+        requests.attend()
+        if request := requests.next():
+            requests.answer(supervise(request, requests))
+            preparation = preparations.setdefault(request.slug, prepare(request, requests))
+        elif requests.over():
             return
         elif next(preparation, "over") == "over":
-            askers.attend(LOOK)
+            requests.attend(LOOK)
 
 
-def prepare(request: Request, askers: RequestQueue) -> Iterator[None]:
+def prepare(request: Request, requests: RequestQueue) -> Iterator[None]:
     """Judge the solution in this process, bit by bit, while the learner reads the verdict and nobody waits.
 
     What that imports and draws and sets up for the first time, every child to come then has from the start.
@@ -73,7 +73,7 @@ def prepare(request: Request, askers: RequestQueue) -> Iterator[None]:
                 if not claim.slow:
                     run.check(claim)
     yield
-    if askers.present:  # for some later kata: a second in which no request is heard, and 70 MB
+    if requests.present:  # for some later kata: a second in which no request is heard, and 70 MB
         load_compiler()
     gc.freeze()
 

@@ -15,23 +15,23 @@ from .messages import Event, Request, line_of
 from .request_queue import CANCELLED, RequestQueue
 from .run import judge
 from .verdict import Verdict
-from .watched import Watched
+from .worker import Worker
 
 
-def supervise(request: Request, askers: RequestQueue) -> Verdict:
-    """Have a child judge, and watch it, and the askers meanwhile: they may no longer want to know."""
-    child = Child(request, askers)
+def supervise(request: Request, requests: RequestQueue) -> Verdict:
+    """Have a child judge, and watch it, and the requests meanwhile: they may no longer want to know."""
+    child = ForkedWorker(request, requests)
     try:
-        child.watch(askers)
+        child.watch(requests)
     finally:
         child.close()
     return child.verdict()
 
 
-class Child(Watched):
+class ForkedWorker(Worker):
     """A forked process that judges a request."""
 
-    def __init__(self, request: Request, askers: RequestQueue):
+    def __init__(self, request: Request, requests: RequestQueue):
         super().__init__(request)
         self._sends, give_events = os.pipe()
         self._prints, give_output = os.pipe()
@@ -39,23 +39,23 @@ class Child(Watched):
         if self.process == 0:
             os.close(self._sends)
             os.close(self._prints)
-            askers.close(child=True)  # who asks is to notice when the server is gone, though its child be still there
+            requests.close(child=True)  # who asks is to notice when the server is gone, though its child be still there
             _be_the_child(request, give_events, give_output)
         os.close(give_events)
         os.close(give_output)
 
-    def watch(self, askers: RequestQueue) -> None:
+    def watch(self, requests: RequestQueue) -> None:
         """Read its events and its output until it ends, has to be stopped, or nobody waits for it any more."""
         over = False
         with selectors.DefaultSelector() as selector:
-            for pipe in (self._sends, self._prints, askers.fileno()):
+            for pipe in (self._sends, self._prints, requests.fileno()):
                 selector.register(pipe, selectors.EVENT_READ)
             while not self.trouble:
                 ready = [key.fd for key, _ in selector.select(0 if over else 0.25)]
-                if askers.fileno() in ready:
-                    ready.remove(askers.fileno())
-                    askers.attend()
-                    if askers.cancelled():
+                if requests.fileno() in ready:
+                    ready.remove(requests.fileno())
+                    requests.attend()
+                    if requests.cancelled():
                         self._cancel()
                         return
                 for pipe in ready:

@@ -26,11 +26,14 @@ KEYS = {
     "t": "traceback",
     "q": "quit",
 }
+ROOM_KEYS = {"c": "show the room your code", "v": "leave the room"}
 
 
-def keys_text(kata: Kata) -> Text:
-    """The keys that do something at this kata."""
+def keys_text(kata: Kata, room: bool = False, shown: bool = False) -> Text:
+    """The keys that do something at this kata; more of them in a room, where one's code may be `shown`."""
     keys = {key: what for key, what in KEYS.items() if key != "b" or kata.races.is_file()}
+    if room:
+        keys |= ROOM_KEYS | ({"c": "hide your code"} if shown else {})
     return Text(" · ".join(f"{key} {what}" for key, what in keys.items()), "dim")
 
 

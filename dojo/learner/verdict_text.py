@@ -106,9 +106,9 @@ def _diagnosis(verdict: Verdict) -> Iterator[Text]:
 
 
 def _output(output: str) -> Iterator[Text]:
-    lines = output.rstrip().splitlines()
+    lines = [line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in output.rstrip().splitlines()]
     yield _line("\nYour code printed:", "dim")
-    yield _line("\n".join(f"    {line[:WIDTH]}" for line in lines[:PRINTED]), "dim")
+    yield _line("\n".join(f"    {line}" for line in lines[:PRINTED]), "dim")
     if len(lines) > PRINTED:
         yield _line(f"    … and {len(lines) - PRINTED} lines more", "dim")
 

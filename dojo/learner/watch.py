@@ -21,6 +21,7 @@ from .advice import after_verdict, hint_text, then
 from .board import board
 from .events import Bench, Verdicts, watch_files
 from .keys import INTERRUPT, keys_text, read_keys, terminal
+from .room import Room, standing
 from .session import Session
 from .verdict_text import render
 
@@ -36,17 +37,17 @@ class Ending(NamedTuple):
     train: bool = False
 
 
-def watch(session: Session, kata: Kata | None, interactive: bool) -> Ending:
-    """Judge on every save until the learner leaves."""
+def watch(session: Session, kata: Kata | None, interactive: bool, room: Room | None = None) -> Ending:
+    """Judge on every save until the learner leaves, and tell a room, if there is one."""
     with Judge(session.root) as judge:
-        return Loop(session, kata or session.suggested or session.catalog.katas[0], judge, interactive).run()
+        return Loop(session, kata or session.suggested or session.catalog.katas[0], judge, interactive, room).run()
 
 
 class Loop:
     """One kata at a time, its verdict, and what the last key asked for."""
 
-    def __init__(self, session: Session, kata: Kata, judge: Judge, interactive: bool):
-        self.session, self.kata, self.interactive = session, kata, interactive
+    def __init__(self, session: Session, kata: Kata, judge: Judge, interactive: bool, room: Room | None = None):
+        self.session, self.kata, self.interactive, self.room = session, kata, interactive, room
         self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()  # what has happened, for the loop to deal with
         self.verdicts = Verdicts(judge, self._queued(self.show), self._queued(self.fail))
         self.bench = Bench(session.root, self._queued(self.raced))
@@ -71,6 +72,8 @@ class Loop:
             _in_background(watch_files, self.session.catalog, self._queued(self.judge), done)
             if self.interactive:
                 _in_background(read_keys, self._queued(self.press))
+            if self.room:
+                self.room.start(self._queued(self.roomed))
             try:
                 self.judge(self.kata)
                 while self.ending is None:
@@ -79,6 +82,8 @@ class Loop:
             finally:
                 done.set()
                 self.bench.stop()
+                if self.room and self.room.open:
+                    self.room.leave()
 
     def _queued(self, action: Callable[P, None]) -> Callable[P, None]:
         """An action as other threads and signals may call it: it waits in the queue until the loop comes to it."""
@@ -110,12 +115,25 @@ class Loop:
             return
         self.running, self.verdict, self.below, self.trouble = False, verdict, None, ""
         self.session.note(self.kata, verdict)
+        self.report()
         if verdict.verdict == "passed":
             self.below = self._learned()
         elif self._stuck(verdict):
             self.offered.add(verdict.property)
             self.below = Text("This one is stubborn. A hint may help: press h.", "cyan")
         self.draw()
+
+    def report(self) -> None:
+        """Have the room know what the learner is at."""
+        if self.room and self.verdict:
+            self.room.send(standing(self.session, self.kata, self.verdict, self.room.shown))
+
+    def roomed(self) -> None:
+        """Show how it stands with the room, which is another way than before."""
+        if self.interactive:
+            self.draw()
+        elif self.room:
+            warn(self.room.line)
 
     def fail(self, message: str, run: int) -> None:
         """Say why there is no verdict."""
@@ -165,6 +183,8 @@ class Loop:
             "g": self.graduate,
             "q": self.leave,
         }
+        if self.room and self.room.open:
+            actions |= {"c": self.share, "v": self.room.leave}
         action = actions.get(key)
         return action() if action else None
 
@@ -178,6 +198,7 @@ class Loop:
 
     def hint(self) -> None:
         hints, lesson = self.session.take_hint(self.kata), self.session.relative(self.kata.lesson)
+        self.report()
         if not hints.taken:
             return self.say(f"There are no hints for step {hints.step}. The lesson: {lesson}")
         more = f"{hints.left} more: h" if hints.left else "That was the last one. s shows the solution."
@@ -220,6 +241,17 @@ class Loop:
     def leave(self) -> None:
         self.ending = Ending(0)
 
+    def share(self) -> None:
+        """Show the room the learner's file, as it is at each verdict, or hide it again."""
+        if not self.room:
+            return None
+        if self.room.shown:
+            self.room.hide()
+            return self.say("Your code is hidden.")
+        self.room.shown = True
+        self.report()
+        return self.say("Whoever leads the room can read your file now, until you press c again.")
+
     def graduate(self) -> None:
         if self.session.next is None:
             self.ending = Ending(0, train=True)
@@ -256,7 +288,8 @@ class Loop:
 
     def screen(self) -> Group:
         """All that is on the screen."""
-        below = [part for part in (self.below, Text(self.trouble, "yellow")) if part]
+        room = Text(self.room.line, "dim") if self.room else None
+        below = [part for part in (self.below, Text(self.trouble, "yellow"), room) if part]
         parts = [part for shown in (self._verdict(), *below, self._keys()) for part in (shown, Text())]
         return Group(*parts[:-1])
 
@@ -271,9 +304,9 @@ class Loop:
         return text
 
     def _keys(self) -> Text:
-        return (
-            Text(f"Judging {self.session.relative(self.kata.file)} …", "dim") if self.running else keys_text(self.kata)
-        )
+        if self.running:
+            return Text(f"Judging {self.session.relative(self.kata.file)} …", "dim")
+        return keys_text(self.kata, *((self.room.open, self.room.shown) if self.room else ()))
 
 
 def _in_background(work: Callable[..., None], *arguments: object) -> None:

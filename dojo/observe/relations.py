@@ -17,6 +17,10 @@ Relation = Callable[[Failure], str | list[str]]  # sentences, the most telling f
 
 def how(failures: Sequence[Failure]) -> Iterator[str]:
     """The first relation that holds on every failure, as a sentence about "it", the answer."""
+    if not any(each.wrong.any() for each in failures):  # a matter of digits, or of the dtype alone
+        if sentence := _common(_nearly, failures):
+            yield sentence
+        return
     finite = all(each.got.isfinite().all() for each in failures)
     first: tuple[Relation, ...] = (_constant, _not_finite)
     for relation in first:
@@ -316,6 +320,8 @@ def _nearly(failure: Failure) -> str:
     if got.numel() < 2 or not got.isfinite().all() or not want.isfinite().all() or not want.any():
         return ""
     off = float((got - want).abs().max() / want.abs().max())
+    if off == 0:
+        return ""
     if close(got, want.bfloat16().double()) or close(got, got.bfloat16().double()) and off < 8e-3:
         return "It is right to 2 or 3 digits, as numbers are that were bfloat16 on their way."
     if close(got, want.half().double()):

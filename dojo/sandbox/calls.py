@@ -9,7 +9,6 @@ import contextlib
 import copy
 import functools
 import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +20,15 @@ from torch import Tensor, nn
 
 from ..spec.conditions import Conditions
 from ..spec.errors import Stop
+from ..spec.torch_internals import unseen
 from .arguments import check_unchanged, snapshot
 
 Make = Callable[[Callable[..., Any], str, tuple[Any, ...], dict[str, Any]], Any]  # of a function, by its name
 PLAIN = (int, float, bool, str, bytes, type(None), torch.dtype, torch.device, torch.Generator)
 # What torch copies itself, where a module is copied.
 REGISTERED = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
+EVERYWHERE = vars(nn.Module()).keys()
+HOOKS = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict) and name not in REGISTERED]
 
 
 @dataclass
@@ -90,17 +92,19 @@ class Calls:
     def _call(self, function: Callable[..., Any], name: str, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         conditions = self.conditions
         positional, named = self._arranged(function, name, positional, named)
-        if conditions.layout != "contiguous":
-            positional = tuple(laid_out(value, conditions.layout) for value in positional)
-            named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+        with unseen():
+            if conditions.layout != "contiguous":
+                positional = tuple(laid_out(value, conditions.layout) for value in positional)
+                named = {key: laid_out(value, conditions.layout) for key, value in named.items()}
+            before = [snapshot(value) for value in (*positional, *named.values())]
         if conditions.earlier != "nothing" and self._first(name, positional):
             _call_with_others(function, positional, named)
-        before = snapshot((positional, named))
         made = positional[0] if name.endswith(".__init__") and isinstance(positional[0], nn.Module) else None
         recorded = conditions.gradients == "recorded" or made is not None or _gradient_wanted(positional, named)
         with contextlib.nullcontext() if recorded else torch.no_grad():
             result = function(*positional, **named)
-        check_unchanged(function, name, (positional, named), before)
+        with unseen():
+            check_unchanged(function, name, positional, named, before)
         if made is not None:
             _as_used(made, [*positional[1:], *named.values()], conditions)
         return _with_gradients_laid_out(result, conditions)
@@ -202,12 +206,15 @@ def _become_a_copy(module: nn.Module, handed_over: list[Any]) -> None:
 
 
 def _holds_more(part: nn.Module, known: Container[int]) -> bool:
-    for name, value in vars(part).items():
+    own = vars(part)
+    if any(map(own.get, HOOKS)):
+        return True
+    for name in own.keys() - EVERYWHERE:
+        value = own[name]
         kind = type(value)
-        if kind in PLAIN or name in REGISTERED or id(value) in known:
+        if kind in PLAIN or id(value) in known or (kind is dict and not value):
             continue
-        empty = not value if kind in (dict, OrderedDict) else False  # places for hooks
-        if not empty and (kind is not tuple or any(type(entry) not in PLAIN for entry in value)):
+        if kind is not tuple or any(type(entry) not in PLAIN for entry in value):
             return True
     return False
 
@@ -232,15 +239,17 @@ def _call_with_others(function: Callable[..., Any], positional: tuple[Any, ...],
         return  # a model, an optimizer, a path: what is called may be meant to change it
     if not any(isinstance(value, Tensor) for value in arguments):
         return
+    with unseen():
+        others = [[change(value) for value in arguments] for change in (_other_values, _shorter)]
     generators = [value for value in arguments if isinstance(value, torch.Generator)]
-    states = [generator.get_state() for generator in generators]
-    random = torch.get_rng_state()
-    for change in (_other_values, _shorter):
-        with _errors_ignored(), torch.no_grad():
-            function(*owner, *map(change, positional[len(owner) :]), **{k: change(v) for k, v in named.items()})
-        for generator, state in zip(generators, states):
-            generator.set_state(state)
-        torch.set_rng_state(random)
+    states = [generator.get_state() for generator in (torch.default_generator, *generators)]
+    count = len(positional) - len(owner)
+    with torch.no_grad():
+        for values in others:
+            with _errors_ignored():
+                function(*owner, *values[:count], **dict(zip(named, values[count:])))
+    for generator, state in zip((torch.default_generator, *generators), states):
+        generator.set_state(state)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import CodeType
 
 from ..system.command import command
+from ..system.files import content_of
 
 
 class LoadError(Exception):
@@ -20,7 +21,7 @@ class LoadError(Exception):
 def read_source(path: Path) -> str:
     """A file's text, read as bytes. Raises LoadError."""
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except FileNotFoundError:
         raise LoadError(f"Your file is gone. `{command('reset', KATA=path.stem)}` brings the stub back.") from None
     except OSError as error:

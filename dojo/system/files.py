@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +39,19 @@ def locked(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError, NotImplementedError):  # some network folders know no locks
             stack.enter_context(FileLock(folder / ".lock", poll_interval=0.01))
         yield
+
+
+_kept: dict[Path, bytes] = {}
+
+
+def keep(paths: Iterable[Path]) -> None:
+    """Read files that will be out of sight later: from then on `content_of` gives what they held. Raises OSError."""
+    _kept.update({path: path.read_bytes() for path in paths})
+
+
+def content_of(path: Path) -> bytes:
+    """What a file holds, or held when it was kept. Raises OSError."""
+    return _kept[path] if path in _kept else path.read_bytes()
 
 
 def content_hash(path: Path) -> str | None:

@@ -20,8 +20,8 @@ def train_step(
 ) -> float:
     """Take one optimizer step on one batch and return the loss as it was before the step.
 
-    Gradients left from earlier play no part. With `max_grad_norm`, a gradient whose norm over all parameters
-    together is larger is scaled down to that norm.
+    Gradients left from earlier play no part. With a `max_grad_norm`, which may be 0, a gradient whose norm over all
+    parameters together is larger is scaled down to that norm.
     """
     # Step 1: about 7 lines.
     raise NotImplementedError("step 1")
@@ -67,4 +67,4 @@ def train(
     raise NotImplementedError("step 4")
 
 
-# Stub 509ac5a8. `make reset` brings it back; you may delete this line.
+# Stub 7c1d2b71. `make reset` brings it back; you may delete this line.

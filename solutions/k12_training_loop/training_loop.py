@@ -20,8 +20,8 @@ def train_step(
 ) -> float:
     """Take one optimizer step on one batch and return the loss as it was before the step.
 
-    Gradients left from earlier play no part. With `max_grad_norm`, a gradient whose norm over all parameters
-    together is larger is scaled down to that norm.
+    Gradients left from earlier play no part. With a `max_grad_norm`, which may be 0, a gradient whose norm over all
+    parameters together is larger is scaled down to that norm.
     """
     # <solution step=1>
     optimizer.zero_grad()

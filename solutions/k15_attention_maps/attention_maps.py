@@ -51,7 +51,8 @@ def importance(weights: Float[Tensor, "layers B h T T"]) -> Float[Tensor, "B T"]
 def plot_attention(weights: Float[Tensor, "T T"], tokens: list[str], ax: "Axes | None" = None) -> "Axes":
     """Draw one map, input tokens on x and output tokens on y, the weight as colour; return its axes.
 
-    Without `ax` it is drawn on a figure of its own, `ax.figure` of the axes returned.
+    x goes from left to right, as one reads, and every token has a tick with its text. Without `ax` it is drawn on a
+    figure of its own, `ax.figure` of the axes returned.
     """
     from matplotlib.figure import Figure  # half a second, so only when a picture is drawn
 

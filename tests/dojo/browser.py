@@ -85,15 +85,15 @@ class Browser:
         message, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(message)
 
-    def open(self, path: Path, width: int = 1100, height: int = 900, dark: bool = False) -> None:
-        """Open a file, in a window of a size and in light or dark."""
+    def open(self, page: Path | str, width: int = 1100, height: int = 900, dark: bool = False) -> None:
+        """Open a file or an address, in a window of a size and in light or dark."""
         self.events.clear()
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
-        self.send("Page.navigate", url=path.resolve().as_uri())
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         end = time.monotonic() + SECONDS
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             assert time.monotonic() < end, "the page does not load"
@@ -148,3 +148,29 @@ class Browser:
         self.run("0")
         sent = [event for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in sent]
+
+
+# Texts whose contrast with what lies behind them is below 4.5, as WCAG 2.1 asks (success criterion 1.4.3).
+CONTRAST = """
+(() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = numbers(colour).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (; element; element = element.parentElement) {
+      const colour = getComputedStyle(element).backgroundColor;
+      if (numbers(colour)[3] !== 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("h1, h2, h3, p, a, code, pre, th, td, li, label, output, caption, text")];
+  return texts.filter((e) => e.textContent.trim()).flatMap((e) => {
+    const style = getComputedStyle(e);
+    const pair = [e.tagName === "text" ? style.fill : style.color, behind(e)].map(light).sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
+    return ratio < 4.5 ? [`${e.tagName} ${e.textContent.slice(0, 20)} ${ratio.toFixed(2)}`] : [];
+  });
+})()
+"""

@@ -78,7 +78,13 @@ def test_the_first_screen_names_what_sets_up_and_what_judges():
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "dojo/README.md", "tests/verdicts/README.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("README.md", "WORKSHOP.md", "SEVERAL_MACHINES.md", "CONTRIBUTING.md"),
+        *("dojo/README.md", "tests/verdicts/README.md"),
+    ],
+)
 def test_what_a_page_names_is_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     linked = re.findall(r"\]\((?!http)([^)#]+)\)", text)

@@ -22,6 +22,11 @@ def tokens(length, seed=0):
     return torch.randperm(200, generator=torch.Generator().manual_seed(seed))[:length] * 2
 
 
+def large_tokens(length, seed=0):
+    """Ids that neither 16 bits nor a float32 can hold."""
+    return tokens(length, seed) * 500_000 + 16_777_217
+
+
 def windows_by_hand(data, context_length, stride):
     """Inputs and targets of every whole window, and nothing else: the slow, obvious loop."""
     inputs, targets = [], []
@@ -74,6 +79,14 @@ def test_validation_part_is_the_rest(kata, length, fraction):
     check.equal(val, data[int(length * fraction) :], "the validation part", data=data)
 
 
+@of_tokens(step=1, eighths=st.integers(1, 25), fraction=[0.125, 0.875, 0.375])
+def test_a_fraction_may_be_finer_than_a_percent(kata, eighths, fraction):
+    """The fraction is taken as it is, an eighth as an eighth."""
+    data = tokens(8 * eighths)
+    train, _ = two(kata.split(data, fraction), "split")
+    check.equal(train, data[: int(len(data) * fraction)], "the training part", data=data)
+
+
 @of_tokens(step=1, length=st.integers(2, 40))
 def test_nine_tenths_are_for_training_unless_asked_otherwise(kata, length):
     """Without a fraction, nine tenths of the tokens are for training."""
@@ -111,6 +124,15 @@ def test_targets_are_the_next_tokens_of_the_data(kata, context_length, stride, c
     _, targets = two(kata.windows(data, context_length, stride), "windows")
     _, want = windows_by_hand(data, context_length, stride)
     check.equal(targets, want, "the tensor of targets", data=data)
+
+
+@of_tokens(step=2, context_length=contexts, stride=strides, count=counts)
+def test_large_ids_stay_what_they_are_in_windows(kata, context_length, stride, count):
+    """Ids come back to the last digit, however large they are."""
+    data = large_tokens(length_for(context_length, stride, count, full=False))
+    pairs = two(kata.windows(data, context_length, stride), "windows")
+    for got, want, name in zip(pairs, windows_by_hand(data, context_length, stride), ("inputs", "targets")):
+        check.equal(got, want, f"the tensor of {name}", data=data)
 
 
 @of_tokens(step=2, context_length=contexts, count=counts, full=[False, True])
@@ -153,6 +175,15 @@ def test_windows_leaves_the_data_alone(kata, context_length, stride):
 def test_one_possible_window_fills_the_batch(kata, context_length, batch_size, seed):
     """Where there is but one window, every row of x is that window, and y is the same moved by one token."""
     data = tokens(context_length + 1, seed)
+    x, y = batch_of(kata, data, Sizes({"B": batch_size, "T": context_length}), generator(seed))
+    check.equal(x, data[:-1].repeat(batch_size, 1), "`x`", data=data)
+    check.equal(y, data[1:].repeat(batch_size, 1), "`y`", data=data)
+
+
+@of_tokens(step=3, context_length=contexts, batch_size=counts, seed=seeds)
+def test_large_ids_stay_what_they_are_in_a_batch(kata, context_length, batch_size, seed):
+    """Ids come back to the last digit, however large they are."""
+    data = large_tokens(context_length + 1, seed)
     x, y = batch_of(kata, data, Sizes({"B": batch_size, "T": context_length}), generator(seed))
     check.equal(x, data[:-1].repeat(batch_size, 1), "`x`", data=data)
     check.equal(y, data[1:].repeat(batch_size, 1), "`y`", data=data)

@@ -370,6 +370,9 @@ def demand_gradients(got, tables, ids):
         want = count[:, None].expand(table.shape)
         if table.grad is None:
             raise check.Mismatch(f"no gradient reaches {name}", None, want, {"ids": ids}, alike=reached)
+        if table.grad.is_sparse:
+            problem = f"the gradient of {name} is sparse: AdamW takes dense ones only"
+            raise check.Mismatch(problem, table.grad.to_dense(), want, {"ids": ids}, alike="sparse")
         check.equal(table.grad, want, f"the gradient of {name}", ids=ids)
 
 

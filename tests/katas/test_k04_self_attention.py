@@ -6,7 +6,7 @@ import math
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import FUSED_ATTENTION, SOFTMAX, ban, check, claim, randomise, sizes
+from dojo.spec import FUSED_ATTENTION, SOFTMAX, ban, check, claim, oracle, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -24,6 +24,7 @@ modes = ["training", "eval mode"]
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
 
 
+@oracle
 def softmax_by_rows(scores, dim=-1):
     rows = scores.movedim(dim, -1)
     weights = torch.empty(rows.shape)
@@ -34,6 +35,7 @@ def softmax_by_rows(scores, dim=-1):
     return weights.movedim(-1, dim)
 
 
+@oracle
 def attention_by_queries(query, key, value):
     contexts, rows = [], []
     for one in query.unbind(-2):
@@ -287,7 +289,8 @@ def test_v2_has_three_linear_layers(kata, size, options):
     for name in PROJECTIONS:
         check.tensor(check.parameter(module, f"{name}.weight"), (size.d_out, size.d_in), None, f"`{name}.weight`")
         check.instance(getattr(module, name), torch.nn.Linear, f"`{name}`")
-        check.equal(getattr(module, name).bias is not None, bias, f"the presence of a bias in `{name}`")
+    biased = {name: getattr(module, name).bias is not None for name in PROJECTIONS}
+    check.equal(biased, dict.fromkeys(PROJECTIONS, bias), "whether each layer has a bias")
     check.equal(trainable(module), 3 * (size.d_in + bias) * size.d_out, "the number of trainable parameters")
     start_apart(module, made(kata.SelfAttentionV2, size, **options), [f"{name}.weight" for name in PROJECTIONS])
 
@@ -344,10 +347,10 @@ def test_v2_computes_what_v1_computes(kata, reference, size):
     check.equal(converted(kata, v1)(x), want, "v2_from_v1(v1)(x)", x=x)
 
 
-@claim(step=5, size=sizes("d_in"))
-def test_v2_owns_its_weights(kata, size):
+@claim(step=5, size=sizes("d_in"), shape=["d_in d_in", "d_in 1", "1 d_in"])
+def test_v2_owns_its_weights(kata, size, shape):
     """The new module has weights of its own: changing those of V1 does not change them."""
-    v1 = kata.SelfAttentionV1(size.d_in, size.d_in)
+    v1 = kata.SelfAttentionV1(*size.shape(shape))  # the transpose of a single row or column lies as it lay
     randomise(v1, size)
     v2 = converted(kata, v1)
     before = weights_of(v2)

@@ -3,7 +3,17 @@
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import FUSED_ATTENTION, ban, ban_module, check, claim, randomise, sizes
+from dojo.spec import (
+    FUSED_ATTENTION,
+    Sizes,
+    ban,
+    ban_module,
+    check,
+    claim,
+    oracle,
+    randomise,
+    sizes,
+)
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -17,9 +27,15 @@ KNOWN = {}  # modules of the reference, by what they were made for
 rooms = [2, 0]  # how many tokens fewer than the context length
 
 
+def as_wide(size):
+    """These sizes with inputs as wide as all heads together."""
+    return Sizes(size.dims | {"d_in": size.h * size.d}, size.seed, size.strided)
+
+
 # --- Oracles: the slow, obvious form ---------------------------------------------------------------------------
 
 
+@oracle
 def one_head_by_tokens(query, key, value):
     outputs = []
     for t in range(query.shape[1]):
@@ -228,6 +244,14 @@ def test_any_number_of_heads_will_do(kata, reference, size):
     check.equal(module(x.clone()), fused_by_heads(model, x, size.h), f"the output of {size.h} heads", x=x)
 
 
+@claim(step=4, size=sizes("h B d T").map(as_wide), examples=2, double=True)
+def test_input_and_output_may_be_equally_wide(kata, reference, size):
+    """The output is right where d_in = d_out too, as in a transformer: nothing is added to it."""
+    module, model = beside(reference, kata, size)
+    x = size.normal("B T d_in")
+    check.equal(module(x.clone()), fused_by_heads(model, x, size.h), "the output", x=x)
+
+
 @claim(step=4, size=sizes(ATTENTION, T=(9, 12)), mode=modes, examples=4, double=True)
 def test_each_input_is_answered_anew(kata, reference, size, mode):
     """At rate 0 one MultiHeadAttention gives every input its own output, in training and in eval mode."""
@@ -390,9 +414,6 @@ def test_input_stays_as_it_was(kata, size):
     before = x.clone()
     check.present(working(kata, size)(x), "the output")
     check.exactly(x, before, "`x` after the call")
-
-
-# --- What the laws share ---------------------------------------------------------------------------------------
 
 
 def wrapper(kata, size, room=0, dropout=0.0, **options):

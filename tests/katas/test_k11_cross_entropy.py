@@ -100,7 +100,9 @@ def test_probabilities_sum_to_1(kata, size):
     logits = size.normal("B T V", scale=2)
     got = kata.log_softmax(logits)
     check.tensor(got, logits.shape, logits.dtype, "log_softmax(logits)")
-    check.equal(got.exp().sum(dim=-1), torch.ones(size.B, size.T), "the sum of the probabilities", logits=logits)
+    exact = 5e-7 if got.dtype == torch.float64 else None  # single precision inside will do, but nothing is added
+    sums, ones = got.exp().sum(dim=-1), torch.ones(size.B, size.T)
+    check.equal(sums, ones, "the sum of the probabilities", tolerance=exact, logits=logits)
 
 
 @claim(step=1, size=sizes(SIZES), shift=[-3.0, 5.0, 50.0])
@@ -122,7 +124,7 @@ def test_huge_logits_give_finite_results(kata, size, scale):
 def test_rows_far_apart_do_not_disturb_each_other(kata, size, level):
     """Tokens whose logits lie thousands apart are each right by themselves."""
     logits = (8 * size.normal("B T V", scale=2)).round() / 8  # so that float32 holds them exactly, thousands apart too
-    logits = logits + level * torch.arange(size.B * size.T, dtype=logits.dtype).reshape(size.B, size.T, 1)
+    logits = logits + level * (torch.arange(size.B * size.T, dtype=logits.dtype) % 3).reshape(size.B, size.T, 1)
     check.equal(kata.log_softmax(logits), log_softmax(logits), "log_softmax(logits)", logits=logits)
 
 
@@ -278,10 +280,15 @@ def test_mode_is_as_before_when_the_model_raises(kata, shapes, training, at):
 def test_no_gradient_is_computed(kata, shapes):
     """While the loss is computed no graph is built for a gradient, and afterwards gradients are computed as before."""
     model = Model()
+    model.table.weight.requires_grad_(False)
     kata.corpus_loss(model, corpus(shapes))
     check.equal(set(model.graphs), {False}, "whether the logits ask for a gradient, at each call")
-    check.equal([name for name, p in model.named_parameters() if not p.requires_grad], [], "the parameters left frozen")
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    check.equal(frozen, ["table.weight"], "the list of frozen parameters, afterwards,")
     check.equal(torch.is_grad_enabled(), True, "whether gradients are computed afterwards")
+    with torch.no_grad():
+        kata.corpus_loss(model, corpus(shapes))
+        check.equal(torch.is_grad_enabled(), False, "whether gradients are computed after a call under torch.no_grad()")
 
 
 @claim(step=4, without=MEASURED, shapes=CORPUS)

@@ -381,6 +381,20 @@ def colour_of(ax, weight):
     return picture.to_rgba(numpy.array([float(weight)]))[0].tolist()
 
 
+def ends_of_colours(ax):
+    """The colours of what is far too small and far too large for the scale of colours of a plot."""
+    return [colour_of(ax, weight) for weight in (-1e9, 1e9)]
+
+
+INPUT, OUTPUT = ("input", "key"), ("output", "query")
+
+
+def role_of(label):
+    """Whose tokens the label of an axis says there are, "input" or "output"; None where it says neither, or both."""
+    said = [any(word in label.lower() for word in words) for words in (INPUT, OUTPUT)]
+    return {(True, False): "input", (False, True): "output"}.get(tuple(said))
+
+
 @claim(step=3, costly=True, examples=4, without=DRAWN, size=sizes(MAPS, **RANGES), given=[False, True])
 def test_the_axes_come_back(kata, size, given):
     """plot_attention returns the axes it drew on: those that it was given, or new ones, on a figure of their own."""
@@ -427,14 +441,40 @@ def test_colours_are_the_weights(kata, size, given):
             check.equal(got, weights, where, tokens=tokens)
 
 
+@claim(step=3, examples=4, without=DRAWN, size=sizes(MAPS, **LONGER), given=[False, True])
+def test_every_cell_can_be_seen(kata, size, given):
+    """x goes from left to right, as one reads, and no token is cut off; whether y goes down or up is free."""
+    with no_figure_left():
+        _, _, _, ax = a_plot(kata, size, given)
+        places = numpy.column_stack([ax.get_xticks()[: size.T], ax.get_yticks()[: size.T]])
+        at = ax.transAxes.inverted().transform(ax.transData.transform(places))  # from 0 to 1, upward
+        check.equal(bool((numpy.diff(at[:, 0]) > 0).all()), True, "whether x goes from left to right")
+        margin = 0.3 * numpy.abs(at[1] - at[0])
+        shown = bool((at - margin >= -1e-6).all() and (at + margin <= 1 + 1e-6).all())
+        check.equal(shown, True, "whether the cells of all tokens can be seen")
+
+
+@claim(step=3, costly=True, examples=2, without=DRAWN, size=sizes(MAPS, **LONGER))
+def test_the_names_of_the_axes_are_not_exchanged(kata, size):
+    """If x has a name, it is not that of the output tokens, and y does not have that of the input tokens."""
+    with no_figure_left():
+        _, _, _, ax = a_plot(kata, size, False)
+        x, y = role_of(ax.get_xlabel()), role_of(ax.get_ylabel())
+        if (x == "output" and y != "output") or (y == "input" and x != "input"):
+            names = [ax.get_xlabel(), ax.get_ylabel()]
+            raise check.Mismatch("the names of the axes x and y are exchanged", names, alike=[x, y])
+
+
 @claim(step=3, costly=True, examples=2, without=DRAWN, size=sizes(MAPS, **LONGER))
 def test_a_large_weight_does_not_look_like_a_small_one(kata, size):
     """A quarter of the largest weight has another colour than three quarters of it."""
     with no_figure_left():
         weights, _, _, ax = a_plot(kata, size, False)
         if has_picture(ax):
-            colours = [colour_of(ax, part * weights.max()) for part in (0.25, 0.75)]
-            check.equal(colours[0] != colours[1], True, "whether a small and a large weight look different")
+            small, large = (colour_of(ax, part * weights.max()) for part in (0.25, 0.75))
+            if small == large:
+                problem, end = "a small and a large weight have the same colour", ends_of_colours(ax).index(small)
+                raise check.Mismatch(problem, [small, large], alike=end)
 
 
 @claim(step=3, costly=True, examples=2, without=DRAWN, size=sizes(MAPS, **LONGER))

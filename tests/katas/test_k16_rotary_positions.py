@@ -1,8 +1,10 @@
 """k16 rotary positions: what must be true of them."""
 
+import math
+
 import torch
 
-from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, randomise, sizes, tree_leaves
+from dojo.spec import FUSED_ATTENTION, OperationMode, ban, check, claim, oracle, randomise, sizes, tree_leaves
 
 BANS = [ban(*FUSED_ATTENTION, why="it is the fused form of the attention that you build here.")]
 
@@ -25,6 +27,7 @@ def angles_one_by_one(positions, head_dim, base=10000.0):
     return torch.tensor([[p * base ** (-2 * i / head_dim) for i in range(head_dim // 2)] for p in positions.tolist()])
 
 
+@oracle
 def turned_as_complex_numbers(x, angles):
     """Each pair of channels is one complex number, times e^(i·angle)."""
     first, second = x.chunk(2, dim=-1)
@@ -32,15 +35,15 @@ def turned_as_complex_numbers(x, angles):
     return torch.cat([turned.real, turned.imag], dim=-1)
 
 
-def rotary_attention_by_tokens(model, x, heads, base=10000.0):
+@oracle
+def rotary_attention_by_pairs(model, x, heads, base=10000.0):
     query, key, value = (torch.stack(getattr(model, name)(x).chunk(heads, -1), 1) for name in PROJECTIONS)
     angles = angles_one_by_one(torch.arange(x.shape[1]), query.shape[-1], base)
     query, key = turned_as_complex_numbers(query, angles), turned_as_complex_numbers(key, angles)
-    outputs = []
-    for t in range(x.shape[1]):
-        scores = (query[:, :, t, None] * key[:, :, : t + 1]).sum(-1) / key.shape[-1] ** 0.5  # (B, h, t + 1)
-        outputs.append((torch.softmax(scores, -1)[..., None] * value[:, :, : t + 1]).sum(2).flatten(1))
-    return model.out_proj(torch.stack(outputs, 1))
+    products = (query[:, :, :, None] * key[:, :, None]).sum(-1) / key.shape[-1] ** 0.5  # (B, h, T, T)
+    seen = torch.arange(x.shape[1])[:, None] >= torch.arange(x.shape[1])
+    weights = torch.softmax(products.where(seen, -torch.inf), -1)
+    return model.out_proj((weights[..., None] * value[:, :, None]).sum(3).transpose(1, 2).flatten(2))
 
 
 def attention(kata, size, *more, **options):
@@ -254,14 +257,13 @@ def test_values_are_not_turned(kata, reference, size):
     check.equal(module(x.clone()), want, "the output", x=x)
 
 
-@claim(step=3, size=sizes(HEADS, **RANGES), base=bases, bias=[False, True], double=True, examples=4)
+@claim(step=3, size=sizes(HEADS, **RANGES), base=[None, *bases], bias=[False, True], double=True, examples=6)
 def test_output_is_attention_over_turned_queries_and_keys(kata, reference, size, base, bias):
     """In each head the scores are those of turned queries and keys, divided by √d; the rest is as in k06."""
-    for options, said in (({}, ""), ({"base": base}, f" with base = {base:g}")):
-        module, model = beside(reference, kata, size, qkv_bias=bias, **options)
-        x = size.normal("B T d_in")
-        want = rotary_attention_by_tokens(model, x, size.h, **options)
-        check.equal(module(x), want, f"the output{said}", x=x)
+    options, asked = ({"base": base}, f" with base = {base:g}") if base else ({}, "")
+    module, model = beside(reference, kata, size, qkv_bias=bias, **options)
+    x = size.normal("B T d_in")
+    check.equal(module(x), rotary_attention_by_pairs(model, x, size.h, **options), f"the output{asked}", x=x)
 
 
 @claim(step=3, size=sizes(HEADS, **RANGES), mode=[True, False], examples=2)
@@ -272,7 +274,7 @@ def test_each_text_is_read_anew(kata, reference, size, mode):
     module.train(mode)
     for number, (B, T) in enumerate(((1, size.T), (size.B, size.T + 3), (size.B, size.T + 3))):
         x = size.normal(f"{B} {T} d_in", salt=str(number))
-        want = rotary_attention_by_tokens(model, x, size.h)
+        want = rotary_attention_by_pairs(model, x, size.h)
         with torch.set_grad_enabled(mode):
             got = module(x)
         check.equal(got, want, f"the output for {B} × {T} tokens", x=x)
@@ -284,7 +286,7 @@ def test_one_head_and_one_token_will_do(kata, reference, size, mode):
     module, model = beside(reference, kata, size)
     for tokens in (1, 12):
         x = size.normal(f"B {tokens} d_in")
-        want = rotary_attention_by_tokens(model, x, 1)
+        want = rotary_attention_by_pairs(model, x, 1)
         check.equal(module.train(mode)(x.clone()), want, f"the output of one head for {tokens} tokens", x=x)
 
 
@@ -369,12 +371,11 @@ def test_slopes_are_a_geometric_row(kata, heads):
 
 
 def biases_one_by_one(heads, tokens):
-    want = torch.empty(heads, tokens, tokens)
-    for head in range(heads):
-        for i in range(tokens):
-            for j in range(tokens):
-                want[head, i, j] = -(2 ** (-8 * (head + 1) / heads)) * (i - j) if j <= i else -torch.inf
-    return want
+    slopes = [2 ** (-8 * (head + 1) / heads) for head in range(heads)]
+    every = range(tokens)
+    return torch.tensor(
+        [[[-slope * (i - j) if j <= i else -math.inf for j in every] for i in every] for slope in slopes]
+    )
 
 
 @claim(step=4, heads=[2, 4, 8], tokens=[1, 2, 3, 6], examples=8)

@@ -180,10 +180,16 @@ def test_memory_is_reserved_at_once(kata, size):
         places.append(getattr(cache, name).data_ptr())
     key, value = size.normal("B h 2 d", salt="key"), size.normal("B h 2 d", salt="value")
     cache.append(key, value)
-    check.exactly(cache.keys[:, :, :2], key, "the beginning of `keys` after append")
-    check.exactly(cache.values[:, :, :2], value, "the beginning of `values` after append")
+    got = [place_of(key, cache.keys), place_of(value, cache.values)]
+    check.equal(got, [0, 0], "where in `keys` and in `values` the first tokens stand after append")
     after = [cache.keys.data_ptr(), cache.values.data_ptr()]
     check.equal([a == b for a, b in zip(after, places)], [True, True], "whether keys and values stay where they were")
+
+
+def place_of(tokens, memory):
+    """The first of the places at which tokens stand; None where they do not."""
+    places = range(memory.shape[2] - tokens.shape[2] + 1)
+    return next((at for at in places if torch.equal(memory[:, :, at : at + tokens.shape[2]], tokens)), None)
 
 
 @claim(step=1, examples=8, size=CACHE)
@@ -253,6 +259,8 @@ def test_cache_bytes_is_what_is_measured(kata, size, layers, dtype):
     by_name = {"num_layers": layers, "batch_size": size.B, "num_heads": size.h, "capacity": size.C, "head_dim": size.d}
     got = kata.cache_bytes(**by_name)
     check.equal(got, want // dtype.itemsize * 4, "cache_bytes(…) without a dtype, which means float32,")
+    large = layers * 2**34 * dtype.itemsize  # more than 32 bits can count
+    check.equal(kata.cache_bytes(layers, 64, 32, 2**15, 128, dtype), large, "cache_bytes of a large model")
 
 
 # --- Step 2: attention over a cache ----------------------------------------------------------------------------

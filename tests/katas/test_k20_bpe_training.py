@@ -1,6 +1,7 @@
 """k20 BPE training: what must be true of it."""
 
 import functools
+import itertools
 import random
 import tracemalloc
 from collections import Counter
@@ -593,6 +594,25 @@ def test_a_stream_has_the_ids_of_the_whole_text(kata, kind, how, pattern, seed):
     same_ids(
         got, encoded("".join(lines), PATTERNS[pattern]), f"list(encode_iterable({lines}))", pattern=PATTERNS[pattern]
     )
+
+
+@of_text(step=4, how=["one after the other", "one is given up", "in turns"])
+def test_streams_of_a_tokenizer_do_not_meet(kata, how):
+    """Several texts go through encode_iterable of one tokenizer, one after the other or in turns, and each has its own
+    ids, also after one that was given up half way."""
+    tokenizer, texts = tokenizer_of(kata), ["banana ba", "nab   an", " I'll naïve"]
+    streams = [tokenizer.encode_iterable(list(text)) for text in texts]
+    got = [[] for _ in texts]
+    if how == "one is given up":
+        next(iter(tokenizer.encode_iterable(list(" banana" * 9))), None)
+    if how == "in turns":
+        for ids in itertools.zip_longest(*streams):
+            for own, i in zip(got, ids):
+                own += [] if i is None else [i]
+    else:
+        got = [list(stream) for stream in streams]
+    want = [encoded(text, GPT2) for text in texts]
+    check.equal(got, want, f"the ids of {texts}, each from a stream of its own")
 
 
 @of_text(step=4)

@@ -119,7 +119,7 @@ def beside(reference, kata, size, heads, base=10_000.0):
 def config_of(kata, size, heads, **options):
     """The configuration of a small Llama: L blocks, V words, f hidden entries a token."""
     number, kv = heads
-    options = {"context_length": 16, "vocab_size": size.V, "hidden_dim": size.f, "num_layers": size.L, **options}
+    options = {"context_length": 6, "vocab_size": size.V, "hidden_dim": size.f, "num_layers": size.L, **options}
     return kata.LlamaConfig(emb_dim=width(size, heads), num_heads=number, num_kv_heads=kv, **options)
 
 
@@ -417,9 +417,9 @@ def test_parts_have_parameters_of_their_own(kata, reference, size, heads, tie):
 
 @claim(step=3, size=MODEL, heads=groups, tie=[True, False], eps=epsilons, base=bases, mode=[True, False], double=True)
 def test_logits_come_from_all_parts_in_order(kata, reference, size, heads, tie, eps, base, mode):
-    """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position; `eps` and
-    `rope_base` of the config hold in every layer."""
-    options = {"eps": eps, "rope_base": base}
+    """The logits are lm_head(final_norm(…)) of the embedding after every block in turn, for each position, also of a
+    text as long as the context; `eps` and `rope_base` of the config hold in every layer."""
+    options = {"eps": eps, "rope_base": base, "context_length": size.T}
     model, twin = twins(kata, reference, size, heads, tie_weights=tie, **options)
     ids = size.ids("B T", size.V)
     want = logits_by_parts(twin, ids, config_of(reference, size, heads, **options)).detach()
@@ -563,13 +563,35 @@ def test_a_missing_weight_is_an_error(kata, reference, size, heads, missing):
     check.raises(Exception, call, mentions=(words,), what=f"load_llama without {missing}")
 
 
-@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], examples=2)
-def test_a_weight_of_another_shape_is_an_error(kata, reference, size, heads):
-    """A weight of another shape, such as a transposed one, is an error."""
+SHAPES = [
+    ("a transposed k_proj", "model.layers.0.self_attn.k_proj", lambda weight: weight.T.contiguous()),
+    ("half an up_proj", "model.layers.0.mlp.up_proj", lambda weight: weight[: len(weight) // 2]),
+    ("a longer norm", "model.norm", lambda weight: torch.cat([weight, weight[:1]])),
+    ("two more words", "model.embed_tokens", lambda weight: torch.cat([weight, weight[:2]])),
+]
+
+
+@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], fault=range(len(SHAPES)), examples=4)
+def test_a_weight_of_another_shape_is_an_error(kata, reference, size, heads, fault):
+    """A weight of another shape is an error: a transposed one, a shorter or a longer one."""
     model, weights = llama(kata, size, heads), weights_for(reference, size, heads, size.L, tie=True)
-    name = "model.layers.0.self_attn.k_proj.weight"
-    weights[name] = weights[name].T.contiguous()
-    check.raises(Exception, lambda: kata.load_llama(model, weights), what="load_llama with a transposed k_proj")
+    what, name, change = SHAPES[fault]
+    weights[f"{name}.weight"] = change(weights[f"{name}.weight"])
+    check.raises(Exception, lambda: kata.load_llama(model, weights), what=f"load_llama with {what}")
+
+
+@claim(step=4, size=MODEL, heads=[(6, 2), (3, 1)], tie=[True, False], examples=2)
+def test_weights_are_copied(kata, reference, size, heads, tie):
+    """The weights go into several models: one that is trained on changes neither them nor the others."""
+    weights = weights_for(reference, size, heads, size.L, tie)
+    before = {name: values.clone() for name, values in weights.items()}
+    model = llama(kata, size, heads, tie_weights=tie)
+    kata.load_llama(model, weights)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    for name, values in before.items():
+        check.exactly(weights[name], values, f"{name} among the weights, after the model has changed")
 
 
 @claim(step=4, size=sizes("n D", n=(2, 4)), heads=[3, 2, 1])

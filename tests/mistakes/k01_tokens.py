@@ -8,6 +8,7 @@ ITOS = "self.itos = {i: character for i, character in enumerate(characters)}"
 SIZE = "self.vocab_size = len(characters)"
 REFUSE = 'raise ValueError(f"character {character!r} at place {place} is not in the vocabulary")'
 ENCODE = "return [self.stoi[character] for character in text]"
+SEARCH = "for place, character in enumerate(text):"
 DECODE = 'return "".join(self.itos[i] for i in ids)'
 PARTS = "parts = [bytes([byte]) for byte in piece]"
 LOOP = "while len(parts) > 1:"
@@ -979,5 +980,125 @@ MISTAKES = [
         caught_by="test_encode_equals_tiktoken",
         explanation="""The pieces are made bytes by UTF-16, with two bytes a character and a mark in front. Ranks are made for
         UTF-8.""",
+    ),
+    mistake(
+        "id 0 is left out in decode",
+        swap(DECODE, 'return "".join(self.itos[i] for i in ids if i)'),
+        caught_by="test_decode_gives_the_text_of_the_ids",
+        explanation="""The id 0 counts as nothing and is skipped. It is an id like others, that of the first character.""",
+    ),
+    mistake(
+        "white space at the ends has no id",
+        swap(CHARACTERS, "characters = sorted(set(text.strip()))"),
+        caught_by="test_any_text_over_the_vocabulary_comes_back",
+        explanation="""The text is stripped before its characters are collected. White space that stands at the ends only
+        is then outside the vocabulary.""",
+    ),
+    mistake(
+        "line ends are made alike in encode",
+        swap(SEARCH, 'text = text.replace("\\r\\n", "\\n")\n        ' + SEARCH),
+        caught_by="test_characters_come_back_unchanged",
+        explanation="""The two characters `\\r\\n` become one. Both are characters of the text, and have to come back.""",
+    ),
+    mistake(
+        "the text is normalised (CharTokenizer)",
+        swap("import regex\n", "import unicodedata\n\nimport regex\n"),
+        swap(SEARCH, 'text = unicodedata.normalize("NFC", text)\n        ' + SEARCH),
+        caught_by="test_characters_come_back_unchanged",
+        explanation="""Letters that can be written with one code point or with several are written in one way. The
+        vocabulary knows the characters of the text as they stand there.""",
+    ),
+    mistake(
+        "the last strange character is reported",
+        swap(SEARCH, "for place, character in reversed(list(enumerate(text))):"),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Where several characters are strange, the error tells of the last. The first is where a reader
+        begins to look.""",
+    ),
+    mistake(
+        "the smallest strange character is reported",
+        swap(SEARCH, "for place, character in sorted(enumerate(text), key=lambda pair: pair[1]):"),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""Where several characters are strange, the error tells of the one that sorts first. The first is
+        the one that stands first in the text.""",
+    ),
+    mistake(
+        "the place is counted in bytes",
+        swap(
+            REFUSE,
+            'raise ValueError(f"character {character!r} at place {len(text[:place].encode())} is not in the vocabulary")',
+        ),
+        caught_by="test_a_strange_character_is_refused_with_its_place",
+        explanation="""The place is the number of bytes before the character. Characters outside ASCII have several, and
+        `text[place]` is then another one.""",
+    ),
+    mistake(
+        "the sum of two ranks decides",
+        swap(
+            PAIR_RANKS,
+            "pair_ranks = [ranks[a] + ranks[b] if a + b in ranks else math.inf for a, b in pairwise(parts)]",
+        ),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Neighbours merge in the order of their own ranks, added up. What decides is the rank of the token
+        that the two make together.""",
+    ),
+    mistake(
+        "the rank of the left part decides",
+        swap(PAIR_RANKS, "pair_ranks = [ranks[a] if a + b in ranks else math.inf for a, b in pairwise(parts)]"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Of neighbours that make a token, those whose left part has the lowest rank merge first. What decides
+        is the rank of the token that the two make together.""",
+    ),
+    mistake(
+        "the rank of the right part decides",
+        swap(PAIR_RANKS, "pair_ranks = [ranks[b] if a + b in ranks else math.inf for a, b in pairwise(parts)]"),
+        caught_by="test_neighbours_merge_by_rank",
+        explanation="""Of neighbours that make a token, those whose right part has the lowest rank merge first. What
+        decides is the rank of the token that the two make together.""",
+    ),
+    mistake(
+        "characters that look alike become one",
+        swap("import regex\n", "import unicodedata\n\nimport regex\n"),
+        swap(PIECES, 'for match in self.pattern.finditer(unicodedata.normalize("NFKC", text)):'),
+        caught_by="test_text_comes_back_unchanged",
+        explanation="""The text is put into the form NFKC, where ﬁ becomes fi and ² becomes 2. What comes back is another
+        text than the one that was encoded.""",
+    ),
+    mistake(
+        "the pattern knows letters of ASCII only",
+        swap(PATTERN, "self.pattern = regex.compile(pattern, regex.ASCII)"),
+        caught_by="test_encode_equals_tiktoken",
+        explanation="""With the flag ASCII, é is no letter to the pattern. A text in any script has letters.""",
+    ),
+    mistake(
+        "broken bytes become escapes",
+        swap(TEXT, TEXT.replace("replace", "backslashreplace")),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 come out as `\\xff`, in four characters each. The replacement
+        character stands for them.""",
+    ),
+    mistake(
+        "broken bytes become half characters",
+        swap(TEXT, TEXT.replace("replace", "surrogateescape")),
+        caught_by="test_broken_bytes_become_the_replacement_character",
+        explanation="""Bytes that are no valid UTF-8 become surrogates, which cannot be printed or written to a file. The
+        replacement character stands for them.""",
+    ),
+    mistake(
+        "zeros at the end are lost (decode)",
+        swap(TEXT, TEXT + '.rstrip("\\0")'),
+        caught_by="test_text_comes_back_unchanged",
+        explanation="""Characters with the number 0 are cut off at the end of the text. They are not seen, and belong to
+        it all the same.""",
+    ),
+    mistake(
+        "a text that is a token is not cut",
+        swap(
+            "        ids = []\n",
+            '        if text.encode("utf-8") in self.ranks:\n            return [self.ranks[text.encode("utf-8")]]\n        ids = []\n',
+        ),
+        caught_by="test_a_text_that_is_a_token_is_cut_all_the_same",
+        explanation="""A text that stands in the table as a whole comes out as this one token. Where the pattern cuts it into
+        pieces, no token may cross the cut.""",
     ),
 ]

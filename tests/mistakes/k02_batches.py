@@ -40,6 +40,7 @@ def of_both(name, pick, caught_by, explanation):
 
 
 BOTH = ("data_for_one_window_gives_one_window", "one_possible_window_fills_the_batch")
+LARGE = ("large_ids_stay_what_they_are_in_windows", "large_ids_stay_what_they_are_in_a_batch")
 GUARDS = {"windows": "windows_refuses_too_short_data", "get_batch": "get_batch_refuses_too_short_data"}
 
 MISTAKES = [
@@ -822,5 +823,48 @@ MISTAKES += [
         caught_by="test_training_part_is_the_beginning",
         explanation="""The tokens are shuffled before they are parted, always in the same way. A text without its order is no
         text.""",
+    ),
+    mistake(
+        "the fraction is cut to whole percent",
+        swap(BORDER, "border = len(data) * int(train_fraction * 100) // 100"),
+        caught_by="test_a_fraction_may_be_finer_than_a_percent",
+        explanation="""The fraction becomes a whole number of percent before it is used. An eighth is 12.5 percent.""",
+    ),
+    mistake(
+        "the validation part is counted from the end, and none of it is all",
+        swap(BORDER, BORDER + "\n    rest = len(data) - border"),
+        swap(PARTS, "return data[:-rest], data[-rest:]"),
+        caught_by="test_training_part_is_the_beginning",
+        explanation="""Both parts are cut at so many tokens from the end. Where none are left for validation that is
+        `data[:-0]`, which is nothing, and `data[-0:]`, which is all.""",
+    ),
+    mistake(
+        "a third part is kept back",
+        swap(PARTS, "return data[:border], data[border : (len(data) + border) // 2]"),
+        caught_by="test_validation_part_is_the_rest",
+        explanation="""The rest is halved, as if a part for testing were asked for. There are two parts, and no token is in
+        neither.""",
+    ),
+    mistake(
+        "too large offsets begin again at 0 (get_batch)",
+        swap(
+            DRAW,
+            "offsets = torch.randint(len(data), (batch_size,), generator=generator) % (len(data) - context_length)",
+        ),
+        caught_by="test_offsets_are_equally_likely",
+        explanation="""Offsets are drawn from all places, and those that are too large are taken modulo the number of
+        offsets. The first ones are then drawn twice as often.""",
+    ),
+    *of_both(
+        "ids pass through 16 bits",
+        "return data[places].short().long(), data[places + 1].short().long()",
+        LARGE,
+        """The ids are kept in 16 bits on the way. Those beyond 32,767 come out as others, and GPT-2 has 50,257.""",
+    ),
+    *of_both(
+        "ids pass through floats",
+        "return data[places].float().long(), data[places + 1].float().long()",
+        LARGE,
+        """The ids are floating-point numbers on the way. A float32 holds whole numbers up to 16,777,216 only.""",
     ),
 ]

@@ -1206,4 +1206,86 @@ MISTAKES = [
         caught_by="test_weights_are_transposed_even_where_they_are_square",
         explanation="""The queries of the new module keep the numbers that they started with. All three matrices are copied.""",
     ),
+    mistake(
+        "both modules share a single row or column",
+        swap(COPY_QUERY, "v2.W_query.weight = nn.Parameter(v1.W_query.T.contiguous())"),
+        swap(COPY_KEY, "v2.W_key.weight = nn.Parameter(v1.W_key.T.contiguous())"),
+        swap(COPY_VALUE, "v2.W_value.weight = nn.Parameter(v1.W_value.T.contiguous())"),
+        caught_by="test_v2_owns_its_weights",
+        explanation="""`contiguous` copies only what is not contiguous already, and the transpose of a single row or column
+        is. Both modules then share their numbers.""",
+    ),
+    mistake(
+        "dimensions are reshaped, not moved",
+        swap(
+            SHIFT,
+            "shape, scores = scores.shape, scores.reshape(-1, scores.shape[dim])\n    "
+            + SHIFT.replace("dim=dim", "dim=1"),
+        ),
+        swap(SHARE, "return (exponentials / exponentials.sum(dim=1, keepdim=True)).reshape(shape)"),
+        caught_by="test_softmax_runs_along_dim",
+        explanation="""The scores are reshaped into rows as long as `dim`. For any dimension but the last those rows hold
+        numbers of others: it has to be moved to the end first.""",
+    ),
+    mistake(
+        "the sum is cut off from its scores",
+        swap(SHARE, "return exponentials / exponentials.sum(dim=dim, keepdim=True).detach()"),
+        caught_by="test_gradients_pass_through_softmax",
+        explanation="""The sum is detached, as if it were a constant. It is made of the scores, and raising one of them lowers
+        the shares of the others.""",
+    ),
+    mistake(
+        "the weights are returned turned round",
+        swap(RESULT, "return weights @ value, weights.transpose(-2, -1)"),
+        caught_by="test_every_query_shares_out_its_attention",
+        explanation="""The context is right, and the weights come with the keys as rows. Row i belongs to query i.""",
+    ),
+    mistake(
+        "the query has no bias",
+        swap(V2_QUERY, "self.W_query = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""`qkv_bias` reaches the key and the value only. Its q stands for the query, which gets a bias on the
+        same terms.""",
+    ),
+    mistake(
+        "the key has no bias",
+        swap(V2_KEY, "self.W_key = nn.Linear(d_in, d_out, bias=False)"),
+        caught_by="test_v2_has_three_linear_layers",
+        explanation="""`qkv_bias` reaches the query and the value only. Its k stands for the key, which gets a bias on the
+        same terms.""",
+    ),
+    mistake(
+        "V1 mixes the queries",
+        swap(V1_FORWARD, "context, _ = attention(x @ self.W_query, x @ self.W_key, x @ self.W_query)"),
+        caught_by="test_v1_is_self_attention",
+        explanation="""The weights are applied to the queries. A query is made for looking; what a token hands over is its
+        value.""",
+    ),
+    mistake(
+        "V2 mixes the queries",
+        swap(V2_FORWARD, "context, _ = attention(self.W_query(x), self.W_key(x), self.W_query(x))"),
+        caught_by="test_v2_is_self_attention",
+        explanation="""The weights are applied to the queries. A query is made for looking; what a token hands over is its
+        value.""",
+    ),
+    mistake(
+        "V1 takes the batch for one long sequence",
+        swap(
+            V1_FORWARD,
+            "flat = x.reshape(-1, x.shape[-1])\n        context, _ = attention(flat @ self.W_query, flat @ self.W_key, flat @ self.W_value)\n        context = context.reshape(*x.shape[:-1], -1)",
+        ),
+        caught_by="test_v1_is_self_attention",
+        explanation="""All sequences of the batch are laid end to end, and every token looks at the tokens of all. A
+        sequence is looked at by itself.""",
+    ),
+    mistake(
+        "V2 takes the batch for one long sequence",
+        swap(
+            V2_FORWARD,
+            "flat = x.reshape(-1, x.shape[-1])\n        context, _ = attention(self.W_query(flat), self.W_key(flat), self.W_value(flat))\n        context = context.reshape(*x.shape[:-1], -1)",
+        ),
+        caught_by="test_v2_is_self_attention",
+        explanation="""All sequences of the batch are laid end to end, and every token looks at the tokens of all. A
+        sequence is looked at by itself.""",
+    ),
 ]

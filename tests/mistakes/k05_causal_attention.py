@@ -1060,4 +1060,44 @@ MISTAKES = [
         explanation="""What survives stays as it is, and the draw does not ask the generator. The expected value has to stay, and equal
         generators have to drop the same entries.""",
     ),
+    mistake(
+        "the mask is made of small integers",
+        swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.uint8), diagonal=1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask holds the numbers 0 and 1 in eight bits, as masks did before there was a dtype bool. It
+        answers yes or no, and `masked_fill` takes nothing but a bool mask.""",
+    ),
+    mistake(
+        "the mask has dimensions in front",
+        swap(MASK, "return torch.triu(torch.ones(1, 1, tokens, tokens, dtype=torch.bool), diagonal=1)"),
+        caught_by="test_mask_is_true_exactly_for_later_tokens",
+        explanation="""The mask has dimensions of size 1 for the batch and the heads. Broadcasting puts them there by itself:
+        rows and columns are all it takes.""",
+    ),
+    mistake(
+        "exp overflows in the masked softmax",
+        swap(
+            FILL,
+            "exponentials = scores.exp().masked_fill(mask, 0.0)\n    return exponentials / exponentials.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by="test_extreme_scores_do_not_break_the_mask",
+        explanation="""e is raised to the scores as they come. In float32 that is infinite from about 89 on, and
+        infinity divided by infinity is not a number.""",
+    ),
+    mistake(
+        "the largest score may be a hidden one",
+        swap(
+            FILL,
+            "exponentials = (scores - scores.amax(dim=-1, keepdim=True)).exp().masked_fill(mask, 0.0)\n    return exponentials / exponentials.sum(dim=-1, keepdim=True)",
+        ),
+        caught_by=LOW,
+        explanation="""The largest score of the whole row is subtracted, hidden ones among them. Where a hidden score is far
+        above the visible ones, all their exponentials are 0, and so is the sum.""",
+    ),
+    mistake(
+        "a batch of one is lost",
+        swap(MIX, "return (self.dropout(weights) @ value).squeeze(0)  # (B, T, d_out)"),
+        caught_by=OUTPUT,
+        explanation="""A batch of one row loses its first dimension. It is a batch all the same.""",
+    ),
 ]

@@ -2150,4 +2150,47 @@ MISTAKES = [
         explanation="""No score may be above {c} or below its negative. A softmax that takes off the largest score needs no
         such bounds, and they make different scores equal.""",
     ),
+    mistake(
+        "x is added where it fits",
+        swap(
+            RESULT, "out = self.out_proj(merge_heads(context))\n        return x + out if x.shape == out.shape else out"
+        ),
+        caught_by="test_input_and_output_may_be_equally_wide",
+        explanation="""Where input and output are equally wide, x is added to the output. The shortcut comes with the block,
+        which would then have two.""",
+    ),
+    mistake(
+        "a view straight to (B, h, T, d)",
+        swap(CUT, "return x.view(B, num_heads, T, width // num_heads)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The tensor is viewed in its final shape at once. That moves no number: it cuts the row of numbers anew,
+        and a head gets all the channels of some tokens where it should get some channels of all tokens.""",
+    ),
+    mistake(
+        "heads are stacked before the batch and reshaped",
+        swap(CUT, "return torch.stack(x.chunk(num_heads, dim=-1)).reshape(B, num_heads, T, width // num_heads)"),
+        caught_by="test_head_i_gets_its_own_channels_of_every_token",
+        explanation="""The heads are stacked in front of the batch, and a reshape then names the first two dimensions anew. It
+        does not exchange them: heads and rows of the batch are mixed up.""",
+    ),
+    mistake(
+        "the batch and the tokens are exchanged in merge",
+        swap(MERGE, "return x.permute(2, 0, 1, 3).reshape(B, T, num_heads * d)"),
+        caught_by="test_merge_lays_the_heads_of_a_token_side_by_side",
+        explanation="""Tokens come before rows of the batch, and a reshape then names the two anew. It does not exchange
+        them: the tokens of one row are dealt out to others.""",
+    ),
+    mistake(
+        "the root is rounded down",
+        swap(SCORES, "scores = query / int(query.shape[-1] ** 0.5) @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The root of the head's width becomes a whole number. The root of 2 is 1.41 and not 1.""",
+    ),
+    mistake(
+        "scaled by a head's share of the input",
+        swap(SCORES, "scores = query / (x.shape[-1] / self.num_heads) ** 0.5 @ key.transpose(2, 3)"),
+        caught_by="test_fused_equals_wrapper",
+        explanation="""The input's width is divided by the number of heads, and its root is the scale. What counts is the
+        width of a head, which is a part of d_out.""",
+    ),
 ]

@@ -1695,4 +1695,51 @@ MISTAKES = [
         explanation="""The mean loss is multiplied by the size of the batch, so that twice the batch makes twice the step. The loss is the
         mean over all tokens.""",
     ),
+    mistake(
+        "a norm of 0 is taken for none",
+        swap(WHETHER, WHETHER.replace("max_grad_norm is not None", "max_grad_norm")),
+        caught_by=LONG,
+        explanation="""0 counts as False, so that a `max_grad_norm` of 0 does not clip at all. Not to clip is None; 0 leaves
+        nothing of the gradient.""",
+    ),
+    mistake(
+        "the gradient is that of the sum",
+        swap(BACKWARD, BACKWARD.replace("loss.", "(loss * y.numel()).")),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The loss is multiplied by the number of tokens before it goes backward. The step follows the gradient
+        of the mean, however many tokens a batch has.""",
+    ),
+    mistake(
+        "the gradient is that of the sum over a row",
+        swap(BACKWARD, BACKWARD.replace("loss.", "(loss * y.shape[1]).")),
+        caught_by="test_one_step_of_sgd",
+        explanation="""The loss is multiplied by the length of a row before it goes backward. The step follows the gradient of
+        the mean over all tokens.""",
+    ),
+    mistake(
+        "the optimizer forgets at every step",
+        swap(ZERO, ZERO + "    optimizer.state.clear()\n"),
+        caught_by="test_steps_of_adamw",
+        explanation="""What the optimizer remembers of earlier steps is cleared, or it is made anew. AdamW divides by what it has
+        seen so far.""",
+    ),
+    mistake(
+        "the first token of the text is left out",
+        swap(WINDOWS, WINDOWS.replace("windows(data,", "windows(data[1:],")),
+        caught_by=MEASURED,
+        explanation="""The windows begin at the second token. The first one is an input like others.""",
+    ),
+    mistake(
+        "the rate is the peak after the end",
+        swap(END, END.replace("return floor", "return peak")),
+        caught_by="test_the_rate_stays_at_the_floor",
+        explanation="""From the step numbered `total` on, the rate is the peak again. It stays where the fall has ended.""",
+    ),
+    mistake(
+        "a rate of 0 is passed over",
+        swap('group["lr"] = schedule(step)', 'group["lr"] = schedule(step) or group["lr"]'),
+        caught_by=SCHEDULED,
+        explanation="""0 counts as False, so that a scheduled rate of 0 leaves the rate of the step before. 0 is a rate like
+        others.""",
+    ),
 ]

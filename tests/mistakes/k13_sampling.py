@@ -2170,6 +2170,31 @@ MISTAKES = [
         drawn.""",
     ),
     mistake(
+        "a top_p of 1 and more is taken for none",
+        swap("            if top_p is not None:\n", "            if top_p is not None and top_p < 1:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""Only a top_p below 1 gets as far as the filter. What is above 1 is an error like any other, and the
+        filter would say so.""",
+    ),
+    mistake(
+        "a top_p outside 0 to 1 is taken for none",
+        swap("            if top_p is not None:\n", "            if top_p is not None and 0 < top_p < 1:\n"),
+        caught_by="test_generate_refuses_bad_options",
+        explanation="""Only a top_p between 0 and 1 gets as far as the filter. What is outside is an error, and the filter
+        would say so.""",
+    ),
+    mistake(
+        "shifted along the batch",
+        swap(
+            DROPPED,
+            "reached = probabilities.cumsum(dim=-1) >= p\n    "
+            "dropped = torch.cat([torch.zeros_like(reached[:1]), reached[:-1]])",
+        ),
+        caught_by="test_top_p_keeps_the_fewest_tokens_that_reach_p",
+        explanation="""To keep the token that crosses p, what is dropped is shifted by one: along the tokens of a row, and
+        here it goes along the rows.""",
+    ),
+    mistake(
         "generate hands on what is to be cut off",
         swap(KEEP_P, KEEP_P.replace("(logits, top_p)", "(logits, 1 - top_p if 0 < top_p < 1 else top_p)")),
         caught_by="test_generate_draws_from_the_top_p",

@@ -442,6 +442,60 @@ MISTAKES = [
         colour, whatever its weight.""",
     ),
     mistake(
+        "the colours end long before 1",
+        swap("vmin=0", "vmin=0, vmax=0.001"),
+        caught_by="test_a_large_weight_does_not_look_like_a_small_one",
+        explanation="""The scale of colours ends at a small weight. Whatever is larger gets the highest colour, and so a
+        weight of a quarter looks like one of three quarters.""",
+    ),
+    mistake(
+        "the names of x and y are exchanged",
+        swap('ax.set_xlabel("input token (looked at)")', 'ax.set_xlabel("output token (looking)")'),
+        swap('ax.set_ylabel("output token (looking)")', 'ax.set_ylabel("input token (looked at)")'),
+        caught_by="test_the_names_of_the_axes_are_not_exchanged",
+        explanation="""`imshow` puts columns on x and rows on y. A row is an output token, one that looks, so output tokens
+        stand on y; the names say the opposite, and whoever reads the picture turns every look around.""",
+    ),
+    mistake(
+        "the first token is at the right",
+        swap("    ax.figure.colorbar", "    ax.invert_xaxis()\n    ax.figure.colorbar"),
+        caught_by="test_every_cell_can_be_seen",
+        explanation="""The axis x is turned around, so the text runs from right to left.""",
+    ),
+    mistake(
+        "the border cells are cut",
+        swap("    ax.figure.colorbar", "    ax.set_xlim(0, len(tokens) - 1)\n    ax.figure.colorbar"),
+        caught_by="test_every_cell_can_be_seen",
+        explanation="""A cell reaches half a step to both sides of its tick. With the limits at the first and the last tick,
+        half of the first and of the last cell is outside the picture.""",
+    ),
+    mistake(
+        "a batch of one loses its dimension",
+        swap("torch.stack(caught)", "torch.stack([one.squeeze(0) for one in caught])"),
+        caught_by="test_maps_are_the_weights_of_every_layer_and_head",
+        explanation="""`squeeze(0)` takes the batch away when it holds one text, and does nothing otherwise.""",
+    ),
+    mistake(
+        "only the ticks of x",
+        swap("    ax.set_yticks(range(len(tokens)), labels)\n", ""),
+        caught_by="test_ticks_carry_the_tokens",
+        explanation="""The axis y keeps the numbers that matplotlib puts there: its ticks need the tokens as well.""",
+    ),
+    mistake(
+        "the ticks of x begin at 1",
+        swap("ax.set_xticks(range(len(tokens))", "ax.set_xticks(range(1, len(tokens) + 1)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""`imshow` puts column 0 at x = 0. With ticks from 1 on each token stands below the column of the next
+        one, and the last below none.""",
+    ),
+    mistake(
+        "the ticks of y begin at 1",
+        swap("ax.set_yticks(range(len(tokens))", "ax.set_yticks(range(1, len(tokens) + 1)"),
+        caught_by="test_colours_are_the_weights",
+        explanation="""`imshow` puts row 0 at y = 0. With ticks from 1 on each token stands beside the row of the next one,
+        and the last beside none.""",
+    ),
+    mistake(
         "the axes that were given are not used",
         swap(AXES, "if True:"),
         caught_by="test_the_axes_come_back",
@@ -814,16 +868,6 @@ MISTAKES = [
         caught_by="test_maps_are_the_weights_of_every_layer_and_head",
         explanation="""`squeeze` takes away every dimension of size 1: a single layer, text or token. The result always has five
         dimensions.""",
-    ),
-    mistake(
-        "every hook is removed",
-        swap(
-            "        for hook in hooks:\n            hook.remove()",
-            "        for block in model.blocks:\n            block.attention.dropout._forward_hooks.clear()",
-        ),
-        caught_by="test_no_hook_stays",
-        explanation="""All hooks of the dropouts are cleared, those of other people included. Each hook has a handle, which removes it
-        alone.""",
     ),
     mistake(
         "the largest over layers and heads",

@@ -135,6 +135,28 @@ MISTAKES = [
         token the whole cache is copied, which is what reserving it was to avoid.""",
     ),
     mistake(
+        "tokens are put behind what there is, in new memory",
+        swap(WRITE_KEYS, "self.held_keys = torch.cat([getattr(self, 'held_keys', key[:, :, :0]), key], dim=2)"),
+        swap(
+            WRITE_VALUES, "self.held_values = torch.cat([getattr(self, 'held_values', value[:, :, :0]), value], dim=2)"
+        ),
+        swap(HELD, "return self.held_keys, self.held_values"),
+        caught_by="test_memory_is_reserved_at_once",
+        explanation="""`torch.cat` makes a new tensor for all that is held, each time, and the memory that was reserved stays
+        empty. New tokens are written into it.""",
+    ),
+    mistake(
+        "counted with 32 bits",
+        swap(
+            NUMBERS,
+            "sizes = [2, num_layers, batch_size, num_heads, capacity, head_dim]\n    "
+            "numbers = int(torch.tensor(sizes, dtype=torch.int32).prod(dtype=torch.int32))",
+        ),
+        caught_by=MEASURED,
+        explanation="""The product is a tensor of 32-bit numbers, and those end at 2,147,483,647. The caches of a large model
+        are more than that, and the number begins anew. Python's own ints do not end.""",
+    ),
+    mistake(
         "only the first row is written",
         swap(WRITE_KEYS, "self.keys[:, :, self.length : end] = key[:1]"),
         swap(WRITE_VALUES, "self.values[:, :, self.length : end] = value[:1]"),

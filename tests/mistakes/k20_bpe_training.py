@@ -1389,6 +1389,55 @@ MISTAKES = [
         explanation="""The text that has been encoded stays in memory, and only the place moves on. A long text does not fit.""",
     ),
     mistake(
+        "what a stream holds back is kept for the next",
+        swap(
+            STREAM,
+            """held = getattr(self, "held", "")
+        for line in lines:
+            held += line
+            done = 0
+            for match in list(self.pattern.finditer(held))[:-2]:
+                yield from bpe_merge(match.group().encode("utf-8"), self.ranks)
+                done = match.end()
+            held = self.held = held[done:]
+        yield from self.encode(held)""",
+        ),
+        caught_by="test_streams_of_a_tokenizer_do_not_meet",
+        explanation="""What is held back is kept on the tokenizer, and the next stream begins with it. Each stream has a rest of
+        its own: a local variable.""",
+    ),
+    mistake(
+        "all streams share what is held back",
+        swap(
+            STREAM,
+            """self.held = ""
+        for line in lines:
+            self.held += line
+            done = 0
+            for match in list(self.pattern.finditer(self.held))[:-2]:
+                yield from bpe_merge(match.group().encode("utf-8"), self.ranks)
+                done = match.end()
+            self.held = self.held[done:]
+        yield from self.encode(self.held)""",
+        ),
+        caught_by="test_streams_of_a_tokenizer_do_not_meet",
+        explanation="""What is held back is kept on the tokenizer. Two streams that are read in turns then put their lines
+        together. Each stream has a rest of its own: a local variable.""",
+    ),
+    mistake(
+        "the text is brought to one form",
+        swap(FIND, FIND.replace("(pattern, text)", '(pattern, __import__("unicodedata").normalize("NFC", text))')),
+        caught_by="test_pieces_of_any_text",
+        explanation="""The text is normalised before it is cut, so an é of two characters becomes one. A tokenizer gives back
+        what it got, byte for byte.""",
+    ),
+    mistake(
+        "line ends are brought to one form",
+        swap(FIND, FIND.replace("(pattern, text)", '(pattern, text.replace("\\r\\n", "\\n").replace("\\r", "\\n"))')),
+        caught_by="test_pieces_of_any_text",
+        explanation="""\\r\\n becomes \\n before the text is cut. A tokenizer gives back what it got, byte for byte.""",
+    ),
+    mistake(
         "special tokens are allowed in streams",
         swap(
             STREAM,

@@ -623,6 +623,25 @@ MISTAKES = [
         left neighbour began with.""",
     ),
     mistake(
+        "parameters get the memory of what came in",
+        swap(COPIED, "values.data = group.receive(left)"),
+        caught_by=IN_PLACE,
+        explanation="""`.data = ` puts other memory under the parameter. Whoever has a view of the old memory, such as one
+        long row of all gradients or weights, goes on with the old numbers. `copy_` writes in place.""",
+    ),
+    mistake(
+        "divided by how many ranks have a gradient",
+        swap(
+            MEAN,
+            """there = [torch.full((weight.numel(),), weight.grad is not None, dtype=row.dtype) for weight in weights]
+    summed = all_reduce_sum(torch.cat([row, *there]), group)
+    mean = summed[: len(row)] / summed[len(row) :].clamp(min=1)""",
+        ),
+        caught_by="test_a_missing_gradient_counts_as_zeros",
+        explanation="""The sum is divided by the number of ranks that have a gradient. One process with the whole batch would
+        divide by all: a rank without gradient adds zeros.""",
+    ),
+    mistake(
         "the source waits as well",
         swap(f"{OTHERS}\n            {COPIED}\n        {PASS_ON}", f"{COPIED}\n        group.send(values, right)"),
         caught_by=PARAMETERS,

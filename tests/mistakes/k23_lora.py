@@ -69,6 +69,9 @@ WRONG_STATE = "test_a_wrong_state_is_refused"
 SAME = "test_a_merged_model_computes_the_same"
 MERGED_ONCE = "test_a_layer_that_is_used_twice_is_merged_once"
 SHARED = "test_a_shared_weight_is_not_merged_into"
+NONE_TO_TRAIN = "test_a_rank_of_0_is_an_error"
+MODES = "test_modes_stay"
+KEEPS = "test_merged_layers_keep_dtype_and_device"
 
 
 def entry(name, *swaps, by, why):
@@ -504,6 +507,19 @@ LAYER = [
         nothing more.""",
     ),
     entry(
+        "a rank of 0 is accepted",
+        swap(REFUSES, REFUSES.replace("not 1 <= rank <= smaller", "not 0 <= rank <= smaller")),
+        swap(SCALE, "self.scale = alpha / max(rank, 1)"),
+        by=NONE_TO_TRAIN,
+        why="""With rank 0 there is no A and no B: nothing would be trained, and nobody would be told.""",
+    ),
+    entry(
+        "the scale is trained",
+        swap(SCALE, "self.scale = nn.Parameter(torch.tensor(alpha / rank, dtype=linear.weight.dtype))"),
+        by=KEPT_AND_FROZEN,
+        why="""The scale is a parameter, and so it is trained with A and B. It is a constant: alpha over the rank.""",
+    ),
+    entry(
         "the larger side is the bound",
         swap(SMALLER, "smaller = max(linear.weight.shape)"),
         by=RANK,
@@ -769,6 +785,19 @@ MODEL = [
         why="""The new layers are made without the dropout, and theirs is 0. The rate that was asked for has no effect.""",
     ),
     entry(
+        "the model is put into train mode",
+        swap(COUNT, "model.train()\n    " + COUNT),
+        by=MODES,
+        why="""`model.train()` is called on the whole model. Whoever had it in eval mode, or a part of it, has dropout again
+        without having asked.""",
+    ),
+    entry(
+        "the model is put into eval mode",
+        swap(COUNT, "model.eval()\n    " + COUNT),
+        by=MODES,
+        why="""`model.eval()` is called on the whole model. A training run that goes on from there has no dropout any more.""",
+    ),
+    entry(
         "alpha is the rank",
         swap(WRAPPED, WRAPPED.replace("rank, alpha", "rank, rank")),
         by=COMPUTES,
@@ -984,6 +1013,13 @@ SAVED = [
         why="""The frozen weights are saved with A and B. Whoever loads the state has them already.""",
     ),
     entry(
+        "the state is in float32",
+        swap(STATE_A, STATE_A + ".float()"),
+        swap(STATE_B, STATE_B + ".float()"),
+        by=ALONE,
+        why="""A and B are saved in float32, whatever they have. In double precision half of their digits are lost.""",
+    ),
+    entry(
         "only B is saved",
         swap(STATE_A, "pass"),
         by=ALONE,
@@ -1116,6 +1152,20 @@ SAVED = [
         by=WRONG_STATE,
         why="""Entries are copied while the others are still being looked at. After an error the model should be as it was,
         so look at all of them first.""",
+    ),
+    entry(
+        "what fits is copied before the rest is looked at",
+        swap(
+            NAMES,
+            """for name in own:
+        if name in state and state[name].shape == own[name].shape:
+            own[name].copy_(state[name])
+    """
+            + NAMES,
+        ),
+        by=WRONG_STATE,
+        why="""What fits is copied first, and then the state is refused. The model is now half its own and half the
+        state's.""",
     ),
     entry(
         "load_state_dict takes what it finds",
@@ -1367,6 +1417,31 @@ SAVED = [
         ),
         by=MERGED_ONCE,
         why="""A layer that stands in two places becomes two plain layers. What was one stays one.""",
+    ),
+    entry(
+        "the merged layer has the default dtype",
+        swap(
+            KEEP,
+            """plain = nn.Linear(module.linear.in_features, module.linear.out_features, module.linear.bias is not None)
+            plain.to(weight.device).load_state_dict(module.linear.state_dict())
+            merged[module] = plain.requires_grad_(False)""",
+        ),
+        by=KEEPS,
+        why="""A new `nn.Linear` has torch's default dtype, and `load_state_dict` converts to that. A model in bfloat16 gets
+        layers in float32, which cannot be multiplied with the rest.""",
+    ),
+    entry(
+        "the merged layer is made on the CPU",
+        swap(
+            KEEP,
+            """has_bias, dtype = module.linear.bias is not None, weight.dtype
+            plain = nn.Linear(module.linear.in_features, module.linear.out_features, has_bias, dtype=dtype)
+            if not weight.is_meta:
+                plain.load_state_dict(module.linear.state_dict())
+            merged[module] = plain.requires_grad_(False)""",
+        ),
+        by=KEEPS,
+        why="""A new `nn.Linear` is on the CPU unless a device is named. A model on a GPU meets it at the next forward.""",
     ),
     entry(
         "the other way before the weight",

@@ -83,6 +83,7 @@ STAYS_TIED = "test_a_tied_head_stays_tied"
 COMPUTES = "test_a_loaded_model_computes_with_its_weights"
 MISSING = "test_a_missing_weight_is_an_error"
 SHAPE = "test_a_weight_of_another_shape_is_an_error"
+COPIED = "test_weights_are_copied"
 BY_HALVES = "test_pairs_side_by_side_become_halves"
 
 
@@ -676,6 +677,43 @@ MISTAKES = [
         explanation="""The three projections have biases, as in GPT-2 and Qwen. A Llama has none.""",
     ),
     mistake(
+        "queries have a bias",
+        swap(MAKE_QUERY, MAKE_QUERY.replace(", bias=False", "")),
+        caught_by=FEWER,
+        explanation="""`nn.Linear` has a bias unless it is told not to. A Llama's queries have none.""",
+    ),
+    mistake(
+        "keys have a bias",
+        swap(MAKE_KEY, MAKE_KEY.replace(", bias=False", "")),
+        caught_by=FEWER,
+        explanation="""`nn.Linear` has a bias unless it is told not to. A Llama's keys have none.""",
+    ),
+    mistake(
+        "values have a bias",
+        swap(MAKE_VALUE, MAKE_VALUE.replace(", bias=False", "")),
+        caught_by=FEWER,
+        explanation="""`nn.Linear` has a bias unless it is told not to. A Llama's values have none.""",
+    ),
+    mistake(
+        "queries and keys are normed",
+        swap(
+            ANGLES,
+            """query = torch.nn.functional.normalize(query, dim=-1) * query.shape[-1] ** 0.5
+        key = torch.nn.functional.normalize(key, dim=-1) * key.shape[-1] ** 0.5
+        """
+            + ANGLES,
+        ),
+        caught_by=OUTPUT,
+        explanation="""Queries and keys are brought to one length before they meet, as some models do (QK norm). A Llama
+        compares them as they are.""",
+    ),
+    mistake(
+        "the softmax is in 16 bits",
+        swap(WEIGHTS, "weights = masked_softmax(scores.half(), causal_mask(T).to(x.device)).to(x.dtype)"),
+        caught_by=IN_ORDER,
+        explanation="""Scores are rounded to 16 bits before the softmax: three digits are left of each weight.""",
+    ),
+    mistake(
         "out_proj has a bias",
         swap(MAKE_OUT, MAKE_OUT.replace(", bias=False", "")),
         caught_by=FEWER,
@@ -960,7 +998,7 @@ MISTAKES = [
     family(
         "later scores are {c}",
         swap(WEIGHTS, "weights = scores.masked_fill(causal_mask(T).to(x.device), {c}).softmax(-1)"),
-        constants=[-20.0, -100.0],
+        constants=[-20.0, -100.0, -10000.0],
         caught_by=ALONE,
         explanation="""Scores of later tokens are set to {c}, which others may be below. −∞ is below everything.""",
     ),
@@ -1086,6 +1124,32 @@ MISTAKES = [
         caught_by=BRANCHES,
         explanation="""The stream itself is normed after each sum, as in the first transformers. It is left alone; only what a
         branch reads is normed.""",
+    ),
+    mistake(
+        "attention's sum is normed",
+        swap(ATTEND, "x = self.norm1(x + self.attention(x))"),
+        caught_by=BRANCHES,
+        explanation="""The norm comes after attention was added, and the stream itself is normed (post-norm). Here it goes in
+        front of the branch, and the stream stays as it is.""",
+    ),
+    mistake(
+        "feed-forward's sum is normed",
+        swap(THINK, "return self.norm2(x + self.feed_forward(x))"),
+        caught_by=BRANCHES,
+        explanation="""The norm comes after the feed-forward was added, and the stream itself is normed (post-norm). Here it
+        goes in front of the branch, and the stream stays as it is.""",
+    ),
+    mistake(
+        "attention is normed behind, not in front",
+        swap(ATTEND, "x = x + self.norm1(self.attention(x))"),
+        caught_by=BRANCHES,
+        explanation="""The first norm stands behind attention, and attention reads the raw stream. The norm goes in front.""",
+    ),
+    mistake(
+        "feed-forward is normed behind, not in front",
+        swap(THINK, "return x + self.norm2(self.feed_forward(x))"),
+        caught_by=BRANCHES,
+        explanation="""The second norm stands behind the feed-forward, which reads the raw stream. The norm goes in front.""",
     ),
     mistake(
         "the normed tokens are kept",
@@ -1452,6 +1516,24 @@ MISTAKES = [
         explanation="""A log-softmax is taken at the end. The loss and the sampling want logits, and take it themselves.""",
     ),
     mistake(
+        "a text may not be as long as the context",
+        swap(EMBED, "ids = ids[:, : self.config.context_length - 1]\n        " + EMBED),
+        caught_by=LOGITS_COME,
+        explanation="""A text as long as the context loses its last token. T may be anything up to the context length, and
+        that itself.""",
+    ),
+    mistake(
+        "a text as long as the context is refused",
+        swap(
+            EMBED,
+            "if ids.shape[1] >= self.config.context_length:\n            raise ValueError(f'{ids.shape[1]} tokens')\n        "
+            + EMBED,
+        ),
+        caught_by=LOGITS_COME,
+        explanation="""A text as long as the context is refused. T may be anything up to the context length, and that
+        itself: `>` and not `>=`.""",
+    ),
+    mistake(
         "only the last position",
         swap(LOGITS, "return self.lm_head(self.final_norm(x[:, -1]))"),
         caught_by=LOGITS_COME,
@@ -1745,6 +1827,23 @@ MISTAKES = [
         swap(ABSENT, 'raise ValueError("a weight is missing")'),
         caught_by=MISSING,
         explanation="""The error does not say which weight is missing. Whoever meets it wants to know that first.""",
+    ),
+    mistake(
+        "the model keeps the weights' own tensors",
+        swap(COPY, "parameter.data = weights[name]"),
+        caught_by=COPIED,
+        explanation="""The parameters are the published tensors themselves. Training the model changes them under everybody
+        who has them; `copy_` writes their numbers into the model's own.""",
+    ),
+    mistake(
+        "what is too long is cut",
+        swap(
+            NAME,
+            NAME
+            + "\n        weights = {**weights, name: weights[name][: len(parameter)]} if name in weights else weights",
+        ),
+        caught_by=SHAPE,
+        explanation="""Rows that do not fit are cut off. A vocabulary of another size belongs to another model.""",
     ),
     mistake(
         "another shape is accepted",

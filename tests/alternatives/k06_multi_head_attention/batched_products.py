@@ -83,7 +83,7 @@ class MultiHeadAttention(nn.Module):
         B, T, _ = x.shape
         h = self.num_heads
         q, k, v = (split_heads(layer(x), h).reshape(B * h, T, -1) for layer in (self.W_query, self.W_key, self.W_value))
-        scores = torch.baddbmm(torch.zeros(B * h, T, T, dtype=q.dtype), q, k.mT, alpha=k.shape[-1] ** -0.5)
+        scores = torch.baddbmm(q.new_zeros(B * h, T, T), q, k.mT, alpha=k.shape[-1] ** -0.5)
         weights = scores.masked_fill(self.mask[None, :T, :T], -torch.inf).softmax(2)
         return self.out_proj(merge_heads(torch.bmm(self.dropout(weights), v).view(B, h, T, -1)))
         # </solution>

@@ -9,7 +9,7 @@ from torch import nn
 class LoRALinear(nn.Module):
     def __init__(self, linear, rank, alpha, dropout=0.0):
         super().__init__()
-        if rank > min(linear.weight.size()):
+        if rank < 1 or rank > min(linear.weight.size()):
             raise ValueError(f"rank {rank} of {tuple(linear.weight.size())}")
         self.linear, self.alpha, self.rank = linear, float(alpha), rank
         A = torch.empty(rank, linear.in_features).normal_(0, 1e-3)

@@ -23,13 +23,13 @@ from ..trees import ROOT, copy_tree
 # A process in which the preset `verona` is tiny, and which interrupts itself after some steps, or is killed.
 SCRIPT = """
 import os, signal, sys
-from dojo.gpt import presets, processes, training
+from dojo.gpt import launch, presets, training
 from tests.dojo.gpt.test_training import TINY
 from dataclasses import replace
 from unittest import mock
 steps = int(os.environ.get("STEPS", 12))
 presets.PRESETS["verona"] = replace(TINY, name="verona", steps=steps, evaluate_every=6)
-processes.PROGRAM = [os.path.abspath("tiny.py")]
+launch.PROGRAM = [os.path.abspath("tiny.py")]
 first = os.environ.get("RANK") == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
 stop, after = int(os.environ.get("STOP_AT", 0)), training.Run._after
 def stopping(self, asked, on_step):
@@ -37,6 +37,8 @@ def stopping(self, asked, on_step):
         on_step(run)
         if run.step == stop:
             os.kill(os.getpid(), signal.SIGINT)
+        if run.step == int(os.environ.get("RAISE_AT", 0)):
+            raise ValueError("no step 3")
         if first and run.step == int(os.environ.get("KILL_AT", 0)):
             os.kill(os.getpid(), signal.SIGKILL)
     return after(self, asked, then)
@@ -174,6 +176,43 @@ def test_two_processes_give_the_losses_of_one_also_where_one_is_killed(tree, alo
     history = History.read(tree / "runs" / name)
     assert len(history.losses) == 12 and history.losses == pytest.approx(alone.losses, abs=1e-4)
     assert [step for step, _ in history.evaluations] == [6, 12]
+    assert "Traceback" not in shown and "torch.distributed" not in shown and "OMP_NUM" not in shown
+    assert ("A process was ended. All began again, from step 6." in shown) == (killed == "8")
+
+
+DOUBLE = "python -m dojo train --impl solutions --dtype float64"
+
+
+@UNIX
+def test_in_double_precision_fifty_steps_are_the_same_whoever_averages(tree):
+    assert typed(tree, f"{DOUBLE} --run whole", STEPS="50")[0] == 0
+    whole = History.read(tree / "runs" / "whole")
+    for name, how in (("torch", ""), ("yours", " --parallel yours"), ("parts", " --parallel yours --accumulate 2")):
+        status, shown = typed(tree, f"{DOUBLE} --run {name} --processes 2{how}", STEPS="50")
+        assert status == 0, shown
+        history = History.read(tree / "runs" / name)
+        assert len(history.losses) == 50 and history.losses == pytest.approx(whole.losses, abs=1e-9)
+        assert history.evaluations == [(step, pytest.approx(loss, abs=1e-9)) for step, loss in whole.evaluations]
+
+
+@UNIX
+def test_a_run_goes_on_with_another_number_of_processes(tree, alone):
+    assert typed(tree, "python -m dojo train --impl solutions --run other --processes 2", STEPS="6")[0] == 0
+    for more, steps in (("", "9"), (" --processes 2 --parallel yours", "12")):
+        status, shown = typed(tree, f"python -m dojo train --impl solutions --run other --resume{more}", STEPS=steps)
+        assert status == 0, shown
+    history = History.read(tree / "runs" / "other")
+    assert history.losses[:3] == pytest.approx(alone.losses[:3], abs=1e-4)
+    assert len(history.losses) == 12 and history.parallel == "yours"
+
+
+@UNIX
+def test_what_a_process_raises_is_said_in_a_line_and_not_tried_again(tree):
+    status, shown = typed(tree, "python -m dojo train --impl solutions --run bad --processes 2", RAISE_AT="3")
+    assert status == 1 and "Traceback" not in shown and "began again" not in shown, shown
+    problem, again = shown.strip().splitlines()[-2:]
+    assert re.fullmatch(r"The processes ended at step \d+: ValueError: no step 3", problem)
+    assert re.match("Go on with: .*--run bad --processes 2 --resume", again)
 
 
 @UNIX

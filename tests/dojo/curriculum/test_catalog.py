@@ -84,6 +84,18 @@ def test_hints_of_a_step_may_be_on_topics_that_claims_are_named_for():
     assert K05.topic(2, "test_decode") == ""
 
 
+def test_what_no_topic_of_a_step_is_about_gets_the_hints_on_the_step_itself():
+    assert K05.topic(4, "test_dropout_is_on_in_training_only") == "dropout"
+    assert K05.topic(4, "test_output_is_causal_attention") == ""
+    itself, dropout = K05.hints(4, ""), K05.hints(4, "dropout")
+    assert len(itself) == len(dropout) == 3 and K05.hints(4) == itself + dropout
+
+
+def test_a_topic_may_name_the_words_of_its_claims_where_a_reader_does_not_see_them():
+    k12 = CATALOG.find("12")
+    assert k12.topic(1, "test_a_long_gradient_is_cut_to_the_norm") == "clipping"
+
+
 def test_a_section_ends_at_the_next_heading_of_its_level():
     text = "# A\n\n## B\none\n### C · more\ntwo\n## D\nthree\n"
     assert section(text, "## B") == "one\n### C · more\ntwo"

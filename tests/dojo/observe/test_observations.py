@@ -37,6 +37,11 @@ def changed(at, by=100.0):
     return change
 
 
+def test_nothing_is_said_of_entries_where_only_the_dtype_differs():
+    assert relation(torch.Tensor.double) == ""
+    assert next(how([Failure(SQUARE.int(), SQUARE, {}, {})]), "") == ""
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import torch
+
+from dojo.spec.torch_internals import modes, module_hooks
+
 from ..trees import ROOT
 
 MODE = """
@@ -63,3 +67,12 @@ def test_what_is_unseen_no_mode_sees_and_gradients_pass():
 def test_the_first_optimizer_loads_the_compiler():
     """Where it no longer does, `load_compiler` can go."""
     run(OPTIMIZER)
+
+
+def test_modes_and_hooks_of_all_modules_are_counted():
+    before = modes(), module_hooks()
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+    with torch.device("meta"):
+        assert (modes(), module_hooks()) == (before[0] + 1, before[1] + 1)
+    hook.remove()
+    assert (modes(), module_hooks()) == before

@@ -15,7 +15,8 @@ from dojo.system.command import DOOR, command
 
 from ..trees import ROOT
 
-VALUES = {"KATA": 5, "STEP": 2, "PRESET": "verona", "BUDGET": 600, "RESUME": 1, "RECORD": 1}
+VALUES = {"KATA": 5, "STEP": 2, "PRESET": "verona", "BUDGET": 600, "RESUME": 1, "RECORD": 1, "NEW": 1, "PORT": 9000}
+VALUES |= {"FORMAT": "json"}
 
 
 def printed():

@@ -1,4 +1,4 @@
-"""A process that judges, as its watcher knows it: what it has sent and printed, why it was stopped, how it ended.
+"""A process that judges one request: what it has sent and printed, why it was stopped, how it ended.
 
 No verdict means failed, whatever the exit status. No torch here.
 """
@@ -22,12 +22,13 @@ KEPT = 4_000  # bytes of them that are kept
 NO_END = "Your code did not come to an end and had to be stopped: an endless loop?"
 
 
-class Watched:
+class Worker:
     """What is known of a process that judges a request; `trouble` is why it was, or has to be, stopped."""
 
     def __init__(self, request: Request):
         self.request = request
-        self.sent = self.output = b""  # its events; what it printed, up to KEPT bytes
+        self.sent: bytes = b""  # its events
+        self.output: bytes = b""  # what it printed, up to KEPT bytes
         self.printed = 0  # bytes
         self.trouble = ""
         self.status: int | None = None  # of its end, in the convention of `subprocess`

@@ -1,7 +1,7 @@
-"""The server where no process can be forked (Windows): one is started for each verdict, and watched. No torch here.
+"""The server where no process can be forked (Windows): a worker is started for each verdict. No torch here.
 
-`python -m dojo.judge.spawning STAMP` answers the process that started it by its standard streams, as `server` does. To
-import torch takes seconds, so the next process is started as soon as a verdict is there.
+`python -m dojo.judge.spawn_server STAMP` answers the process that started it by its standard streams, as `server` does.
+To import torch takes seconds, so the next process is started as soon as a verdict is there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..system.processes import end, environment, lines_of
 from .messages import Request, Response, line_of, message_of
 from .request_queue import CANCELLED
 from .verdict import Verdict
-from .watched import CLOCK, SILENCE, Watched
+from .worker import CLOCK, SILENCE, Worker
 
 LOOK = 0.05  # seconds between looks whether the process still runs, and whether the verdict is still wanted
 READING = 1.0  # seconds in which the rest of what an ended process wrote is read
@@ -29,24 +29,24 @@ Came = queue.SimpleQueue[tuple[bool, bytes]]  # what a process wrote, in order: 
 def main() -> None:
     """Serve until the standard input ends."""
     lines = lines_of(sys.stdin)
-    child = Spawned()
+    child = SpawnedWorker()
     try:
         while line := lines.get():
             if isinstance(request := message_of(line), Request):
                 verdict = child.judge(request, lambda: not lines.empty())
                 sys.stdout.write(line_of(Response(request.id, verdict)))
                 sys.stdout.flush()
-                child = Spawned()
+                child = SpawnedWorker()
     finally:
         child.end()
 
 
-class Spawned:
+class SpawnedWorker:
     """A process that was started to judge one request; it imports torch before there is any."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-m", "dojo.judge.spawned"],
+            [sys.executable, "-m", "dojo.judge.spawn_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -65,32 +65,32 @@ class Spawned:
         with contextlib.suppress(OSError):  # it has ended already, as its status will show
             self._process.stdin.write(line_of(request).encode())
             self._process.stdin.flush()
-        watched = Watched(request)
+        worker = Worker(request)
         try:
-            while not watched.trouble and (self._take(watched) or self._runs()):
+            while not worker.trouble and (self._take(worker) or self._runs()):
                 if cancelled():
                     return Verdict(request.slug.split("_")[0], "error", message=CANCELLED)
-                watched.stop_what_does_not_end(SILENCE if watched.sent else CLOCK)  # before, torch is imported
+                worker.stop_what_does_not_end(SILENCE if worker.sent else CLOCK)  # before, torch is imported
         finally:
-            watched.status = self.end()
-        return watched.verdict()
+            worker.status = self.end()
+        return worker.verdict()
 
     def end(self) -> int:
         """End it, and what it has started; its status."""
         return end(self._process)
 
-    def _take(self, watched: Watched) -> bool:
+    def _take(self, worker: Worker) -> bool:
         """Take what it wrote in; False where nothing came for a moment."""
         try:
             sent, data = self._came.get(timeout=LOOK)
         except queue.Empty:
             return False
         if not sent:
-            watched.take_output(data)
+            worker.take_output(data)
             return True
-        if not watched.sent:  # what was printed before it began is torch's, not the learner's
-            watched.output, watched.printed = b"", 0
-        watched.take_event(data)
+        if not worker.sent:  # what was printed before it began is torch's, not the learner's
+            worker.output, worker.printed = b"", 0
+        worker.take_event(data)
         return True
 
     def _runs(self) -> bool:

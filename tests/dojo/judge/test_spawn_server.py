@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from dojo.judge import spawning
+from dojo.judge import spawn_server
 from dojo.judge.client import Judge
 from dojo.judge.messages import Request
 from dojo.judge.request_queue import CANCELLED
-from dojo.judge.spawning import Spawned
+from dojo.judge.spawn_server import SpawnedWorker
 
 from ..learners import K05, STEP_1, body
 from ..trees import ROOT
@@ -33,7 +33,7 @@ def saves(tmp_path):
 
     def save(text, cancelled=lambda: False):
         file.write_text(text, encoding="utf-8")
-        return Spawned().judge(Request(str(ROOT), K05.slug, [], str(file)), cancelled)
+        return SpawnedWorker().judge(Request(str(ROOT), K05.slug, [], str(file)), cancelled)
 
     return save
 
@@ -65,7 +65,7 @@ def test_code_that_hands_no_verdict_in_is_named_all_the_same(saves, text, proble
 
 
 def test_code_that_does_not_end_is_ended_from_outside(saves, monkeypatch):
-    monkeypatch.setattr(spawning, "SILENCE", 2.0)
+    monkeypatch.setattr(spawn_server, "SILENCE", 2.0)
     verdict = saves(mask("while True: pass"))
     assert verdict.verdict == "error" and "endless loop" in verdict.message
     assert verdict.step == 1

@@ -1,4 +1,4 @@
-"""The process that `spawning` starts: it imports torch, waits for a request, judges it, and ends.
+"""The process that `spawn_server` starts: it imports torch, waits for a request, judges it, and ends.
 
 The request comes by its standard input and events go out by its standard output; what the learner's code prints goes to
 its standard error. It ends with the server that started it.

@@ -1,0 +1,1 @@
+"""`python -m dojo.grading` does nothing: whoever can start it can start a worker."""

@@ -1,0 +1,4 @@
+# What it does: asks its own loader.
+# Expected: refused: the name `__loader__`
+
+print(__loader__)

@@ -1,0 +1,4 @@
+# What it does: calls quit.
+# Expected: refused: ends the program
+
+quit()

@@ -1,0 +1,6 @@
+# What it does: starts a process.
+# Expected: refused: importing `multiprocessing`
+
+import multiprocessing
+
+multiprocessing.Process(target=print).start()

@@ -1,0 +1,6 @@
+# What it does: goes from torch to os.
+# Expected: refused: `os`
+
+import torch
+
+print(torch.os.environ)
