@@ -87,6 +87,7 @@ def _of_torch() -> dict[str, Any]:
         "the modes of torch": modes(),
         "the hooks of all modules": module_hooks(),
         "autocast": torch.is_autocast_enabled("cpu"),
+        "the default dtype": str(torch.get_default_dtype()),
         "inference mode": torch.is_inference_mode_enabled(),
     }
 
