@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from ..gpt.runs import FILE, History, is_under_way, lowest, read_runs
+from ..gpt.runs import FILE, HEADS, History, cells, is_under_way, read_runs
 from ..system.command import command
 from ..system.console import console, count, warn
 from ..system.root import find_root
@@ -27,29 +26,13 @@ def runs(clean: str) -> None:
     if not histories:
         console.print(f"There are no runs yet. Begin with: {command('train')}")
         return
-    table = Table(*("run", "text", "parameters", "steps", "loss", "time", "on", "parts"), box=None, pad_edge=False)
+    table = Table(*HEADS, box=None, pad_edge=False)
     for column in table.columns[2:6]:
         column.justify = "right"
     for history in histories:
-        table.add_row(*_row(root / "runs" / history.name, history))
+        table.add_row(*cells(root, history))
     console.print(table)
     console.print(f"Each has its curve, sample and checkpoints in runs/. To use one: {command('sample', RUN='NAME')}")
-
-
-def _row(folder: Path, history: History) -> list[str]:
-    taken = f"{len(history.losses):,}" + (f" of {history.steps:,}" if history.steps else "")
-    best = f"{lowest(history.evaluations):.4f}" if history.evaluations else "-"
-    yours = sum(owner != "reference" for owner in history.parts.values())
-    return [
-        history.name,
-        f"{history.source or history.preset}, {history.kind}",
-        f"{history.parameters:,}" if history.parameters else "-",
-        taken + (", under way" if is_under_way(folder) else ""),
-        best,
-        str(timedelta(seconds=round(history.seconds))) if history.seconds else "-",
-        history.device,
-        f"{yours} yours" if yours else "the reference's",
-    ]
 
 
 def _remove(folder: Path, name: str) -> int:

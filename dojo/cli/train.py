@@ -23,9 +23,9 @@ from ..gpt.encoded import Encoded, OwnText, encode_text
 from ..gpt.engine import DEVICES, DTYPES, PARALLEL, Engine, EngineError, memory, why_not_compiled
 from ..gpt.model import USED, Parts, parts, say_whose
 from ..gpt.presets import FINETUNE, PRESETS
-from ..gpt.runs import History, UnderWay, hold
+from ..gpt.runs import History, UnderWay, hold, unit_of
 from ..gpt.texts import TextError
-from ..gpt.tokens import KINDS, learned, unit
+from ..gpt.tokens import KINDS, learned
 from ..gpt.trained import NotTrained
 from ..gpt.training import Interrupted, Run, TrainingError
 from ..gpt.wanted import Wanted
@@ -272,7 +272,7 @@ def _print_commands(wanted: Wanted) -> int:
 
 
 def _introduce(run: Run, session: Session) -> None:
-    preset, engine, units = run.preset, run.engine, f"{unit(run.data.kind)}s"
+    preset, engine, units = run.preset, run.engine, f"{unit_of(run.data.kind)}s"
     count = run.parts["k10"].count_parameters(run.model)
     trained = sum(each.numel() for each in run.model.parameters() if each.requires_grad)
     needed = memory(preset, count, trained, preset.vocab_size or run.data.tokenizer.vocab_size, engine)
@@ -339,7 +339,9 @@ def _conclude(run: Run, again: str) -> int:
     loss = run.evaluations[-1][1]
     console.print(f"\n{text}\n", markup=False)
     perplexity = run.parts["k11"].perplexity(loss)
-    console.print(f"validation loss {loss:.4f} nats a {unit(run.data.kind)}, perplexity {perplexity:.3f}", style="bold")
+    console.print(
+        f"validation loss {loss:.4f} nats a {unit_of(run.data.kind)}, perplexity {perplexity:.3f}", style="bold"
+    )
     if run.data.floor is not None:
         console.print(f"the floor of this corpus is {run.data.floor:.4f}: {loss - run.data.floor:.4f} above it")
     if run.durations:

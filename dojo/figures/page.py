@@ -21,7 +21,7 @@ from rich.text import Text
 
 from ..bench import results
 from ..gpt.model import GPT
-from ..gpt.runs import read_runs
+from ..gpt.runs import HEADS, cells, read_runs
 from ..gpt.trained import NotTrained, finished, kept_reference, latest
 from ..learner.session import BLACK_BELT, STATUS, Session
 from ..system.command import command
@@ -79,12 +79,15 @@ def build(session: Session, text: str) -> tuple[str, list[str]]:
     seen: set[Any] = set()
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     own, others = (results.read_all(session.root / folder, notes.append) for folder in results.FOLDERS)
+    trained = read_runs(session.root, notes.append)
     page = render(
         "page.html",
         model=show(session, text, notes.append),
         session=session,
         attempts=count(sum(map(session.progress.attempts, session.catalog.katas)), "attempt"),
-        curves=sections.curves(read_runs(session.root, notes.append)),
+        runs=[cells(session.root, run) for run in trained],
+        heads=HEADS,
+        curves=sections.curves(trained),
         own=sections.benchmarks(own, seen),
         others=sections.benchmarks(others, seen),
         pictures=sections.pictures(session.root / results.FOLDERS[0]),

@@ -9,7 +9,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..gpt.runs import History
+from ..gpt.runs import History, unit_of
 from ..gpt.training import Run
 from .plots import BLUE, RED, Look, draw_line, figure, save
 
@@ -28,7 +28,7 @@ def draw(run: Run, sample: str) -> None:
 
 
 def loss_curve(run: History, titled: bool = True) -> Figure:
-    """The training loss of each step, the validation losses, and the corpus's floor, in nats a character."""
+    """The training loss of each step, the validation losses, and the corpus's floor, in nats a token."""
     drawn = figure(7, 4.2)
     axes = drawn.add_subplot()
     steps, means, width = smoothed(run.losses)
@@ -40,7 +40,7 @@ def loss_curve(run: History, titled: bool = True) -> Figure:
         axes.annotate(f"{values[-1]:.3f}", last, (0, 7), textcoords="offset points", ha="right")
     if run.floor is not None:
         axes.axhline(run.floor, color="black", linestyle=":", label=f"floor of this corpus, {run.floor:.3f}")
-    axes.set(xlabel="step", ylabel="loss (nats per character)", title=run.title if titled else "")
+    axes.set(xlabel="step", ylabel=f"loss (nats per {unit_of(run.kind)})", title=run.title if titled else "")
     axes.legend(frameon=False)
     return drawn
 

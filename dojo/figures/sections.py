@@ -11,7 +11,7 @@ from ..bench import roofline
 from ..bench.results import Results, Row
 from ..bench.rounds import NOISY, spread
 from ..bench.table import in_words
-from ..gpt.runs import History
+from ..gpt.runs import History, unit_of
 from ..system.console import count
 from .bench import growth
 from .plots import Chart, chart
@@ -50,7 +50,7 @@ def curves(runs: Iterable[History]) -> list[Chart]:
     """The loss curve of every run, with the floor where it is known."""
     charts = []
     for run in runs:
-        alt = f"Loss in nats a character against the step. {run.title}."
+        alt = f"Loss in nats a {unit_of(run.kind)} against the step. {run.title}."
         if run.floor is not None:
             alt += f" The floor of this corpus, which no model can go below, is {run.floor:.3f}."
         charts.append(chart(loss_curve(run, titled=False), alt))

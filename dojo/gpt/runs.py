@@ -6,11 +6,18 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from ..system.files import write_whole
 
 FILE = "history.json"  # in the folder of a run
+HEADS = ("run", "text", "parameters", "steps", "loss", "time", "on", "parts")  # of the table of runs
+
+
+def unit_of(kind: str) -> str:
+    """What a token of this kind is called."""
+    return {"characters": "character", "bytes": "byte"}.get(kind, "token")
 
 
 @dataclass(frozen=True)
@@ -144,3 +151,21 @@ def read_runs(root: Path, say: Callable[[str], None]) -> list[History]:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             say(f"{path.relative_to(root).as_posix()} is damaged and left out. Your model is untouched.")
     return [run for run in runs if run.losses]
+
+
+def cells(root: Path, history: History) -> list[str]:
+    """The row of a run in the table of runs."""
+    taken = f"{len(history.losses):,}" + (f" of {history.steps:,}" if history.steps else "")
+    best = f"{lowest(history.evaluations):.4f}" if history.evaluations else "-"
+    yours = sum(owner != "reference" for owner in history.parts.values())
+    base = f", from {history.base}" + (f" with LoRA {history.lora}" if history.lora else "") if history.base else ""
+    return [
+        history.name,
+        f"{history.source or history.preset}, {history.kind}{base}",
+        f"{history.parameters:,}" if history.parameters else "-",
+        taken + (", under way" if is_under_way(root / "runs" / history.name) else ""),
+        best,
+        str(timedelta(seconds=round(history.seconds))) if history.seconds else "-",
+        history.device,
+        f"{yours} yours" if yours else "the reference's",
+    ]

@@ -40,11 +40,6 @@ def learned(kind: str) -> int:
     return int(number[1]) if number else 0
 
 
-def unit(kind: str) -> str:
-    """What a token of this kind is called."""
-    return {"characters": "character", "bytes": "byte"}.get(kind, "token")
-
-
 def learn(parts: Parts, kind: str, text: str) -> str:
     """The byte pairs that k20 learns from a text, as the vocabulary of a `tokenizer`. Raises ValueError for too few."""
     ranks, _ = parts["k20"].train_bpe(text, learned(kind), GPT2_PATTERN)

@@ -21,7 +21,7 @@ from dojo.system.root import find_root
 
 from ..dojo.gpt.tiny_models import read_by_transformers
 
-ROUNDS, PROMPT, TOKENS = 10, 100, 40
+ROUNDS, PROMPT, TOKENS = 7, 100, 40
 TEXT = "Once upon a time there was a king who had three daughters, and the youngest of them read all day long. " * 6
 # One that loads the model and answers, alone in its process.
 ALONE = """

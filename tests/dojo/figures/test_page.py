@@ -23,7 +23,7 @@ from dojo.figures.run import loss_curve
 from dojo.gpt.corpus import Corpus
 from dojo.gpt.model import GPT, build_model, parts
 from dojo.gpt.presets import Preset
-from dojo.gpt.runs import History
+from dojo.gpt.runs import HEADS, History
 from dojo.judge.verdict import Verdict
 from dojo.learner.session import BLACK_BELT, Session
 
@@ -296,7 +296,8 @@ def test_a_chart_shows_its_lines_and_takes_the_colours_of_the_page():
     assert "<style" not in chart.body and re.findall(r' id="([^"]*)"', chart.body) == re.findall(
         r' id="([mp][0-9a-f]{10})"', chart.body
     )
-    written = page.render("loss.html", curves=[chart])
+    written = page.render("loss.html", curves=[chart], runs=[["first", "<b>", "1"]], heads=HEADS[:3])
+    assert "<td>first</td><td>&lt;b&gt;</td>" in written and ">parameters</th>" in written
     assert f'viewBox="{chart.view}" aria-label="said &lt;so&gt;"' in written and f">{chart.body}</svg>" in written
 
 
