@@ -32,7 +32,7 @@ from dojo.spec.suite import load_suite
 # Messages that say the cause, so that no name is needed.
 CAUSE = re.compile(
     r"ha(s|ve) (shape|dtype|no attribute)|shape of|is an? [^,]+, not|raises|is accepted|is None|does not say"
-    r"|changes its argument"
+    r"|changes its argument|^Whether |^The dtype of|that no gradient reaches|meets one on the device"
 )
 
 

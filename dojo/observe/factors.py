@@ -48,13 +48,16 @@ def factor(failures: Sequence[Failure]) -> str:
     return ""
 
 
-BASES = {math.log(2): "ln 2", 1 / math.log(2): "1/ln 2", math.log(10): "ln 10", 1 / math.log(10): "1/ln 10"}
+BASES = {2 * math.pi: "2π", 0.5 / math.pi: "1/2π", math.pi: "π", math.log(2): "ln 2", math.log(10): "ln 10"} | {
+    1 / math.log(2): "1/ln 2",
+    1 / math.log(10): "1/ln 10",
+}
 
 
 def _number(value: float) -> str:
     for base, words in BASES.items():
         if math.isclose(value, base, rel_tol=1e-4):
-            return f"{words} (a logarithm in another base?)"
+            return words if "π" in words else f"{words} (a logarithm in another base?)"
     for whole in range(2, 33):
         if math.isclose(value, 1 / whole, rel_tol=1e-3):
             return f"1/{whole}"

@@ -23,6 +23,7 @@ from .replay import Replay
 from .values import alike
 
 MOST = 500  # changes that are tried on the first failure; the others see only those that fit there
+COSTLY = 100  # the same, of a call that copies a module each time
 PARTS = 24  # of a module that are looked at, at most
 Table = tuple[tuple[str, Callable[[Any], Any]], ...]  # what is changed in a value, in words
 
@@ -83,7 +84,7 @@ def interventions(failures: Sequence[Replay]) -> Iterator[str]:
     evidence = sum(_entries(replay.want) for replay in failures)
     if not failures or evidence < 3 or any(replay.nondeterministic for replay in failures):
         return  # of a single number anything may be the reason
-    for words, changed in itertools.islice(_changes(failures[0]), MOST):
+    for words, changed in itertools.islice(_changes(failures[0]), COSTLY if failures[0].costly else MOST):
         if all(_fits(replay, changed) for replay in failures):
             yield f"It is what comes out {words}." if not words.startswith("It ") else words
             return

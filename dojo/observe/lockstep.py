@@ -19,7 +19,7 @@ from torch import Tensor
 from ..sandbox.calls import Make
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Example, Outcome
-from .recording import RecordedCall, has_file, other_seeds, recorded
+from .recording import RecordedCall, has_file, kept_between, other_seeds, recorded
 from .relations import how
 from .replay import Replay, replay_of
 from .sequences import how_plain
@@ -57,7 +57,7 @@ class Divergence:
     what: str  # changed by the call; "" where its result differs
     failure: Failure | tuple[Any, Any]
     change: bool  # the two are how the call has changed it, not what it then is
-    earlier: int  # calls of this name that were right before
+    earlier: int  # calls of this name and of the same object, changed since, that were right before
     right: list[str]  # what else the call may change, and is as it should be
     later: list[bool]  # whether later calls of this name are right
     lacks_file: bool  # that the solution has written
@@ -79,7 +79,7 @@ def find_divergence(case: Case, sizes: Mapping[str, int], dtype: Any) -> None:
         elif replay is not None and not replay.nondeterministic and replay.random():
             continue
         elif wrong := [replay.what] if replay is not None else _differences(mine, theirs, other):
-            earlier = sum(each.name == mine.name for each in case.own[:at])
+            earlier = sum(each.name == mine.name and kept_between(each, mine) for each in case.own[:at])
             later = [not _differences(*trio) for trio in trios[at + 1 :] if trio[0].name == mine.name]
             case.wrong = _divergence(mine, theirs, wrong, replay, sizes, earlier, later)
             return
@@ -154,7 +154,7 @@ def _parts(divergences: Sequence[Divergence]) -> Iterator[str]:
 
 def _in_turn(name: str, divergences: Sequence[Divergence]) -> Iterator[str]:
     """Which calls of a function are wrong, where some are right, and something is kept between them."""
-    if not all(each.call.keeps for each in divergences):
+    if not all(each.call.objects for each in divergences):
         return
     times = {min(each.earlier, 2) for each in divergences}
     later = [right for each in divergences for right in each.later]

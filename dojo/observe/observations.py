@@ -32,7 +32,7 @@ from .replay import Replay
 from .sequences import how_plain
 from .submodules import submodules
 from .values import Failure
-from .way import parting
+from .way import first_nan, parting
 from .where import contents, known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
@@ -171,6 +171,8 @@ def _of_wrong_calls(wrong: Sequence[Divergence]) -> Iterator[str]:
         yield from (_of(sentence, first.call.title) for sentence in relations)
     yield from (_named(sentence, finite[0]) for sentence in explained)
     sources = (dependences, submodules) if explained else (parting, dependences, submodules, right_when)
+    if len(finite) < len(replays):
+        yield from (_named(sentence, replays[0]) for sentence in first_nan(replays))
     parted = False
     for source in sources if finite else ():
         for sentence in source(finite):
@@ -213,7 +215,9 @@ def _repeats(sentence: str, before: Iterable[str]) -> bool:
 
 def _core(sentence: str) -> str:
     """What a sentence says, whatever it says it of."""
-    return re.sub(r"^(It|What `\w+` (gives|makes of [^,]+?)) (?=is|does|changes|would)|^`\w+`: ", "", sentence).lower()
+    return re.sub(
+        r"^(It|What `\w+` (gives|makes of [^,]+?)) (?=is|does|changes|would|becomes)|^`\w+`: ", "", sentence
+    ).lower()
 
 
 def _named(sentence: str, replay: Replay) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..sandbox.calls import Make
 from ..sandbox.subject import Subject
 from ..spec.claims import Claim, Example, Mode, Outcome
-from .values import plain
+from .values import alike, plain
 
 CALLS = 200  # of one example
 VALUES = (Tensor, int, float, str, bytes, type(None))  # that can be compared
@@ -34,7 +34,7 @@ class RecordedCall:
     result: Any
     before: dict[str, Any]  # the numbers that a call may change, by name
     after: dict[str, Any]
-    keeps: bool  # it is of, or is given, an object that may keep something: a cache, an optimizer
+    objects: list[Any]  # that it is of, or is given, and that may keep something: a cache, an optimizer
 
     @property
     def title(self) -> str:
@@ -58,7 +58,7 @@ def recorded(
         result = make(function, name, positional, named)
         with suppress(Exception):  # of objects of the learner's own
             after, kept = state((positional, named)), comparable(result)
-            calls.append(RecordedCall(name, function, given, kept, before, after, keeps((positional, named))))
+            calls.append(RecordedCall(name, function, given, kept, before, after, objects((positional, named))))
         return result
 
     with subject.calls.made_by(made):
@@ -98,10 +98,19 @@ def copies(arguments: Arguments) -> Arguments | None:
     return None
 
 
-def keeps(arguments: Arguments) -> bool:
-    """Whether there is an object among some arguments that may keep something, other than a module."""
+def objects(arguments: Arguments) -> list[Any]:
+    """The objects among some arguments that may keep something, other than modules."""
     passive = (*PASSIVE, list, tuple, dict, nn.Module, torch.Generator)
-    return any(not isinstance(value, passive) for value in _values(arguments))
+    return [value for value in _values(arguments) if not isinstance(value, passive)]
+
+
+def kept_between(earlier: RecordedCall, later: RecordedCall) -> bool:
+    """Whether both are calls of one object, which was another then."""
+    if earlier.given is None or later.given is None:
+        return False
+    then, now = ([comparable(vars(each)) for each in objects(call.given or ((), {}))] for call in (earlier, later))
+    one = any(mine is theirs for mine in earlier.objects for theirs in later.objects)
+    return one and not all(map(alike, then, now))
 
 
 def comparable(value: Any) -> Any:

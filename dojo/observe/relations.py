@@ -195,6 +195,10 @@ def _elsewhere(failure: Failure) -> str:
     got, want = failure.got.double(), failure.want.double()
     if got.numel() < 3 or not close(got.flatten().sort().values, want.flatten().sort().values):
         return ""
+    for axis in range(want.ndim):
+        for words, down in (("the smallest first", False), ("the largest first", True)):
+            if close(got, want.sort(axis, descending=down).values):
+                return f"The numbers are right, but they are sorted along {failure.axis(axis)}, {words}."
     return "The numbers are those expected, but they stand in other places."
 
 
@@ -247,7 +251,8 @@ def _rows(failure: Failure) -> list[str]:
             sentences.append(f"{along} the differences are right, but each row is shifted by a number of its own.")
         mine, theirs = (each - each.mean(axis, keepdim=True) for each in (got, want))
         factor = (mine * theirs).sum(axis, keepdim=True) / (theirs * theirs).sum(axis, keepdim=True)
-        if want.shape[axis] > 3 and close(mine, factor * theirs):
+        varied = all(len(set(line)) > 3 for line in want.movedim(axis, -1).flatten(0, -2).tolist())
+        if varied and close(mine, factor * theirs):
             sentences.append(f"{along} each row is right but for a factor and a shift of its own: mean or spread?")
     return sentences
 

@@ -120,6 +120,11 @@ class Replay:
             return result, state(given) if self._may_change else {}
 
     @property
+    def costly(self) -> bool:
+        """Whether a module is copied each time that the call is made."""
+        return self._may_change and self.own.module is not None
+
+    @property
     def _may_change(self) -> bool:
         """Whether there is anything among the arguments that a call may change, but for the module it is of."""
         of_module = isinstance(self.own.positional[0], nn.Module) if self.own.positional else False

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -19,7 +20,7 @@ from .operations import KNOWN, TracedCall, in_words, plain_name
 from .replay import Implementation, Replay
 from .values import close
 
-STEPS = 300  # of one call that are looked at
+STEPS = 200  # of one call that are looked at
 ALIKE = 3  # failures that are looked at
 CUT = "a cut to some entries"
 PASSED_ON = (
@@ -41,6 +42,8 @@ class Step:
     @property
     def telling(self) -> bool:
         """Whether its numbers are not there by chance."""
+        if self.output.numel() < 3:
+            return bool(self.output.isfinite().all()) and all(12 * v % 1 for v in self.output.flatten().tolist())
         return self.output.numel() > 2 and len(set(self.output.flatten()[:64].tolist())) > 2
 
 
@@ -97,10 +100,28 @@ def parting(failures: Sequence[Replay]) -> Iterator[str]:
         yield sentences[0]
 
 
+def first_nan(failures: Sequence[Replay]) -> Iterator[str]:
+    """In which operation of the code under test NaN comes up, which the reference does not give."""
+    sentences = [_first_nan(replay) for replay in failures[:ALIKE]]
+    if sentences and sentences.count(sentences[0]) == len(sentences):
+        yield from filter(None, sentences[:1])
+
+
+def _first_nan(replay: Replay) -> str:
+    steps = _traced(replay, replay.own)
+    for at, step in enumerate(steps):
+        given = [*step.leaves, *(steps[before].output for before in step.inputs)]
+        if step.output.isnan().any() and not any(value.isnan().any() for value in given):
+            rows = any(value.ndim and (value == -torch.inf).all(-1).any() for value in given)
+            why = ": a row of it is nothing but −∞" if rows else ""
+            return f"It becomes NaN in {_in_words(replay, steps, at)}{why}."
+    return ""
+
+
 def _parting(replay: Replay) -> str:
     want, got = _traced(replay, replay.reference), _traced(replay, replay.own)
-    made = [step.output for step in got] + [leaf for step in got for leaf in step.leaves]
-    there = [not step.telling or any(map(_same(step.output), made)) for step in want]
+    made = _Numbers([step.output for step in got] + [leaf for step in got for leaf in step.leaves])
+    there = [not step.telling or step.output in made for step in want]
     later = _later(want, there)
     fine = [here or after for here, after in zip(there, later)]
     for at, step in enumerate(want):
@@ -129,7 +150,9 @@ def _words(replay: Replay, want: Sequence[Step], at: int, got: Sequence[Step]) -
     comes = "" if not own else ", and other numbers come out" if own == expected else f", and {own} comes"
     if known:
         return f"Right up to {_in_words(replay, want, known[-1])}. Then {expected} is expected{comes}."
-    return f"At the start {expected} is expected, and {own} comes." if own not in ("", expected) else ""
+    if own == expected:
+        return f"At the start {expected} is expected, and it gives other numbers."
+    return f"At the start {expected} is expected, and {own} comes." if own else ""
 
 
 def _in_words(replay: Replay, steps: Sequence[Step], at: int) -> str:
@@ -152,12 +175,12 @@ def _source(steps: Sequence[Step], at: int) -> int:
 
 def _next_of(steps: Sequence[Step], values: Sequence[Tensor], right: Sequence[Tensor]) -> int | None:
     """The first step that takes one of some values and gives what the reference never has."""
-    alike = [_same(value) for value in values]
+    used, known = _Numbers(values), _Numbers(right)
     for at, step in enumerate(steps):
         given = [*step.leaves, *(steps[before].output for before in step.inputs)]
         if step.call.name in PASSED_ON and not _cuts(step):
             continue
-        if any(same(value) for value in given for same in alike) and not any(map(_same(step.output), right)):
+        if any(value in used for value in given) and step.output not in known:
             return at
     return None
 
@@ -167,14 +190,17 @@ def _cuts(step: Step) -> bool:
     return step.call.name == "getitem" and step.output.numel() < step.call.args[0].numel()
 
 
-def _same(value: Tensor) -> Any:
-    """A test whether another tensor holds the same numbers, in whatever places."""
-    ordered = value.flatten().sort().values
+class _Numbers:
+    """Tensors, looked up by the numbers that they hold, in whatever places."""
 
-    def same(other: Tensor) -> bool:
-        return other.numel() == ordered.numel() and close(other.flatten().sort().values, ordered)
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self.of_size: dict[int, list[Tensor]] = {}
+        for tensor in tensors:
+            self.of_size.setdefault(tensor.numel(), []).append(tensor.flatten().sort().values)
 
-    return same
+    def __contains__(self, tensor: Tensor) -> bool:
+        ordered = tensor.flatten().sort().values
+        return any(close(other, ordered) for other in self.of_size.get(tensor.numel(), ()))
 
 
 def _traced(replay: Replay, side: Implementation) -> list[Step]:

@@ -135,14 +135,21 @@ def randomise(module: torch.nn.Module, size: Sizes, scale: float = 1.0) -> None:
             values.copy_(_normals(tuple(values.shape), size.text(name), scale))
 
 
+def _parts(row: tuple[int, ...]) -> tuple[list[Any], list[Any]]:
+    """The values of a row, each with its column, and every two of them."""
+    values = list(enumerate(row))
+    return values, list(itertools.combinations(values, 2))
+
+
 def in_turn(columns: Sequence[Sequence[Any]], count: int) -> list[tuple[Any, ...]]:
     """Different rows with a value of each column: each value about as often as others, in changing company."""
     rows = list(itertools.product(*(range(len(column)) for column in columns)))
     used: Counter[Any] = Counter()
     chosen = []
     for _ in range(min(count, len(rows))):
-        row = min(rows, key=lambda row: (sum(used[at] for at in enumerate(row)), used[row[1:]]))
-        used.update([*enumerate(row), row[1:]])
+        row = min(rows, key=lambda row: tuple(sum(used[part] for part in parts) for parts in _parts(row)))
+        for parts in _parts(row):
+            used.update(parts)
         rows.remove(row)
         chosen.append(tuple(column[at] for column, at in zip(columns, row)))
     return chosen

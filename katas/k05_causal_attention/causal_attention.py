@@ -40,9 +40,9 @@ class CausalAttention(nn.Module):
         raise NotImplementedError("step 4")
 
     def forward(self, x: Float[Tensor, "B T d_in"]) -> Float[Tensor, "B T d_out"]:
-        """Return the context of every token; T may be anything up to the context length, and x on any device."""
+        """Return the context of every token; T may be anything up to the context length."""
         # Step 4: about 5 lines.
         raise NotImplementedError("step 4")
 
 
-# Stub 78885013. `make reset` brings it back; you may delete this line.
+# Stub 0eac2512. `make reset` brings it back; you may delete this line.

@@ -66,9 +66,9 @@ class MultiHeadAttention(nn.Module):
         raise NotImplementedError("step 3")
 
     def forward(self, x: Float[Tensor, "B T d_in"]) -> Float[Tensor, "B T d_out"]:
-        """Return the context of every token; T may be anything up to the context length, and x on any device."""
+        """Return the context of every token; T may be anything up to the context length."""
         # Step 4: about 8 lines.
         raise NotImplementedError("step 4")
 
 
-# Stub 92204218. `make reset` brings it back; you may delete this line.
+# Stub 1104c9d3. `make reset` brings it back; you may delete this line.

@@ -51,7 +51,7 @@ class CausalAttention(nn.Module):
         # </solution>
 
     def forward(self, x: Float[Tensor, "B T d_in"]) -> Float[Tensor, "B T d_out"]:
-        """Return the context of every token; T may be anything up to the context length, and x on any device."""
+        """Return the context of every token; T may be anything up to the context length."""
         # <solution step=4>
         tokens = x.shape[1]
         query, key, value = self.W_query(x), self.W_key(x), self.W_value(x)  # (B, T, d_out)

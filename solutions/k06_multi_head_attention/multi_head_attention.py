@@ -84,7 +84,7 @@ class MultiHeadAttention(nn.Module):
         # </solution>
 
     def forward(self, x: Float[Tensor, "B T d_in"]) -> Float[Tensor, "B T d_out"]:
-        """Return the context of every token; T may be anything up to the context length, and x on any device."""
+        """Return the context of every token; T may be anything up to the context length."""
         # <solution step=4>
         T = x.shape[1]
         query = split_heads(self.W_query(x), self.num_heads)  # (B, h, T, d)

@@ -1,5 +1,6 @@
 """Run all attacks, or those whose name holds a word, and write what came of each into the README's table."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def main(word: str = "") -> int:
     rows = []
     for attack in attacks:
         verdict = verdicts[attack.job]
-        message = " ".join(verdict.message.split()).replace("|", "\\|")
+        message = re.sub(r"/proc/\S+", "/proc/…", " ".join(verdict.message.split())).replace("|", "\\|")
         rows.append(f"| `{attack.name}` | {attack.said('What it does')} | {verdict.verdict}: {message[:140]} |\n")
         if faults[attack.name]:
             print(f"{attack.name}: {faults[attack.name]}")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import torch
 from hypothesis import strategies as st
 
-from dojo.spec import DROPOUT, FUSED_ATTENTION, OperationMode, ban, check, claim, oracle, randomise, sizes, tree_leaves
+from dojo.spec import DROPOUT, FUSED_ATTENTION, ban, check, claim, oracle, randomise, sizes
 
 BANS = [
     ban(*FUSED_ATTENTION, why="it is the fused form of what you build here."),
@@ -488,23 +488,6 @@ def test_mask_is_a_buffer(kata, size):
     check.equal(module.to("meta").mask.device.type, "meta", "the device of the mask after module.to('meta')")
 
 
-@claim(step=4, size=sizes(ATTENTION), examples=1, costly=True)
-def test_what_forward_makes_is_on_the_device_of_x(kata, size):
-    """What forward makes, it makes on the device of x: it runs on a GPU as on a CPU."""
-    module, x, devices = attention(kata, size).to("meta"), size.normal("B T d_in").to("meta"), _Devices()
-    with devices:
-        try:
-            module(x)
-        except NotImplementedError as error:
-            if str(error).startswith("step "):
-                raise
-        except Exception:  # the code looks at values, which a meta tensor does not have, and that is no fault
-            pass
-    if devices.mixed:
-        problem = "a tensor on the CPU meets one on the device of x"
-        raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of x", alike="")
-
-
 def gradient_by_token(module, size):
     """How much output (row) depends on input (column): the largest absolute gradient over batch and channels."""
     x = size.normal("B T d_in").requires_grad_()
@@ -536,17 +519,3 @@ def gradients(module, size):
         if gradient is None:
             raise check.Mismatch(f"no gradient reaches `{name}`", output)
     return found
-
-
-class _Devices(OperationMode):
-    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
-
-    mixed = ""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        name = func.overloadpacket.__name__
-        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
-        if meet and name not in ("_to_copy", "copy_"):
-            self.mixed = self.mixed or name
-        return func(*args, **(kwargs or {}))

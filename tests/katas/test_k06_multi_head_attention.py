@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from dojo.spec import (
     FUSED_ATTENTION,
-    OperationMode,
     Sizes,
     ban,
     ban_module,
@@ -14,7 +13,6 @@ from dojo.spec import (
     oracle,
     randomise,
     sizes,
-    tree_leaves,
 )
 
 BANS = [
@@ -418,26 +416,6 @@ def test_input_stays_as_it_was(kata, size):
     check.exactly(x, before, "`x` after the call")
 
 
-@claim(step=4, size=sizes(ATTENTION), examples=1, costly=True)
-def test_what_forward_makes_is_on_the_device_of_x(kata, size):
-    """What forward makes, it makes on the device of x: it runs on a GPU as on a CPU."""
-    module, x, devices = working(kata, size).to("meta"), size.normal("B T d_in").to("meta"), _Devices()
-    with devices:
-        try:
-            module(x)
-        except NotImplementedError as error:
-            if str(error).startswith("step "):
-                raise
-        except Exception:  # the code looks at values, which a meta tensor does not have, and that is no fault
-            pass
-    if devices.mixed:
-        problem = "a tensor on the CPU meets one on the device of x"
-        raise check.Mismatch(problem, f"in `{devices.mixed}`", "all on the device of x", alike="")
-
-
-# --- What the laws share ---------------------------------------------------------------------------------------
-
-
 def wrapper(kata, size, room=0, dropout=0.0, **options):
     """The wrapper in eval mode, with parameters that no default start hides."""
     widths = {"d_in": size.d_in, "head_dim": size.d, "context_length": size.T + room}
@@ -599,17 +577,3 @@ def drops_weights(module, size, rate, bias=0):
         raise
     one, two = dropped.unflatten(-1, (size.h, 2, size.T)).unbind(-2)
     check.exactly(two, one, "the second reading of the dropped weights")
-
-
-class _Devices(OperationMode):
-    """Sees whether a tensor on the CPU meets one on the device meta; a single number may."""
-
-    mixed = ""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        name = func.overloadpacket.__name__
-        meet = any(one.is_meta for one in tensors) and any(one.ndim and not one.is_meta for one in tensors)
-        if meet and name not in ("_to_copy", "copy_"):
-            self.mixed = self.mixed or name
-        return func(*args, **(kwargs or {}))

@@ -421,6 +421,9 @@ def test_dropout_drops_the_expected_share(kata, rate, seed):
             together = dropped.float().mean(dims)
             if dropped.any() and bool(((together == 0) | (together == 1)).all()):
                 raise check.Mismatch(f"whole {whole} are dropped of what a branch adds", dropped, alike=whole)
+        again = training_with_whole_attention(module)(x.clone()) == x
+        if 0 < shares[f"silent {silent}"] < 1 and bool((again == dropped).all()):
+            raise check.Mismatch("every call drops the same entries of what a branch adds", dropped, alike="again")
     slack = 6 * (rate * (1 - rate) / x.numel()) ** 0.5
     if any(abs(share - rate) > slack for share in shares.values()):
         got = {name: round(share, 1) for name, share in shares.items()}

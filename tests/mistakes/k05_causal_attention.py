@@ -1061,13 +1061,6 @@ MISTAKES = [
         generators have to drop the same entries.""",
     ),
     mistake(
-        "the mask is made on the CPU",
-        swap(WEIGHTS, "weights = masked_softmax(scores, causal_mask(tokens))"),
-        caught_by="test_what_forward_makes_is_on_the_device_of_x",
-        explanation="""Each call makes a mask of its own, and it is made on the CPU. On a GPU it meets scores that are
-        there: the buffer has moved with the module, or the new mask is to be made where x is.""",
-    ),
-    mistake(
         "the mask is made of small integers",
         swap(MASK, "return torch.triu(torch.ones(tokens, tokens, dtype=torch.uint8), diagonal=1)"),
         caught_by="test_mask_is_true_exactly_for_later_tokens",

@@ -2151,13 +2151,6 @@ MISTAKES = [
         such bounds, and they make different scores equal.""",
     ),
     mistake(
-        "the mask is made on the CPU",
-        swap(WEIGHTS, WEIGHTS.replace("self.mask[:T, :T]", "causal_mask(T)")),
-        caught_by="test_what_forward_makes_is_on_the_device_of_x",
-        explanation="""Each call makes a mask of its own, and it is made on the CPU. On a GPU it meets scores that are
-        there: the buffer has moved with the module, or the new mask is to be made where x is.""",
-    ),
-    mistake(
         "x is added where it fits",
         swap(
             RESULT, "out = self.out_proj(merge_heads(context))\n        return x + out if x.shape == out.shape else out"

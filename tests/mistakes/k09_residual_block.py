@@ -732,6 +732,13 @@ MISTAKES = [
         """The input goes through GELU before it is added. The shortcut carries x as it is.""",
     ),
     mistake(
+        "every call drops the same",
+        swap(FIRST, "torch.manual_seed(0)\n        " + FIRST),
+        caught_by="test_dropout_drops_the_expected_share",
+        explanation="""Each call sets the seed again, so each drops the same entries, and everything else that draws
+        numbers begins again as well. Whoever calls you sets the seed, once.""",
+    ),
+    mistake(
         "the net keeps an output for each batch size",
         swap(
             "            x = out\n        return x\n",

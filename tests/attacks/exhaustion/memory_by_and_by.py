@@ -1,5 +1,5 @@
 # What it does: takes all memory by and by.
-# Expected: error: memory
+# Expected: error:
 
 def causal_mask(tokens):
     kept = []

@@ -4,4 +4,3 @@
 import numpy as np
 
 np.fromfile("/etc/passwd", dtype=np.uint8, count=-1)
-np.fromfile("/root/.bashrc", dtype=np.uint8, count=-1)

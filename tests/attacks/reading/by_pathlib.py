@@ -4,6 +4,6 @@
 from pathlib import Path
 
 def causal_mask(tokens):
-    for root in (Path("/"), Path("/work"), Path("/root"), Path("/home")):
+    for root in (Path("/"), Path("/home"), Path("/srv")):
         for path in root.rglob("causal_attention.py"):
             print(path.read_text())

@@ -1,5 +1,7 @@
 """A mistake is named by its answer, however it is written, and nothing is guessed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -106,13 +108,14 @@ def bank(*swaps):
     )
 
 
-def diagnose(tmp_path, mistakes, text, held=()):
+def diagnose(tmp_path, mistakes, text, held=(), costly=()):
     """What the diagnosis with only these mistakes in its bank and index says of a text: (relation, names)."""
     torch.set_num_threads(1)
     file = tmp_path / "causal_attention.py"
     file.write_text(text, encoding="utf-8")
     workspace = Workspace(Catalog(ROOT))
     claims = tuple(claim for claim in SUITE.claims if claim.step == 1 or claim.name in CLAIMS_OF_STEP_2)
+    claims = tuple(replace(claim, costly=claim.name in costly) for claim in claims)
     suite = Suite(claims, (), tuple(member for entry in mistakes for member in entry.members))
     index = answers_of(K05, suite, suite.mistakes)
     subject = workspace.learner(K05, file)
@@ -146,6 +149,14 @@ def test_what_two_pairs_have_in_common_is_named_as_one_of_two(tmp_path):
 def test_an_empty_bank_and_a_bank_that_does_not_fit_are_silent(tmp_path):
     assert diagnose(tmp_path, (), WRONG)[1] == []
     assert diagnose(tmp_path, bank(ZERO), WRONG)[1] == []
+
+
+def test_what_is_right_on_each_example_alone_is_not_named(tmp_path):
+    later = MASK.replace("diagonal=1", "diagonal=1 if len(SEEN) == 1 else 0")
+    keeps = swapped(MASK, f"SEEN.append(tokens)\n    {later}")
+    keeps = keeps.replace("def causal_mask", "SEEN = []\n\n\ndef causal_mask", 1)
+    passes_there = mistake("another", ZERO, caught_by=EXTREME, explanation="…")
+    assert diagnose(tmp_path, (passes_there,), keeps, costly=CLAIMS_OF_STEP_2)[1] == []
 
 
 def test_a_mistake_that_cannot_be_made_or_run_is_passed_over(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dojo.curriculum.catalog import Catalog
-from dojo.judge.example import calls_of, pasted
+from dojo.judge.example import calls_of, decisive, pasted
 from dojo.judge.run import KataRun
 from dojo.sandbox.calls import Calls
 from dojo.sandbox.loader import Workspace
@@ -96,6 +96,14 @@ def test_where_the_code_raises_its_call_is_shown(tmp_path):
     verdict = verdict_of(tmp_path, "k08", "0.5 * x * (1", "None * x * (1")
     assert "raises" in verdict.message and verdict.calls[-1] == "gelu(x)"
     assert verdict.calls[0].startswith("x = torch.tensor(")
+
+
+def test_what_cannot_be_compared_as_one_is_looked_for_entry_by_entry():
+    maps, empty = [torch.ones(2), torch.zeros(2)], torch.empty(2, device="meta")
+    calls = [SimpleNamespace(result=result) for result in (maps, [torch.zeros(2)], empty, torch.ones(2))]
+    assert decisive(calls, [torch.ones(2), torch.zeros(2)]) == 0
+    assert decisive(calls, torch.empty(2, device="meta")) == 2
+    assert decisive(calls, None) == 3
 
 
 def test_names_that_only_a_claim_has_are_not_shown(tmp_path):

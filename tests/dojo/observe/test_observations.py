@@ -37,6 +37,11 @@ def changed(at, by=100.0):
     return change
 
 
+def test_nothing_is_said_of_entries_where_only_the_dtype_differs():
+    assert relation(torch.Tensor.double) == ""
+    assert next(how([Failure(SQUARE.int(), SQUARE, {}, {})]), "") == ""
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -66,6 +71,11 @@ def changed(at, by=100.0):
             "Along the last dimension the proportions are right, but each row is off by a factor of its own.",
         ),
         (
+            lambda want: want[[2, 0, 0]],
+            "Along dimension 0 each entry is an expected one, but of another place: "
+            "in the places 0 to 2 stand 2, 0, 0.",
+        ),
+        (
             changed(([0, 1, 2, 0, 2], [0, 1, 2, 1, 0]), 0.01),
             "It is nearly right: no entry is off by more than 0.2 % of the largest.",
         ),
@@ -83,11 +93,24 @@ def test_a_relation_is_said(change, sentence):
         (lambda want, x: want + x, "It is the expected answer plus `x`."),
         (lambda want, x: want * x, "It is the expected answer times `x`."),
         (lambda want, x: want / x, "It is the expected answer without the factor `x`."),
+        (lambda want, x: torch.nn.functional.elu(x), "It is the ELU of `x`."),
     ],
 )
 def test_an_input_in_the_answer_is_seen(change, sentence):
     x = torch.randn(3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert relation(lambda want: change(want, x), WANT.double(), x=x) == sentence
+
+
+def test_each_row_right_but_for_a_factor_and_a_shift():
+    want = torch.tensor([[1.0, 2.0, 4.0, 7.0], [3.0, -1.0, 2.0, 8.0]])
+    said = "Along the last dimension each row is right but for a factor and a shift of its own: mean or spread?"
+    assert relation(lambda want: want * torch.tensor([[2.0], [3.0]]) + torch.tensor([[1.0], [-4.0]]), want) == said
+
+
+def test_few_digits_are_said_to_be_those_of_bfloat16():
+    want = torch.linspace(1.001, 1.7, 7)
+    said = "It is right to 2 or 3 digits, as numbers are that were bfloat16 on their way."
+    assert relation(lambda want: want.bfloat16().float(), want) == said
 
 
 def test_a_mask_the_other_way_round():
@@ -133,6 +156,17 @@ def test_what_does_not_hold_on_every_failure_is_not_said():
         ({"a": 1}, {"a": 1, "b": 2}, "Some keys are missing, such as 'b'."),
         ([[1, 2], [7]], [[2, 1], [7]], "Of each of its wrong entries: it is in reverse order."),
         ([0.5, 1.0, 2.0], [1.0, 2.0, 4.0], "It is 1/2 times the expected answer, whatever the sizes."),
+        ("nave", "naïve", "Characters outside ASCII are missing; the others are right."),
+        (
+            [1, 9, 3, 9, 1],
+            [1, 2, 3, 2, 1],
+            "Some of the expected entries are always another one, the same each time; the others are right.",
+        ),
+        (
+            {"a": 1, "b": 2, "c": 3},
+            {"a": 2, "b": 7, "c": 3},
+            "No number is too large, and some are too small: something is not counted.",
+        ),
         (4, 5, ""),  # as anybody sees
         ([], [], ""),
     ],
@@ -255,19 +289,25 @@ def test_a_wrong_file_is_observed(tmp_path, code, old, new, part):
     assert len(sentences) <= 3 and any(part in sentence.lower() for sentence in sentences), sentences
 
 
-# Code with a state, which single calls made again say nothing of; the mistakes are those of the bank.
+# Mistakes of the bank, most of them of code with a state.
 
-STATES = [
+BANK = [
     ("k14", "all groups get the first group's rate", "the rate of group 1 is wrong"),
     ("k14", "the extension is cut off", "there is no file"),
     ("k17", "the optimizer forgets the iterations", "as if it were given steps = 5"),
     ("k17", "no decay in AdamW unless told", "the default of `weight_decay` in `adamw_step` should be 0.01"),
     ("k18", "values are not kept", "the first call of `append` does what it should, the second does not"),
+    ("k18", "no positions", "if `embedding.pos_emb.weight` is not used"),
+    ("k12", "each parameter is clipped by itself", "the right direction, but a factor of its own in each of them"),
+    ("k17", "eps under the root", "then the square root is expected, and the “+ eps” comes"),
+    ("k17", "the buffer keeps the step", "of the 2 things it gives only the second is wrong"),
+    ("k01", "letters outside ASCII are lost", "where `text` has characters outside ascii, and right elsewhere"),
+    ("k24", "silu as softplus", "then the silu is expected, and the softplus comes"),
 ]
 
 
-@pytest.mark.parametrize(("code", "name", "part"), STATES, ids=[each[1] for each in STATES])
-def test_code_with_a_state_is_observed(tmp_path, code, name, part):
+@pytest.mark.parametrize(("code", "name", "part"), BANK, ids=[each[1] for each in BANK])
+def test_a_mistake_that_is_not_named_is_observed(tmp_path, code, name, part):
     catalog = Catalog(ROOT)
     kata = next(kata for kata in catalog.katas if kata.code == code)
     text = kata.solution.read_text(encoding="utf-8")
