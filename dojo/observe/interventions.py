@@ -23,7 +23,7 @@ from .replay import Replay
 from .values import alike
 
 MOST = 500  # changes that are tried on the first failure; the others see only those that fit there
-COSTLY = 100  # the same, of a call that copies a module each time
+COSTLY = 60  # the same, of a call that copies a module each time
 PARTS = 24  # of a module that are looked at, at most
 Table = tuple[tuple[str, Callable[[Any], Any]], ...]  # what is changed in a value, in words
 
