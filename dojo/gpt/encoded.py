@@ -21,7 +21,7 @@ from .model import Parts
 from .texts import TextError, digest, files_of, pieces, size_of
 from .tokens import KINDS, LEARNED_FROM, Ids, ids_of, learn, learned, tokenizer
 
-EVALUATED = 1_000_000  # tokens of the validation part that are evaluated, at most: they are held in memory
+EVALUATED = 200_000  # tokens of the validation part that are evaluated, at most: more would take longer than training
 UNSEEN = (
     "VALID holds {}, which the text to train on has not. "
     "Leave it out, or take TOKENS=bytes, which knows every character."

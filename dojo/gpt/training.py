@@ -27,7 +27,8 @@ from .presets import Preset
 from .runs import History, begun, lowest
 
 SAMPLED = 400  # characters of the sample at the end
-BATCH = 64  # windows that are evaluated together
+BATCH = 64  # windows that are evaluated together, at most
+SCORES = 20_000_000  # that an evaluation computes together, about
 
 
 class TrainingError(Exception):
@@ -219,7 +220,10 @@ class Run:
 
     def evaluate(self) -> float:
         """Measure the validation loss, every non-overlapping window once, and keep the best model apart."""
-        loss: float = self.parts["k12"].evaluate(self.model, self.validation, self.preset.context_length, BATCH)
+        context = self.preset.context_length
+        words = self.preset.vocab_size or self.data.tokenizer.vocab_size
+        together = max(1, min(BATCH, SCORES // (context * words)))  # 64 windows of GPT-2's tokens would take gigabytes
+        loss: float = self.parts["k12"].evaluate(self.model, self.validation, context, together)
         better = loss < self.best
         self.evaluations.append((self.step, loss))
         if better:

@@ -19,8 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from ..judge.run import KataRun
+from ..sandbox.calls import Calls
 from ..spec.mistakes import Mistake, compose
 from ..spec.torch_internals import modes, module_hooks
+from .views import Refuse
 
 CALLABLE = (FunctionType, BuiltinFunctionType, MethodDescriptorType, type, staticmethod, classmethod, property)
 ROOTS = ("dojo", "_dojo_tests")  # the judge's modules
@@ -71,16 +73,39 @@ def _parts() -> Iterator[tuple[tuple[str, str], Any]]:
 
 def _standing() -> dict[str, Any]:
     """What torch and Python are set to, and what is installed in them."""
-    return {
-        "the modes of torch": modes(),
-        "the hooks of all modules": module_hooks(),
+    return _of_torch() | {
         "the default device": str(torch.get_default_device()),
-        "autocast": torch.is_autocast_enabled("cpu"),
-        "inference mode": torch.is_inference_mode_enabled(),
         "anomaly detection": torch.is_anomaly_enabled(),
         "the finders of modules": [type(finder).__name__ for finder in sys.meta_path],
         "the handler of a signal": [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGPROF)],
     }
+
+
+def _of_torch() -> dict[str, Any]:
+    """What is in force in torch, for whoever computes next."""
+    return {
+        "the modes of torch": modes(),
+        "the hooks of all modules": module_hooks(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "the default dtype": str(torch.get_default_dtype()),
+        "inference mode": torch.is_inference_mode_enabled(),
+    }
+
+
+def settled_calls(refuse: Refuse) -> type[Calls]:
+    """Calls of a submission after each of which torch is as it was before: the reference computes next."""
+
+    class SettledCalls(Calls):
+        def _call(self, *call: Any) -> Any:
+            before = _of_torch()
+            try:
+                return super()._call(*call)
+            finally:
+                for what, value in _of_torch().items():
+                    if value != before[what]:
+                        refuse(f"{what} was left at {value} when a call came back")
+
+    return SettledCalls
 
 
 class Canary:

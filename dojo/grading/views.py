@@ -12,7 +12,7 @@ import stat
 import sys
 import types
 from collections.abc import Callable, Mapping
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy
@@ -54,6 +54,7 @@ class Views:
             "enum": _enums(refuse),
             "torch": {"load": self._load, "save": self._save, "from_file": self._from_file},
             "numpy": {"ndarray": Array},
+            "torch.nn.modules.module": {"register_module_forward_hook": self._global_hook},
             "jaxtyping": dict.fromkeys(MODULES["jaxtyping"], Annotation()),
         }
 
@@ -124,6 +125,14 @@ class Views:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             self.refuse(f"it opens the file number {fd}, which is not of its making")
         return os.fdopen(fd, *arguments, **named)
+
+    def _global_hook(self, hook: Callable[..., Any], **options: Any) -> Any:
+        from torch.nn.modules.module import register_module_forward_hook
+
+        def own(*arguments: Any) -> Any:  # what others compute meanwhile is not for a submission to see
+            return hook(*arguments) if _is_own_call(sys._getframe(1)) else None
+
+        return register_module_forward_hook(own, **options)
 
     def _load(self, f: Any, map_location: Any = None, *, weights_only: bool = True, mmap: Any = None) -> Any:
         import torch
@@ -211,6 +220,12 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "io": ("io", "pyio"),
     "hashlib": ("hashlib", "blake2", "sha1", "sha2", "sha3", "md5", "sha256", "sha512"),
     "base64": ("binascii",),
-    "torch": ("torch", "builtins"),
     "numpy": ("numpy",),
 }
+
+
+def _is_own_call(frame: FrameType | None) -> bool:
+    """Whether a submission's function is among those that are being called."""
+    while frame is not None and not str(frame.f_globals.get("__name__", "")).startswith(OWN):
+        frame = frame.f_back
+    return frame is not None

@@ -39,7 +39,7 @@ from ..system.files import keep
 from . import confine
 from .allowed import closed_in
 from .guards import Guards
-from .integrity import Canary, Integrity
+from .integrity import Canary, Integrity, settled_calls
 from .views import Refuse
 from .watcher import watch_over
 
@@ -198,7 +198,7 @@ class Judging:
                 self._seal()
                 guards.run(source, filename, module)
 
-            loader.run_learners = run_sealed
+            loader.run_learners, loader.Calls = run_sealed, settled_calls(self.refuse)  # type: ignore[misc]
             run = self.run = GradedRun(self.kata, self.worker.workspace, path, self._send)
             run.refuse, run.integrity = self.refuse, Integrity()
             verdict = run.run()
@@ -234,6 +234,13 @@ class GradedRun(KataRun):
 
     integrity: Integrity
     refuse: Refuse
+
+    def load(self, slow: bool = True) -> bool:
+        """Import the submission."""
+        loaded = super().load(slow)
+        if why := self.integrity.unsettled():
+            self.refuse(why)
+        return loaded
 
     def check(self, claim: Claim) -> Outcome:
         """Check one claim."""

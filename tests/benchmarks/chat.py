@@ -12,16 +12,20 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
+from dojo.system.processes import wait_passively
 
-from dojo.bench.machine import cpu_name
-from dojo.curriculum.catalog import Catalog
-from dojo.gpt import pretrained
-from dojo.system.root import find_root
+wait_passively()  # as the verbs do, before torch is there
 
-from ..dojo.gpt.tiny_models import read_by_transformers
+import torch  # noqa: E402
 
-ROUNDS, PROMPT, TOKENS = 7, 100, 40
+from dojo.bench.machine import cpu_name  # noqa: E402
+from dojo.curriculum.catalog import Catalog  # noqa: E402
+from dojo.gpt import pretrained  # noqa: E402
+from dojo.system.root import find_root  # noqa: E402
+
+from ..dojo.gpt.tiny_models import read_by_transformers  # noqa: E402
+
+ROUNDS, PROMPT, TOKENS = 5, 100, 24
 TEXT = "Once upon a time there was a king who had three daughters, and the youngest of them read all day long. " * 6
 # One that loads the model and answers, alone in its process.
 ALONE = """
@@ -45,6 +49,7 @@ def main() -> None:
     rounds = []
     for _ in range(ROUNDS + 1):
         rounds.append((measured(lambda: by_katas(ours, ids)), measured(lambda: by_transformers(theirs, ids))))
+        print(rounds[-1], file=sys.stderr, flush=True)
     print(table(rounds[1:], f"transformers {transformers.__version__}"))  # the first is not counted
 
 

@@ -246,8 +246,6 @@ def main() -> None:
     if words and words[0].startswith("turn-"):
         print(turn(words[0].removeprefix("turn-")))
         return
-    path = ROOT / results.FOLDERS[0] / "scaling.json"
-    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     facts = machine.describe("cpu", ROOT)
     found = results.new("scaling", **facts)
     for race in [word for word in words if word in RACES]:
@@ -257,6 +255,8 @@ def main() -> None:
             ratios = [mine / base for mine, base in zip(each.seconds, times[0].seconds)]
             seconds, ratio = statistics.median(each.seconds), statistics.median(ratios)
             print(f"{race}: {each.name}: {seconds:.4g} s, {ratio:.3f} times", flush=True)
+    path = ROOT / results.FOLDERS[0] / "scaling.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
     measured = {row["race"] for row in found["rows"]}
     found["rows"] = [row for row in before if row["race"] not in measured] + found["rows"]
     found["machine"]["load_after"], found["noisy"] = results.load(), noisy(found["rows"])

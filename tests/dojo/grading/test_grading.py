@@ -35,7 +35,7 @@ def sandbox():
 # Quick ones, of every kind; all of them `python -m tests.attacks` runs.
 SAMPLE = ("channel/writes_to_all_files", "patching/tensor_isclose", "reading/by_torch", "modules/getattr_os")
 SAMPLE += ("frames/getattr_frame", "import_hooks/own_file", "left_behind/thread", "lying/method_of_a_tensor")
-SAMPLE += ("killing/keyboard_interrupt", "exhaustion/prints")
+SAMPLE += ("killing/keyboard_interrupt", "exhaustion/prints", "lying/device_between_calls")
 
 
 @pytest.fixture(scope="module")
