@@ -59,7 +59,8 @@ def _from_call_to_call(replay: Replay) -> str:
 def _facts(replay: Replay, side: Implementation) -> dict[str, Fact]:
     base = replay.ask(side)
     facts = {}
-    for name, value in [*replay.arguments.items(), *replay.reference.parameters().items()]:
+    values = replay.arguments if replay.costly and not replay.what else replay.arguments | replay.reference.parameters()
+    for name, value in values.items():
         for other in _others(value):
             with contextlib.suppress(Exception):
                 facts[name] = Fact(

@@ -23,7 +23,7 @@ from .replay import Replay
 from .values import alike
 
 MOST = 500  # changes that are tried on the first failure; the others see only those that fit there
-COSTLY = 100  # the same, of a call that copies a module each time
+COSTLY = 150  # the same, of a call that copies a module each time
 PARTS = 24  # of a module that are looked at, at most
 Table = tuple[tuple[str, Callable[[Any], Any]], ...]  # what is changed in a value, in words
 
@@ -107,7 +107,7 @@ def _changes(replay: Replay) -> Iterator[tuple[str, Changed]]:
     """Words with what gives the answer of a like call so changed."""
     parameters = replay.reference.parameters()
     yield from _exchanged(replay.arguments)
-    yield from _exchanged(parameters)
+    yield from () if replay.costly else _exchanged(parameters)
     for name, value in parameters.items():
         for words, change in (*PARAMETERS, *_transposed(value)):
             yield words.format(name), _with(name, change)

@@ -163,8 +163,8 @@ def test_what_does_not_hold_on_every_failure_is_not_said():
             "Some of the expected entries are always another one, the same each time; the others are right.",
         ),
         (
-            {"a": 1, "b": 2, "c": 3},
-            {"a": 2, "b": 7, "c": 3},
+            {"a": 1, "b": 2, "c": 3, "d": 4},
+            {"a": 2, "b": 7, "c": 3, "d": 5},
             "No number is too large, and some are too small: something is not counted.",
         ),
         (4, 5, ""),  # as anybody sees
