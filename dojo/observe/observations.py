@@ -31,8 +31,8 @@ from .relations import how
 from .replay import Replay
 from .sequences import how_plain
 from .submodules import submodules
+from .tracing import first_difference, first_nan
 from .values import Failure
-from .way import first_nan, parting
 from .where import contents, known_names, sizes_of, under_conditions, where
 
 SENTENCES = 3
@@ -170,7 +170,7 @@ def _of_wrong_calls(wrong: Sequence[Divergence]) -> Iterator[str]:
     if not explained or not relations or not _core(relations[0]).startswith(WEAK):
         yield from (_of(sentence, first.call.title) for sentence in relations)
     yield from (_named(sentence, finite[0]) for sentence in explained)
-    sources = (dependences, submodules) if explained else (parting, dependences, submodules, right_when)
+    sources = (dependences, submodules) if explained else (first_difference, dependences, submodules, right_when)
     if len(finite) < len(replays):
         yield from (_named(sentence, replays[0]) for sentence in first_nan(replays))
     parted = False
@@ -178,7 +178,7 @@ def _of_wrong_calls(wrong: Sequence[Divergence]) -> Iterator[str]:
         for sentence in source(finite):
             if not (parted and source is submodules and not sentence.startswith("Its part")):  # which says less
                 yield _named(sentence, finite[0])
-            parted |= source is parting
+            parted |= source is first_difference
 
 
 def _options(seen: Observed) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How far the way of the code under test is the reference's: which numbers that the reference makes it makes as well.
+"""Where the computation of the code under test leaves the reference's: which of its numbers are not made there.
 
 Both are run once with every operation of torch written down. Where all that goes into an operation of the reference
 is there in the code under test too, but neither what comes out nor anything that is made of it, the two part.
@@ -92,9 +92,9 @@ def _caller() -> str:
     return type(owner).__name__ if name in ("forward", "__init__") and owner is not None else name
 
 
-def parting(failures: Sequence[Replay]) -> Iterator[str]:
+def first_difference(failures: Sequence[Replay]) -> Iterator[str]:
     """How far it is right, and what should come then; said where it is the same in most failures but for numbers."""
-    sentences = [sentence for replay in failures[:ALIKE] if (sentence := _parting(replay))]
+    sentences = [sentence for replay in failures[:ALIKE] if (sentence := _first_difference(replay))]
     alike = [re.sub(r"[\d.]+(e-?\d+)?", "", sentence) for sentence in sentences]
     if sentences and 2 * alike.count(alike[0]) >= len(failures[:ALIKE]):
         yield sentences[0]
@@ -118,7 +118,7 @@ def _first_nan(replay: Replay) -> str:
     return ""
 
 
-def _parting(replay: Replay) -> str:
+def _first_difference(replay: Replay) -> str:
     want, got = _traced(replay, replay.reference), _traced(replay, replay.own)
     made = _Numbers([step.output for step in got] + [leaf for step in got for leaf in step.leaves])
     there = [not step.telling or step.output in made for step in want]
