@@ -17,7 +17,7 @@ class LoRALinear(nn.Module):
         """Keep `linear` itself, frozen, and make the parameters `A` (rank, in) and `B` (out, rank).
 
         A is random and B is 0; both have the dtype of the weight and are on its device. Raises ValueError, with the
-        numbers, when rank is not between 1 and the smaller side of the weight.
+        numbers, when rank is larger than the smaller side of the weight.
         """
         super().__init__()
         # Step 1: about 9 lines.
@@ -67,4 +67,4 @@ def merge(model: nn.Module) -> None:
     raise NotImplementedError("step 3")
 
 
-# Stub 16cbe2c0. `make reset` brings it back; you may delete this line.
+# Stub 3f99c7a2. `make reset` brings it back; you may delete this line.

@@ -17,7 +17,7 @@ class LoRALinear(nn.Module):
         """Keep `linear` itself, frozen, and make the parameters `A` (rank, in) and `B` (out, rank).
 
         A is random and B is 0; both have the dtype of the weight and are on its device. Raises ValueError, with the
-        numbers, when rank is not between 1 and the smaller side of the weight.
+        numbers, when rank is larger than the smaller side of the weight.
         """
         super().__init__()
         # <solution step=1>

@@ -334,13 +334,6 @@ def test_a_rank_above_the_smaller_side_is_refused(kata, size, more):
     check.equal(trained(linear), ["bias", "weight"], "the list of parameters of the layer that are trained after that")
 
 
-@claim(step=1, examples=2, size=LAYER)
-def test_a_rank_of_0_is_an_error(kata, size):
-    """With rank 0 there would be nothing to train: that is an error."""
-    call = lambda: tuple(kata.LoRALinear(nn.Linear(size.n, size.m), 0, ALPHA).A.shape)
-    check.raises(Exception, call, what="LoRALinear of rank 0")
-
-
 # --- Step 2: the model -----------------------------------------------------------------------------------------
 
 

@@ -843,16 +843,6 @@ MISTAKES = [
         others.""",
     ),
     mistake(
-        "gradients in the order in which they lie in memory",
-        swap(
-            JOINED,
-            "row = torch.cat([g.mT.flatten() if g.ndim == 2 and not g.is_contiguous() else g.flatten() for g in gradients])",
-        ),
-        caught_by=MEANS,
-        explanation="""A gradient that lies transposed in memory goes into the row in that order. On another rank the same
-        numbers may lie otherwise, and different ones are added.""",
-    ),
-    mistake(
         "each parameter gets the first numbers",
         swap(WRITTEN, "weight.grad = mean[: weight.numel()].view(weight.shape)"),
         caught_by=MEANS,

@@ -69,7 +69,6 @@ WRONG_STATE = "test_a_wrong_state_is_refused"
 SAME = "test_a_merged_model_computes_the_same"
 MERGED_ONCE = "test_a_layer_that_is_used_twice_is_merged_once"
 SHARED = "test_a_shared_weight_is_not_merged_into"
-NONE_TO_TRAIN = "test_a_rank_of_0_is_an_error"
 MODES = "test_modes_stay"
 KEEPS = "test_merged_layers_keep_dtype_and_device"
 
@@ -505,13 +504,6 @@ LAYER = [
         by=RANK,
         why="""A rank above the smaller side is accepted. It costs more numbers than the weight has directions, and says
         nothing more.""",
-    ),
-    entry(
-        "a rank of 0 is accepted",
-        swap(REFUSES, REFUSES.replace("not 1 <= rank <= smaller", "not 0 <= rank <= smaller")),
-        swap(SCALE, "self.scale = alpha / max(rank, 1)"),
-        by=NONE_TO_TRAIN,
-        why="""With rank 0 there is no A and no B: nothing would be trained, and nobody would be told.""",
     ),
     entry(
         "the scale is trained",
