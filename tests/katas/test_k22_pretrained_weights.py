@@ -187,7 +187,7 @@ def test_a_file_may_hold_no_tensors(kata, header):
 ODD_NAMES = ["weight.größe", "", " h.0 ", 'a "quoted"\n\\name', "__metadata__.weight", "shape", "重み", "h/0", "🙂"]
 
 
-@claim(step=1, examples=9, without=OF_A_FILE, size=sizes("T D", strided=False), name=ODD_NAMES, escaped=[True, False])
+@claim(step=1, examples=18, without=OF_A_FILE, size=sizes("T D", strided=False), name=ODD_NAMES, escaped=[True, False])
 def test_names_may_hold_any_characters(kata, size, name, escaped):
     """A name is any text: it comes back as it is, escaped in the header or in UTF-8."""
     tensors = {"h.0.weight": some_tensor(size, "T D"), name: some_tensor(size, "D")}
