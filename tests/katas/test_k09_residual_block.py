@@ -109,7 +109,7 @@ def right_block(reference, dims, dtype, room, silent, options):
 
 def factors(got, whole):
     """Which factors occur between what came and what would come without dropout: no matter where."""
-    large = whole.abs() > 1e-3 * whole.abs().max()
+    large = whole.abs() > 0.03 * whole.abs().max()  # where rounding does not make a factor of its own
     ratios = (got / whole)[large].double().mul(1000).round().div(1000).unique().tolist()
     return [ratio + 0.0 for ratio in ratios] if len(ratios) <= 3 else "many"
 
@@ -363,7 +363,7 @@ def test_no_gradient_reaches_a_later_token(kata, size, room):
         check.exactly(later, torch.zeros_like(later), f"the gradient of output {t} to later inputs")
 
 
-@claim(step=4, size=sizes(BLOCK, strided=False), rate=rates, silent=list(SILENT))
+@claim(step=4, size=sizes(BLOCK, B=(2, 3), T=(3, 4), strided=False), rate=rates, silent=list(SILENT))
 def test_dropout_acts_on_what_a_branch_adds(kata, reference, size, rate, silent):
     """In training each entry that a branch adds is dropped or scaled by 1 / (1 − rate); x itself never is."""
     module, model = pair(kata, reference, size, silent=[silent], dropout=rate)
