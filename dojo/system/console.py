@@ -17,7 +17,7 @@ console = Console(highlight=False, markup=False)
 
 def warn(text: str) -> None:
     """Say something beside the output, on standard error."""
-    Console(stderr=True, highlight=False).print(Text(text, "yellow"))
+    Console(stderr=True, highlight=False).print(Text(text, "yellow"), soft_wrap=True)  # commands in it can be copied
 
 
 def count(number: int, what: str) -> str:

@@ -40,7 +40,8 @@ MISTAKES = [
     for mistake in load_suite(kata).mistakes
 ]
 WORKSPACE = Workspace(CATALOG)
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # what alternatives and mistakes are warned of is theirs
+# What alternatives and mistakes are warned of is theirs.
+pytestmark = [pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("UserWarning", "DeprecationWarning")]
 PAIRS = 5  # of each kata: more than 100 in all
 SAMPLE = 6  # mistakes of each kata whose answers are worked out anew, on every example
 
