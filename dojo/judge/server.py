@@ -52,8 +52,21 @@ def _serve(requests: RequestQueue) -> None:
             preparation = preparations.setdefault(request.slug, prepare(request, requests))
         elif requests.over():
             return
-        elif next(preparation, "over") == "over":
-            requests.attend(LOOK)
+        else:
+            with _ended_where_it_stands():
+                over = next(preparation, "over")
+            if over:
+                requests.attend(LOOK)
+
+
+@contextlib.contextmanager
+def _ended_where_it_stands() -> Iterator[None]:
+    """Have SIGTERM end this process at once meanwhile: what judges would take SystemExit for the code's own."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def prepare(request: Request, requests: RequestQueue) -> Iterator[None]:

@@ -382,6 +382,16 @@ def test_unasked_in_ci_no_server_is_left_behind(root, monkeypatch, setting):
     assert ask(root).verdict == "not_started" and process(root) is None
 
 
+def test_a_server_of_ones_own_ends_when_asked_to_though_it_prepares(root, monkeypatch):
+    monkeypatch.setenv("DOJO_SERVER", "0")
+    kata = Catalog(root).find("5")
+    with Judge(root) as judge:
+        assert judge.verdict(kata, path=kata.solution).verdict == "passed"
+        server = judge._server._process
+        time.sleep(0.5)  # it judges the solution by now, where a law would take SystemExit for the code's own
+    assert server.returncode in (0, -signal.SIGTERM)  # killed only if it does not
+
+
 def test_where_no_process_can_be_forked_there_is_a_server_of_ones_own(root, monkeypatch):
     shared_server.end(root)
     monkeypatch.delattr(os, "fork")
