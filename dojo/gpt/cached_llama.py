@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .model import Parts
 
 NOTHING = torch.empty(0, 0, dtype=torch.int64)
+LEAST = 128  # tokens for which room is made, and as many to come
 
 
 class CachedLlama(nn.Module):
@@ -48,15 +49,23 @@ class CachedLlama(nn.Module):
         return torch.stack(weights)
 
     def _held(self, ids: Tensor) -> int:
-        """How many of the tokens are in the caches; where others are, these are made anew."""
-        held = self.seen.shape[1]
-        if 0 < held < ids.shape[1] and torch.equal(ids[:, :held], self.seen):
+        """How many of the tokens are in the caches; where others are, or there is too little room, these are made anew.
+
+        Room is made for twice the text: all that the context allows would take longer to clear than a text to read.
+        """
+        held, wanted = self.seen.shape[1], ids.shape[1]
+        grows = 0 < held < wanted and torch.equal(ids[:, :held], self.seen)
+        if grows and wanted <= self.caches[0].keys.shape[2]:
             return held
-        config = self.model.config
-        shape = (len(ids), config.num_kv_heads, self.context_length, config.emb_dim // config.num_heads)
-        weight = self.model.tok_emb.weight
+        config, weight, before = self.model.config, self.model.tok_emb.weight, self.caches
+        capacity = min(self.context_length, 2 * max(wanted, LEAST))
+        shape = (len(ids), config.num_kv_heads, capacity, config.emb_dim // config.num_heads)
         self.caches = [self.parts["k18"].KVCache(*shape, weight.dtype, weight.device) for _ in self.model.blocks]
-        return 0
+        if not grows:
+            return 0
+        for old, new in zip(before, self.caches):
+            new.append(old.keys[:, :, :held], old.values[:, :, :held])
+        return held
 
     def _read(self, ids: Tensor, held: int, weights: list[Tensor] | None = None) -> Tensor:
         """The stream, (B, t, D), behind the last block, of t tokens that come after those in the caches."""
