@@ -1,6 +1,6 @@
 """The machinery behind the katas: a learner never has to open it."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 
 def load_ipython_extension(shell: object) -> None:
