@@ -126,7 +126,7 @@ def _talk(people: People, here: list[Person], catalog: Catalog) -> Talk | None:
     if not failing or (not stuck and max(at.values()) < 2):
         return None
     kata_code, claim = max(at, key=lambda key: (stuck[key], at[key]))
-    standing = next(person.standing for person in failing if person.standing.claim == claim)
+    standing = next(s for s in (each.standing for each in failing) if (s.kata, s.claim) == (kata_code, claim))
     kata = next((kata for kata in catalog.katas if kata.code == kata_code), None)
     named = people.named.get((kata_code, claim), {})
     mistakes = Counter({mistake: len(who) for mistake, who in named.items()})

@@ -77,6 +77,8 @@ def test_what_is_in_a_bundle(made):
     page = (bundle.folder / "START-HERE.html").read_text(encoding="utf-8")
     assert f"{PLATFORMS[SYSTEM].title}: Python {OURS}" in page and "Windows: Python 3.12" in page
     assert "http" not in page.replace("https://www.python.org/downloads", "")
+    assert r".venv\Scripts\python -m dojo" in page  # for whoever has no make, and for no system that is not served
+    assert (".venv/bin/python -m dojo" in page) == (SYSTEM != "windows")
     assert (
         b"\r\n" in (bundle.folder / "start.bat").read_bytes() and b"\r" not in (bundle.folder / "start.sh").read_bytes()
     )

@@ -240,6 +240,12 @@ def test_what_to_talk_about_is_where_most_are_stuck():
     assert "k16" not in katas
 
 
+def test_a_claim_that_two_katas_call_alike_is_told_in_the_words_of_its_own():
+    elsewhere = replace(FAILED, kata="k06", step=2, sentence="The other kata's.")
+    talk = view(people_at(elsewhere, FAILED, FAILED), Catalog(ROOT))["talk"]
+    assert (talk["kata"], talk["step"], talk["sentence"]) == ("k05", FAILED.step, FAILED.sentence)
+
+
 def test_katas_and_claims_that_nobody_knows_do_no_harm():
     room = people_at(replace(FAILED, kata="k99", tries=9), replace(FAILED, kata="", step=7))
     assert view(room, Catalog(ROOT))["talk"]["hints"] == []
