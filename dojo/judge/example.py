@@ -146,7 +146,7 @@ class _Lines:
         """A value as it stands in a call: itself where it is short, else the name of a line of its own."""
         if id(value) in self.names:
             return self.names[id(value)]
-        text = literal(value, self.dtype)
+        text = _byte_table(value) or literal(value, self.dtype)
         if text is None:  # a model, an optimizer
             own = self._name(name, value)
             self.written.append(f"# {own}: an object that the test makes")
@@ -156,6 +156,20 @@ class _Lines:
         own = self._name(name, value)
         self.written.append(f"{own} = {text}")
         return own
+
+
+def _byte_table(table: Any) -> str | None:
+    """A table of tokens in two lines, where it ends with the 256 bytes and their ids follow one rule."""
+    if not isinstance(table, dict) or not all(isinstance(table.get(bytes([byte])), int) for byte in range(256)):
+        return None
+    first, step = table[b"\0"], (table[b"\1"] - table[b"\0"]) % 256
+    more = {token: i for token, i in table.items() if len(token) != 1}
+    for order in ("range(256)", "reversed(range(256))"):
+        rule = f"{{bytes([b]): ({step} * b + {first}) % 256 for b in {order}}}"
+        text = f"{literal(more)} | {rule}" if more else rule
+        if list(eval(text).items()) == list(table.items()):
+            return text
+    return None
 
 
 def _is_plain(value: Any) -> bool:
