@@ -975,6 +975,13 @@ MISTAKES = [
         explanation="""`list(piece)` gives the values of the bytes, and nothing is merged. An id is what the table gives for a token.""",
     ),
     mistake(
+        "the parts are numbers",
+        swap("parts = [bytes([byte]) for byte in piece]", "parts = list(piece)"),
+        caught_by="test_a_single_byte_has_the_id_that_the_table_gives_it",
+        explanation="""`list(piece)` gives the values of the bytes, which are numbers, and the table holds bytes. `bytes([value])`
+        makes a single byte of a value.""",
+    ),
+    mistake(
         "UTF-16, pieces found first",
         swap('match.group().encode("utf-8")', 'match.group().encode("utf-16")'),
         caught_by="test_encode_equals_tiktoken",
