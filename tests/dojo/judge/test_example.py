@@ -78,6 +78,17 @@ def test_an_object_is_made_first_and_its_values_have_lines(tmp_path):
     assert "norm = LayerNorm(" in lines and "x = torch.tensor(" in lines and lines.endswith("\nnorm(x)")
 
 
+def test_of_many_tensors_the_shapes_are_lines_that_python_takes(tmp_path):
+    copied = "            part.copy_(values)\n"
+    untied = copied + "    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())\n"
+    verdict = verdict_of(tmp_path, "k22", copied, untied)
+    given = next(line for line in verdict.calls if line.startswith("weights = "))
+    assert given.endswith("  # of these shapes; too large to be written out") and given.count("#") == 1
+    weights = eval(given.removeprefix("weights = "))
+    assert next(part for name, part in weights.items() if name.endswith("wte.weight")).ndim == 2
+    assert verdict.where.code.startswith("def load_gpt2(")  # and not its decorator
+
+
 def test_values_are_those_at_the_call_not_those_after_it():
     subject = SimpleNamespace(calls=Calls())
     subject.double = subject.calls._watched(lambda x: 2 * x, "double")
