@@ -345,7 +345,8 @@ def _conclude(run: Run, again: str) -> int:
     if run.data.floor is not None:
         console.print(f"the floor of this corpus is {run.data.floor:.4f}: {loss - run.data.floor:.4f} above it")
     if run.durations:
-        console.print(f"median step {1000 * run.median_step:.1f} ms, {torch.get_num_threads()} threads")
+        threads = torch.get_num_threads()
+        console.print(f"median step {1000 * run.median_step:.1f} ms, {threads} thread{'s' * (threads != 1)}")
     here, folder = Path.cwd(), run.folder
     where = folder.relative_to(here).as_posix() if folder.is_relative_to(here) else str(folder)
     console.print(f"best validation loss {run.best:.4f}; curve, sample, attention and checkpoints are in {where}")

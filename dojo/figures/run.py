@@ -32,7 +32,7 @@ def loss_curve(run: History, titled: bool = True) -> Figure:
     drawn = figure(7, 4.2)
     axes = drawn.add_subplot()
     steps, means, width = smoothed(run.losses)
-    draw_line(axes, f"training (mean of {width} steps)", steps, means, Look(BLUE))
+    draw_line(axes, f"training (mean of {width} steps)" if width > 1 else "training", steps, means, Look(BLUE))
     if run.evaluations:
         at, values = zip(*run.evaluations)
         draw_line(axes, "validation", at, values, Look(RED, "o", "--"))

@@ -51,6 +51,7 @@ class Encoded:
     train: torch.Tensor | Ids
     validation: torch.Tensor
     floor: float | None  # nats a token, where it is known
+    title: str = ""  # what its files are called, where it is one's own
 
     @property
     def tokens(self) -> int:
@@ -88,7 +89,8 @@ def encode_text(
                 f"{context + 1} at least. A longer text will do, or a PRESET with a shorter context."
             )
     own = tokenizer(parts, text.kind, vocabulary)
-    return Encoded(own, source, text.kind, vocabulary, train, validation[:EVALUATED].wide, None)
+    title = ", ".join(Path(path).resolve().name for path in filter(None, text.paths.split(os.pathsep)))
+    return Encoded(own, source, text.kind, vocabulary, train, validation[:EVALUATED].wide, None, title)
 
 
 @dataclass(frozen=True)

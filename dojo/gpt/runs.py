@@ -54,6 +54,7 @@ class History:
     base: str = ""  # the model that it went on from
     lora: int = 0  # the rank of what was trained beside the weights; 0 where the weights were
     parallel: str = "torch"  # whose gradients of several processes: torch's or yours
+    text: str = ""  # what its files are called, where it is one's own
 
     @classmethod
     def read(cls, folder: Path) -> History:
@@ -77,6 +78,7 @@ class History:
             base=str(data.get("base", "")),
             lora=int(data.get("lora", 0)),
             parallel=str(data.get("parallel", "torch")),
+            text=str(data.get("text", "")),
         )
 
     def write(self, folder: Path) -> None:
@@ -161,7 +163,7 @@ def cells(root: Path, history: History) -> list[str]:
     base = f", from {history.base}" + (f" with LoRA {history.lora}" if history.lora else "") if history.base else ""
     return [
         history.name,
-        f"{history.source or history.preset}, {history.kind}{base}",
+        f"{history.text or history.source or history.preset}, {history.kind}{base}",
         f"{history.parameters:,}" if history.parameters else "-",
         taken + (", under way" if is_under_way(root / "runs" / history.name) else ""),
         best,

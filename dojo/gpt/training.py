@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -148,7 +148,8 @@ class Run:
         begun_with = (self.folder.name, self.preset.name, self.whose, data.vocabulary, data.floor)
         computed = (parameters, self.engine.device, self.before + sum(self.durations), self.preset.steps)
         started = (self.preset.sizes, self.origin, self.lora, self.engine.parallel)
-        return History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed, *started)
+        history = History(*begun_with, self.losses, self.evaluations, data.source, data.kind, *computed, *started)
+        return replace(history, text=data.title)
 
     def train(self, on_step: Callable[[Run], None] = lambda run: None) -> None:
         """Train to the end, or to Enough. Raises Interrupted, with everything saved, when a signal asks to stop."""

@@ -111,6 +111,8 @@ def stop(
 
 
 def _location(run: KataRun, line: int) -> Location:
+    while quoted(run.path, line).lstrip().startswith("@"):  # a decorator: what it stands above says more
+        line += 1
     inside = run.path.is_relative_to(run.kata.root)
     file = run.path.relative_to(run.kata.root).as_posix() if inside else str(run.path)
     return Location(file, line, quoted(run.path, line))

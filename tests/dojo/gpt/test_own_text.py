@@ -13,6 +13,7 @@ import torch
 from dojo.gpt import encoded, texts
 from dojo.gpt.encoded import OwnText, encode_text
 from dojo.gpt.model import parts
+from dojo.gpt.runs import cells, read_runs
 from dojo.gpt.texts import TextError, files_of, pieces
 from dojo.gpt.tokens import Ids, cut_before_spaces, ranks_of, tokenizer
 from dojo.gpt.training import Run, TrainingError
@@ -160,6 +161,7 @@ def test_a_run_on_a_text_of_ones_own_writes_text_and_goes_on_with_no_other(modul
     run.train()
     assert run.losses[-1] < run.losses[0]
     assert len(run.finish()) > 40
+    assert cells(tmp_path, *read_runs(tmp_path, pytest.fail))[:2] == ["mine", f"mine.txt, {kind}"]
     columns = run.gpt.stream("To", 20, torch.Generator().manual_seed(1))
     assert "".join(column[0] for column in columns)
     written(tmp_path, "mine.txt", PLAY.upper())
