@@ -148,11 +148,7 @@ class _Lines:
         """A value as it stands in a call: itself where it is short, else the name of a line of its own."""
         if id(value) in self.names:
             return self.names[id(value)]
-<<<<<<< HEAD
-        text = _byte_table(value) or literal(value, self.dtype)
-=======
-        text = _written(value, self.dtype)
->>>>>>> c3b366e3b0a569563b7607672256f5965a546189
+        text = _byte_table(value) or _written(value, self.dtype)
         if text is None:  # a model, an optimizer
             own = self._name(name, value)
             self.written.append(f"# {own}: an object that the test makes")
@@ -164,7 +160,6 @@ class _Lines:
         return own
 
 
-<<<<<<< HEAD
 def _byte_table(table: Any) -> str | None:
     """A table of tokens in two lines, where it ends with the 256 bytes and their ids follow one rule."""
     if not isinstance(table, dict) or not all(isinstance(table.get(bytes([byte])), int) for byte in range(256)):
@@ -177,7 +172,8 @@ def _byte_table(table: Any) -> str | None:
         if list(eval(text).items()) == list(table.items()):
             return text
     return None
-=======
+
+
 def _written(value: Any, dtype: torch.dtype) -> str | None:
     """A value as `literal` has it; what is left out of many numbers is said at its end."""
     text = literal(value, dtype)
@@ -195,7 +191,6 @@ def _shapes(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_shapes(part) for part in value] if isinstance(value, list) else tuple(map(_shapes, value))
     return value.detach().to("meta") if isinstance(value, Tensor) else value
->>>>>>> c3b366e3b0a569563b7607672256f5965a546189
 
 
 def _is_plain(value: Any) -> bool:

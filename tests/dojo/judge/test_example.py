@@ -78,14 +78,14 @@ def test_an_object_is_made_first_and_its_values_have_lines(tmp_path):
     assert "norm = LayerNorm(" in lines and "x = torch.tensor(" in lines and lines.endswith("\nnorm(x)")
 
 
-<<<<<<< HEAD
 def test_a_table_of_tokens_does_not_fill_the_screen(tmp_path):
     verdict = verdict_of(tmp_path, "k01", "[bytes([byte]) for byte in piece]", "list(piece)")
     lines = "\n".join(verdict.calls)
     assert len(lines) < 400 and lines.startswith("ranks = ") and lines.endswith("ranks=ranks)")
     table = eval(verdict.calls[0].removeprefix("ranks = "))
     assert len(table) > 256 and {token for token in table if len(token) == 1} == {bytes([b]) for b in range(256)}
-=======
+
+
 def test_of_many_tensors_the_shapes_are_lines_that_python_takes(tmp_path):
     copied = "            part.copy_(values)\n"
     untied = copied + "    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())\n"
@@ -95,7 +95,6 @@ def test_of_many_tensors_the_shapes_are_lines_that_python_takes(tmp_path):
     weights = eval(given.removeprefix("weights = "))
     assert next(part for name, part in weights.items() if name.endswith("wte.weight")).ndim == 2
     assert verdict.where.code.startswith("def load_gpt2(")  # and not its decorator
->>>>>>> c3b366e3b0a569563b7607672256f5965a546189
 
 
 def test_values_are_those_at_the_call_not_those_after_it():
