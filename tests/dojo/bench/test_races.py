@@ -30,6 +30,7 @@ SMALL = {  # what a race is about, made small
     "k13": {"BATCHES": (1, 2), "NEW": 5},
     "k14": {"WIDTH": 20, "LAYERS": 2},
     "k18": {name: ((70, 16, 8, 2, 2), amounts) for name, amounts in K18.items()},
+    "k20": {"CHARACTERS": (300, 600), "MERGES": 5},
 }
 WRONG = {
     "k01": ("best = min(pair_ranks)", "best = next((rank for rank in pair_ranks if rank < math.inf), math.inf)"),
@@ -43,6 +44,7 @@ WRONG = {
     "k13": ("return logits.argmax(dim=-1)", "return logits.argmin(dim=-1)"),
     "k14": ("torch.save(state, file)", 'torch.save(state | {"step": 0, "model": {}}, file)'),
     "k18": ("return model.lm_head(", "return -model.lm_head("),
+    "k20": ("counts.subtract(count_pairs(old))", "pass"),
 }
 RACING = {code: CATALOG.find(code) for code in WRONG}
 
