@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
+from ..system.audit import CHANGES, PROCESSES, python_folders, writes
 from ..system.processes import HOME
 from .views import Refuse
 
-PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn")
 SIGNALS = ("os.kill", "os.killpg", "signal.pthread_kill")
 CONNECTIONS = ("socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
 MEMORY = ("ctypes.dlopen", "ctypes.dlsym", "ctypes.call_function", "ctypes.cdata", "gc.get_objects", "gc.get_referrers")
@@ -28,8 +25,6 @@ WHY = {
     **dict.fromkeys(MEMORY, "it looks at memory that is not its own"),
     **dict.fromkeys(CODE, "it looks at what Python does"),
 }
-CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 SYSTEM = (
     "/dev",
     "/etc/fonts",
@@ -55,9 +50,9 @@ def watch_over(root: Path, file: Path, refuse: Refuse) -> None:
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, writes = _real(arguments[0]), _writes(arguments[1], arguments[2])
-            if path not in ("", os.devnull) and not _within(path, (own,) if writes else readable):
-                refuse(f"it {'writes' if writes else 'opens'} {path[:100]}, which is not in its folder")
+            path, written = _real(arguments[0]), writes(arguments[1], arguments[2])
+            if path not in ("", os.devnull) and not _within(path, (own,) if written else readable):
+                refuse(f"it {'writes' if written else 'opens'} {path[:100]}, which is not in its folder")
         elif event in LOOKS and _is_running(str(file)):
             path = _real(arguments[0] or ".")
             if path and path not in imported_from and not _within(path, readable):
@@ -79,16 +74,9 @@ def _real(path: Any) -> str:
 
 def _readable(root: Path) -> list[str]:
     """Where Python, its packages and the machinery are, and what tells of the machine."""
-    places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(torch.__file__).parent.parent)}
-    places |= {str(root / name) for name in ("dojo", "data", "tests/katas", ".dojo/index")} | {
-        str(HOME / "dojo"),
-        str(HOME / "data"),
-    }
+    places = [*python_folders(), HOME / "dojo", HOME / "data"]
+    places += [root / name for name in ("dojo", "data", "tests/katas", ".dojo/index")]
     return [*map(os.path.realpath, places), *SYSTEM, f"/proc/{os.getpid()}/statm"]
-
-
-def _writes(mode: Any, flags: Any) -> bool:
-    return bool((flags or 0) & WRITES) or bool(set(mode or "") & set("wax+"))
 
 
 def _within(name: str, folders: Iterable[str]) -> bool:

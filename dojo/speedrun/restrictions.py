@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..system.audit import CHANGES, PROCESSES, python_folders, writes
 from .rules import THREADS
 
 Refuse = Callable[[str, str], NoReturn]  # tells the referee which rule was broken, and how, and ends the process
 
-PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.startfile")
 CONNECTIONS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 LIBRARIES = ("ctypes.dlopen",)
-CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod", "os.link", "os.symlink")
 LINKS = ("os.link", "os.symlink")
 SYSTEM = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/sys", "/etc", "/dev/urandom", "/usr")
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Restrictions:
@@ -31,7 +28,7 @@ class Restrictions:
 
     def __init__(self, folder: Path, hidden: list[Path], refuse: Refuse):
         self.folder, self.hidden, self.refuse = folder.resolve(), [path.resolve() for path in hidden], refuse
-        self.readable = [self.folder, *_readable(), Path(f"/proc/{os.getpid()}")]
+        self.readable = [self.folder, *python_folders(), *map(Path, SYSTEM), Path(f"/proc/{os.getpid()}")]
 
     def apply(self) -> None:
         """Restrict this process from now on; there is no way back."""
@@ -60,7 +57,7 @@ class Restrictions:
         name = os.fsdecode(path)
         if name == os.devnull:
             return
-        if (flags or 0) & WRITES or set(mode or "") & set("wax+"):
+        if writes(mode, flags):
             if not self._within(name, [self.folder]):
                 self.refuse("fresh", f"it writes {name}, outside of its folder")
         elif self._within(name, self.hidden) or not self._within(name, self.readable):
@@ -69,15 +66,6 @@ class Restrictions:
     def _within(self, path: Any, folders: list[Path]) -> bool:
         real = Path(os.path.realpath(os.fsdecode(path)))  # which opens nothing
         return any(real.is_relative_to(folder) for folder in folders)
-
-
-def _readable() -> list[Path]:
-    """Where Python and its packages lie, of which parts are first read when used; what tells of the machine."""
-    import torch
-
-    packages = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
-    packages.add(str(Path(torch.__file__).parent.parent))
-    return [*(Path(path).resolve() for path in packages), *map(Path, SYSTEM)]
 
 
 def _bound_torch(refuse: Refuse) -> None:
