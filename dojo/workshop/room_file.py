@@ -23,7 +23,7 @@ create table if not exists named (kata text, claim text, mistake text, person in
 """
 
 
-class Keeping:
+class RoomFile:
     """Keeps a room's people in a file. Where that cannot be, `trouble` says so, and it is tried again with the next.
 
     Raises OSError where the file cannot be opened at all.
@@ -52,7 +52,7 @@ class Keeping:
         file.executescript(TABLES)
         return file, _read(file)
 
-    def keep(self, person: Person) -> None:
+    def write(self, person: Person) -> None:
         """Write what there is to know of somebody, and of those who could not be written before."""
         self._unkept[person.token] = person
         try:

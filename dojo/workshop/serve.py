@@ -13,7 +13,7 @@ from ..learner.room import PORT
 from ..learner.session import Session
 from ..system.command import command
 from ..system.console import console, count, warn
-from .keeping import Keeping, put_aside
+from .room_file import RoomFile, put_aside
 from .web import Web
 
 PORTS = 20  # how many are tried, where others have the first
@@ -62,24 +62,24 @@ def serve(session: Session, port: int = 0, new: bool = False) -> None:
     if new:
         put_aside(path)
     try:
-        keeping = Keeping(path)
+        room_file = RoomFile(path)
     except OSError as error:
         raise RoomError(f"The room cannot be kept: {error}. It needs a disk with space on it.") from error
-    if keeping.damaged:
+    if room_file.damaged:
         warn(f"The room's file was damaged. It is put aside in {session.relative(path.parent)}; this is a new room.")
     addresses = [f"{address}:{port}" for address in own_addresses()]
-    _announce(keeping, addresses, port)
+    _announce(room_file, addresses, port)
     try:
         with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again once it has ended
-            Server(Web(keeping, session.catalog, addresses[0])).run(sockets=[listening])
+            Server(Web(room_file, session.catalog, addresses[0])).run(sockets=[listening])
     finally:
-        keeping.close()
+        room_file.close()
     again = command("room", PORT=port if port != PORT else "")
     console.print(f"\nThe room is closed, and kept. To open it again, with all who are in it: {again}", soft_wrap=True)
 
 
-def _announce(keeping: Keeping, addresses: list[str], port: int) -> None:
-    people = keeping.people
+def _announce(room_file: RoomFile, addresses: list[str], port: int) -> None:
+    people = room_file.people
     console.print(f"The room is open. Its code is {people.code}", style="bold")
     if people.everyone:
         new = command("room", NEW=True)

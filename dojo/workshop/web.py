@@ -27,8 +27,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..curriculum.catalog import Catalog
 from ..learner.room import KNOWS_NOTHING, TOO_SOON, UNKNOWN
-from .keeping import Keeping
 from .people import NotLetIn, Person, read_standing
+from .room_file import RoomFile
 from .view import view
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -69,8 +69,8 @@ class Guesses:
 class Web:
     """The routes of a room."""
 
-    def __init__(self, keeping: Keeping, catalog: Catalog, address: str):
-        self.keeping, self.people, self.catalog, self.address = keeping, keeping.people, catalog, address
+    def __init__(self, room_file: RoomFile, catalog: Catalog, address: str):
+        self.room_file, self.people, self.catalog, self.address = room_file, room_file.people, catalog, address
         self.guesses = Guesses()
         self.heard: set[int] = set()  # whose standing came since the start; that of others is from the file
         self.viewers = 0
@@ -109,7 +109,7 @@ class Web:
             person, token = self.people.join(name, token)
         except NotLetIn as refusal:
             return JSONResponse({"why": str(refusal)}, 400)
-        self.keeping.keep(person)
+        self.room_file.write(person)
         return JSONResponse({"name": person.name, "token": token})
 
     async def put(self, request: Request) -> Response:
@@ -124,14 +124,14 @@ class Web:
         except ValueError as error:
             return JSONResponse({"why": str(error)}, 400)
         self.heard.add(person.number)
-        self.keeping.keep(person)
+        self.room_file.write(person)
         return Response(status_code=204)
 
     async def leave(self, request: Request) -> Response:
         """Somebody leaves."""
         person = self._person(request)
         self.people.leave(person)
-        self.keeping.keep(person)
+        self.room_file.write(person)
         return Response(status_code=204)
 
     async def lead(self, request: Request) -> Response:
@@ -190,7 +190,7 @@ class Web:
         """The view as JSON, made once for all pages."""
         key = (self.people.version, int(time.monotonic()))
         if self._made[0] != key:
-            seen = view(self.people, self.catalog, self.keeping.trouble, sum(self.guesses.counts.values()))
+            seen = view(self.people, self.catalog, self.room_file.trouble, sum(self.guesses.counts.values()))
             self._made = (key, json.dumps(seen, ensure_ascii=False))
         return self._made[1]
 

@@ -17,8 +17,8 @@ from dojo.cli.main import app
 from dojo.curriculum.catalog import Catalog
 from dojo.learner.room import Room, Standing
 from dojo.workshop import people as people_module
-from dojo.workshop.keeping import Keeping
 from dojo.workshop.people import NAME_LENGTH, NotLetIn, People, clean, read_standing
+from dojo.workshop.room_file import RoomFile
 from dojo.workshop.view import view
 
 from ..trees import ROOT, copy_tree
@@ -327,35 +327,35 @@ def test_a_port_that_is_taken_is_said(served):
 
 
 def test_a_disk_that_is_full_is_said_and_made_up_for(tmp_path):
-    keeping = Keeping(tmp_path / "rooms" / "1.sqlite")
-    pages = keeping._file.execute("pragma page_count").fetchone()[0]
-    keeping._file.execute(f"pragma max_page_count = {pages}")
+    room_file = RoomFile(tmp_path / "rooms" / "1.sqlite")
+    pages = room_file._file.execute("pragma page_count").fetchone()[0]
+    room_file._file.execute(f"pragma max_page_count = {pages}")
     for number in range(50):
-        person, _ = keeping.people.join(f"{number} {'x' * 30}", "")
-        keeping.people.put(person, replace(FAILED, sentence="s" * 500))
-        keeping.keep(person)
-    assert "full" in keeping.trouble
-    keeping._file.execute("pragma max_page_count = 100000")
-    keeping.keep(person)
-    assert keeping.trouble == ""
-    keeping.close()
-    again = Keeping(tmp_path / "rooms" / "1.sqlite")
-    assert len(again.people.everyone) == 50 and again.people.code == keeping.people.code
+        person, _ = room_file.people.join(f"{number} {'x' * 30}", "")
+        room_file.people.put(person, replace(FAILED, sentence="s" * 500))
+        room_file.write(person)
+    assert "full" in room_file.trouble
+    room_file._file.execute("pragma max_page_count = 100000")
+    room_file.write(person)
+    assert room_file.trouble == ""
+    room_file.close()
+    again = RoomFile(tmp_path / "rooms" / "1.sqlite")
+    assert len(again.people.everyone) == 50 and again.people.code == room_file.people.code
     again.close()
 
 
 def test_a_damaged_file_is_put_aside(tmp_path):
     path = tmp_path / "1.sqlite"
     path.write_bytes(b"no database" * 1000)
-    keeping = Keeping(path)
-    assert keeping.damaged and len(list(tmp_path.glob("1-*.sqlite"))) == 1
-    keeping.close()
+    room_file = RoomFile(path)
+    assert room_file.damaged and len(list(tmp_path.glob("1-*.sqlite"))) == 1
+    room_file.close()
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "rooms").write_text("a file")
     with pytest.raises(OSError):
-        Keeping(tmp_path / "rooms" / "1.sqlite")
+        RoomFile(tmp_path / "rooms" / "1.sqlite")
 
 
 def test_opening_a_room_loads_nothing_heavy():
