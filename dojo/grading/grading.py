@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..curriculum import stubs
 from ..curriculum.catalog import Catalog, Kata
 from ..judge.verdict import Verdict
 from .grades import Grade, KataGrade, judged, points_of, unjudged
 from .lanes import Job, judge_all
 from .sandbox import Sandbox
-from .submissions import Submission
+from .submissions import Submission, untouched
 
 NOT_HANDED_IN = "There is no file for it."
 NOT_STARTED = "It is the stub as it was given out: nothing is written yet."
@@ -44,7 +43,7 @@ def grade_all(
 def _begun(kata: Kata, submission: Submission) -> bool:
     """Whether there is something of a kata to judge."""
     content = submission.files.get(kata.slug)
-    return content is not None and not stubs.untouched(content.decode("utf-8", "replace").replace("\r\n", "\n"))
+    return content is not None and not untouched(content)
 
 
 def _of(kata: Kata, submission: Submission, verdicts: Mapping[Job, Verdict], points: Mapping[int, int]) -> KataGrade:

@@ -117,7 +117,7 @@ class Canary:
         self._mistake: Mistake | None = min(ours, key=lambda pair: pair[0])[1] if ours else None
         self._source = (compose([self._mistake], solution) if self._mistake else "") or ""
 
-    def sings(self, run: KataRun) -> bool:
+    def still_fails(self, run: KataRun) -> bool:
         """Whether the mistake is still seen, in the process of `run`."""
         if self._mistake is None:
             return True

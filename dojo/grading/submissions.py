@@ -6,6 +6,7 @@ Nothing here runs what it reads. What is wrong with a submission is said of it, 
 from __future__ import annotations
 
 import ast
+import codecs
 import contextlib
 import json
 import os
@@ -26,6 +27,7 @@ from .archives import ENTRIES, ONE, Refused, files_in, is_archive, read, shown
 MANIFEST = "submission.json"  # what `make submit` writes into the archive beside the katas
 # Folders of a clone in which nothing is handed in.
 PASSED_OVER = {"solutions", "tests", "dojo", "node_modules", "__pycache__", "__MACOSX", "build", "dist"}
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # with what such a file begins
 KNOWN = 0.5  # of the names that a kata defines: a file that has as many is taken for it
 
 
@@ -137,7 +139,7 @@ def _sort(submission: Submission, files: Mapping[PurePosixPath, bytes], catalog:
 def _choose(submission: Submission, slug: str, candidates: Mapping[PurePosixPath, bytes]) -> None:
     """Of several files for one kata, the one in its folder; where that does not decide, none."""
     alike = {sha256(content).digest(): name for name, content in candidates.items()}
-    written = {name: candidates[name] for name in alike.values() if not _untouched(candidates[name])}
+    written = {name: candidates[name] for name in alike.values() if not untouched(candidates[name])}
     at_home = [name for name in written if name.parts[-3:-1] == ("katas", slug)]
     if len(written or alike) == 1:
         submission.files[slug] = candidates[next(iter(written or alike.values()))]
@@ -146,9 +148,13 @@ def _choose(submission: Submission, slug: str, candidates: Mapping[PurePosixPath
     else:
         names = " and ".join(shown(str(name)) for name in sorted(written or candidates)[:3])
         submission.spoiled[slug] = f"There are two files for it: {names}. Hand in one."
+    if submission.files.get(slug, b"").startswith(UTF_16):
+        submission.files.pop(slug)
+        submission.spoiled[slug] = "Its file is in UTF-16. Save it as UTF-8, and hand it in again."
 
 
-def _untouched(content: bytes) -> bool:
+def untouched(content: bytes) -> bool:
+    """Whether a file is the stub as it was given out."""
     return stubs.untouched(content.decode("utf-8", "replace").replace("\r\n", "\n"))
 
 

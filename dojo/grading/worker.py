@@ -95,7 +95,7 @@ class Child(judge_worker.Worker):
         if self.process == 0:
             os.close(self._sends)
             os.close(self._prints)
-            Judging(worker, kata, source, self.key, give_events).be(give_output)
+            Judging(worker, kata, source, self.key, give_events).work(give_output)
         os.close(give_events)
         os.close(give_output)
 
@@ -154,7 +154,7 @@ class Judging:
         self._send = _sender(key, give_events)
         self._sealed = 0  # the process that was
 
-    def be(self, give_output: int) -> NoReturn:
+    def work(self, give_output: int) -> NoReturn:
         """Do it all, and end this process."""
         try:
             os.setpgid(0, 0)
@@ -163,14 +163,14 @@ class Judging:
                 os.dup2(given, standard)
             sys.stdout = os.fdopen(1, "w", 1, "utf-8", "backslashreplace", closefd=False)
             if self.worker.apart:
-                self._as_second(confine.enter(tempfile.gettempdir()))
+                self._in_new_numbering(confine.enter(tempfile.gettempdir()))
             self._judge()
         except BaseException as error:
             self._send(Event("trouble", f"Your code ends the program: it raises {type(error).__name__}."))
         finally:
             os._exit(0)
 
-    def _as_second(self, first: int) -> None:
+    def _in_new_numbering(self, first: int) -> None:
         """Go on in a process of the new numbering; this one waits for it, and ends as it does."""
         judging = os.fork()
         if judging == 0:
@@ -205,7 +205,7 @@ class Judging:
             if why := run.integrity.changed():
                 self.refuse(why)
             canary = self.worker.canaries[self.kata.slug]
-            if any(step.status == "passed" for step in verdict.steps) and not canary.sings(run):
+            if any(step.status == "passed" for step in verdict.steps) and not canary.still_fails(run):
                 self.refuse("a mistake that the judge knows passes where this submission has been")
             self._send(Event("verdict", verdict=_at_home(verdict, path)))
 

@@ -73,7 +73,7 @@ class Loop:
             if self.interactive:
                 _in_background(read_keys, self._queued(self.press))
             if self.room:
-                self.room.start(self._queued(self.roomed))
+                self.room.start(self._queued(self.room_changed))
             try:
                 self.judge(self.kata)
                 while self.ending is None:
@@ -128,7 +128,7 @@ class Loop:
         if self.room and self.verdict:
             self.room.send(standing(self.session, self.kata, self.verdict, self.room.shown))
 
-    def roomed(self) -> None:
+    def room_changed(self) -> None:
         """Show how it stands with the room, which is another way than before."""
         if self.interactive:
             self.draw()

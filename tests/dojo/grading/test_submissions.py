@@ -125,3 +125,9 @@ def test_what_was_changed_after_make_submit_is_said(tmp_path):
         archive.writestr("submission.json", json.dumps({"files": {"causal_attention.py": "0" * 64}}))
         archive.writestr("causal_attention.py", TEXT)
     assert "Changed after" in read(tmp_path / "own.zip").notes[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_named_as_such(tmp_path, encoding):
+    submission = read(tmp_path / "k05.py", ("\N{ZERO WIDTH NO-BREAK SPACE}" + TEXT.decode()).encode(encoding))
+    assert submission.files == {} and "UTF-16. Save it as UTF-8" in submission.spoiled[K05.slug]
