@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dojo.curriculum import stubs
+from dojo.curriculum.catalog import Catalog
 from dojo.judge.client import Judge
 from dojo.system.command import DOOR
 
 from .clones import Clone
-from .trees import ROOT
+from .trees import ROOT, copy_tree
 
 NAMED_ALONE = 0.99  # of the mistakes caught
 PAIRS_NAMED = 0.95  # of pairs of mistakes, at least one of the two
@@ -67,3 +72,28 @@ def judge():
 def clone(tmp_path_factory, judge):
     """A clone with two katas, k04 and k05, that the tests of a module share; `clone.renew()` takes back all work."""
     return Clone(tmp_path_factory.mktemp("clone"), judge)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Catalog:
+    """The katas of a learner who has begun nothing: k04 and k05."""
+    root = copy_tree(tmp_path / "clone", only=("k04", "k05"))
+    for kata in Catalog(root).katas:
+        stubs.write(kata)
+    return Catalog(root)
+
+
+@pytest.fixture
+def open_terminal(tree: Catalog) -> Iterator[Callable[..., Any]]:
+    """Open a terminal in which `dojo` is called in that tree, with these words; all are closed at the end."""
+    from .terminals import Terminal
+
+    opened = []
+
+    def start(*words: str, **options: Any) -> Any:
+        opened.append(Terminal(tree.root, *words, **options))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.kill()

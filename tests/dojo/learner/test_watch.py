@@ -26,29 +26,6 @@ def races(kata, reference):
 LOOP = swapped(MASK, "while True: pass")
 
 
-@pytest.fixture
-def tree(tmp_path):
-    root = copy_tree(tmp_path / "clone", only=("k04", "k05"))
-    for kata in Catalog(root).katas:
-        stubs.write(kata)
-    return Catalog(root)
-
-
-@pytest.fixture
-def open_terminal(tree):
-    from ..terminals import Terminal
-
-    opened = []
-
-    def start(*words, **options):
-        opened.append(Terminal(tree.root, *words, **options))
-        return opened[-1]
-
-    yield start
-    for terminal in opened:
-        terminal.kill()
-
-
 @pytest.fixture(scope="module")
 def sitting(tmp_path_factory):
     """A tree and `watch 5` on it, which go on from one test to the next."""

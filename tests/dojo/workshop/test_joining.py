@@ -6,38 +6,12 @@ import os
 
 import pytest
 
-from dojo.curriculum import stubs
-from dojo.curriculum.catalog import Catalog
-
 from ..learners import swapped
 from ..trees import copy_tree
 from .rooms import Served, free_port, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
 KEYS = "q quit"
-
-
-@pytest.fixture
-def tree(tmp_path):
-    root = copy_tree(tmp_path / "clone", only=("k04", "k05"))
-    for kata in Catalog(root).katas:
-        stubs.write(kata)
-    return Catalog(root)
-
-
-@pytest.fixture
-def open_terminal(tree):
-    from ..terminals import Terminal
-
-    opened = []
-
-    def start(*words):
-        opened.append(Terminal(tree.root, *words))
-        return opened[-1]
-
-    yield start
-    for terminal in opened:
-        terminal.kill()
 
 
 @pytest.fixture
