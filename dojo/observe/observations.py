@@ -26,7 +26,8 @@ from ..spec.errors import Stop, TimeUp
 from ..spec.isolation import isolated
 from .dependence import dependences, gradients, right_when
 from .interventions import interventions
-from .lockstep import Case, Divergence, as_if, case_of, described, find_divergence
+from .lockstep import Case, Divergence, case_of, described, find_divergence
+from .options import as_if
 from .relations import how
 from .replay import Replay
 from .sequences import how_plain

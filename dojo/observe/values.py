@@ -29,10 +29,8 @@ class Failure:
     @property
     def wrong(self) -> Tensor:
         """Which entries differ."""
-        finite = self.want[self.want.isfinite()].double().abs()
-        bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
         got, want = self.got.double(), self.want.double()
-        return ~((got == want) | ((got - want).abs() <= max(bound, 1e-9)) | (got.isnan() & want.isnan()))
+        return ~((got == want) | ((got - want).abs() <= _slack(want)) | (got.isnan() & want.isnan()))
 
     def axis(self, axis: int) -> str:
         """A dimension by the name of the size that it has, where only one size has it."""
@@ -83,6 +81,10 @@ def close(left: Tensor, right: Tensor) -> bool:
     """Whether two tensors of one shape hold the same numbers, within what float32 leaves."""
     if left.dtype == torch.bool or left.shape != right.shape or left.is_meta:
         return left.shape == right.shape and bool(left.is_meta or torch.equal(left, right))
-    finite = right[right.isfinite()].abs()
-    bound = 3e-5 * float(finite.max()) if finite.numel() else 0.0
-    return torch.allclose(left, right, rtol=0, atol=max(bound, 1e-9), equal_nan=True)
+    return torch.allclose(left, right, rtol=0, atol=_slack(right), equal_nan=True)
+
+
+def _slack(want: Tensor) -> float:
+    """By how much numbers may be off that are the same, within what float32 leaves of the largest."""
+    finite = want[want.isfinite()].abs()
+    return max(3e-5 * float(finite.max()) if finite.numel() else 0.0, 1e-9)
