@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,13 +12,9 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from ..system.network import address_towards, interfaces
 
 T = TypeVar("T")
-ADDRESS_OF = 0x8915  # SIOCGIFADDR: Linux's request for the address of a network interface
 
 
 def is_worker() -> bool:
@@ -63,17 +58,8 @@ def joined(device: str) -> Iterator[None]:
 
 def interface_to(address: str) -> str:
     """The network interface by which an address is had; nothing where that cannot be known."""
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))  # nothing is sent
-            own = socket.inet_aton(probe.getsockname()[0])
-            for _, name in socket.if_nameindex():
-                with contextlib.suppress(OSError):  # it has no address
-                    if fcntl.ioctl(probe, ADDRESS_OF, name.encode().ljust(256, b"\0"))[20:24] == own:
-                        return name
-    except (OSError, AttributeError):
-        pass
-    return ""
+    own = address_towards(address)
+    return next((name for name, address in interfaces().items() if address == own), "")
 
 
 def size() -> int:

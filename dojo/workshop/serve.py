@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 
 import uvicorn
 
@@ -13,13 +12,14 @@ from ..learner.room import PORT
 from ..learner.session import Session
 from ..system.command import command
 from ..system.console import console, count, warn
+from ..system.network import address_towards, interfaces
 from .room_file import RoomFile, put_aside
 from .web import Web
 
 PORTS = 20  # how many are tried, where others have the first
 CONNECTIONS = 800  # below the 1024 files that a process may have open on most systems
 HEADER_BYTES = 16 * 1024
-SIOCGIFADDR = 0x8915  # Linux: the address of a network interface
+VIRTUAL = ("docker", "br-", "veth", "virbr")  # interfaces in which no learner is
 
 
 class RoomError(Exception):
@@ -116,27 +116,9 @@ def _listen(port: int) -> socket.socket:
 
 def own_addresses() -> list[str]:
     """The addresses by which others in the network may find this machine; its own for itself where there is none."""
-    found: list[str] = []
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # nothing is sent: it only picks the interface that leads out
-        found.append(probe.getsockname()[0])
+    found = [address_towards("192.0.2.1")]  # an address that nobody has: whatever leads out
     with contextlib.suppress(OSError):
         found += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    if sys.platform == "linux":
-        found += _of_interfaces()
-    useful = [address for address in dict.fromkeys(found) if not address.startswith(("127.", "169.254.", "0."))]
+    found += [address for name, address in interfaces().items() if not name.startswith(VIRTUAL)]
+    useful = [each for each in dict.fromkeys(found) if each and not each.startswith(("127.", "169.254.", "0."))]
     return useful or ["127.0.0.1"]
-
-
-def _of_interfaces() -> list[str]:
-    import fcntl
-    import struct
-
-    found = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        for _, name in socket.if_nameindex():
-            if not name.startswith(("docker", "br-", "veth", "virbr")):  # no learner is in these
-                with contextlib.suppress(OSError):
-                    request = struct.pack("256s", name.encode()[:15])
-                    found.append(socket.inet_ntoa(fcntl.ioctl(probe, SIOCGIFADDR, request)[20:24]))
-    return found
