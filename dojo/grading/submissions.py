@@ -77,12 +77,11 @@ def _within(path: Path, catalog: Catalog) -> list[Path]:
     """The submissions at a path: itself, or what is in it where it is a folder without katas of its own."""
     if not path.is_dir() or path.is_symlink() or (path / ".git").exists() or (path / MANIFEST).exists():
         return [path]
-    names = {
-        name for kata in catalog.katas for name in (kata.slug, kata.file.name, f"{kata.code}.py", f"{kata.slug}.py")
-    }
-    names |= {"katas", "notebooks"}
+    folders = {"katas", "notebooks", *(kata.slug for kata in catalog.katas)}
+    files = {name for kata in catalog.katas for name in (kata.file.name, f"{kata.code}.py", f"{kata.slug}.py")}
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    own = any(entry.name in names for entry in entries)
+    found = {entry.name for entry in entries}
+    own = found & folders or found & files and not any(map(is_archive, found))  # beside archives a file is somebody's
     handed_in = [entry for entry in entries if entry.is_dir() or is_archive(entry.name) or _wanted_file(entry.name)]
     return [path] if own or not handed_in else handed_in
 

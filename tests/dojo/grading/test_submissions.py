@@ -131,3 +131,18 @@ def test_what_was_changed_after_make_submit_is_said(tmp_path):
 def test_a_file_in_utf_16_is_named_as_such(tmp_path, encoding):
     submission = read(tmp_path / "k05.py", ("\N{ZERO WIDTH NO-BREAK SPACE}" + TEXT.decode()).encode(encoding))
     assert submission.files == {} and "UTF-16. Save it as UTF-8" in submission.spoiled[K05.slug]
+
+
+def test_a_file_beside_archives_is_a_submission_as_they_are(tmp_path):
+    with zipfile.ZipFile(tmp_path / "ada.zip", "w") as packed:
+        packed.writestr("k05.py", TEXT)
+    (tmp_path / "causal_attention.py").write_bytes(TEXT)
+    assert [each.name for each in read_all([tmp_path], CATALOG)] == ["ada", "causal_attention"]
+
+
+def test_an_archive_beside_the_folder_of_the_katas_makes_no_class_of_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "submission.zip", "w") as packed:
+        packed.writestr("k05.py", TEXT)
+    read(tmp_path / "katas" / K05.slug / K05.file.name, TEXT)
+    (submission,) = read_all([tmp_path], CATALOG)
+    assert list(submission.files) == [K05.slug]
