@@ -166,11 +166,11 @@ def _byte_table(table: Any) -> str | None:
         return None
     first, step = table[b"\0"], (table[b"\1"] - table[b"\0"]) % 256
     more = {token: i for token, i in table.items() if len(token) != 1}
-    for order in ("range(256)", "reversed(range(256))"):
-        rule = f"{{bytes([b]): ({step} * b + {first}) % 256 for b in {order}}}"
-        text = f"{literal(more)} | {rule}" if more else rule
-        if list(eval(text).items()) == list(table.items()):
-            return text
+    for order, written in ((range(256), "range(256)"), (range(255, -1, -1), "reversed(range(256))")):
+        by_rule = {bytes([byte]): (step * byte + first) % 256 for byte in order}
+        if list((more | by_rule).items()) == list(table.items()):
+            rule = f"{{bytes([b]): ({step} * b + {first}) % 256 for b in {written}}}"
+            return f"{literal(more)} | {rule}" if more else rule
     return None
 
 

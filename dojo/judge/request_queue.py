@@ -107,7 +107,7 @@ class RequestQueue:
         return first.left or first in others
 
     def answer(self, verdict: Verdict) -> None:
-        """Response the first request."""
+        """Answer the first request."""
         client, request = self.queue.pop(0)
         self._last = time.monotonic()
         if not client.left:

@@ -19,7 +19,7 @@ from .worker import Worker
 
 
 def supervise(request: Request, requests: RequestQueue) -> Verdict:
-    """Have a child judge, and watch it, and the requests meanwhile: they may no longer want to know."""
+    """Have a child judge, and watch it, and attend to the clients meanwhile: they may no longer want to know."""
     child = ForkedWorker(request, requests)
     try:
         child.watch(requests)
