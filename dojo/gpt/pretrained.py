@@ -126,7 +126,8 @@ def _free_memory() -> float:
 
 
 def _gpt2(modules: Parts, whose: dict[str, str], path: Path) -> Pretrained:
-    vocabulary = Vocabulary(gpt2_ranks(), GPT2_PATTERN, {END: len(gpt2_ranks())}, len(gpt2_ranks()))
+    ranks = gpt2_ranks()
+    vocabulary = Vocabulary(ranks, GPT2_PATTERN, {END: len(ranks)}, stop_id=len(ranks))
     tokenizer, model = Tokenizer(modules, vocabulary), load_gpt2(modules, str(path))
     sizes: Any = model.config
     if sizes.vocab_size != tokenizer.vocab_size:
