@@ -13,11 +13,13 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dojo.curriculum.catalog import Catalog
 from dojo.judge import client, request_queue, shared_server
+from dojo.judge import server as judge_server
 from dojo.judge.client import Judge
 from dojo.judge.messages import Request, line_of
 
@@ -382,14 +384,21 @@ def test_unasked_in_ci_no_server_is_left_behind(root, monkeypatch, setting):
     assert ask(root).verdict == "not_started" and process(root) is None
 
 
-def test_a_server_of_ones_own_ends_when_asked_to_though_it_prepares(root, monkeypatch):
-    monkeypatch.setenv("DOJO_SERVER", "0")
-    kata = Catalog(root).find("5")
-    with Judge(root) as judge:
-        assert judge.verdict(kata, path=kata.solution).verdict == "passed"
-        server = judge._server._process
-        time.sleep(0.5)  # it judges the solution by now, where a law would take SystemExit for the code's own
-    assert server.returncode in (0, -signal.SIGTERM)  # killed only if it does not
+def test_asked_to_end_while_it_prepares_a_server_ends_where_it_stands(monkeypatch):
+    handlers, requests = [], SimpleNamespace(attend=lambda seconds=0: None, answer=lambda verdict: None)
+    requests.next = iter([Request("", "k05_causal_attention", []), None]).__next__
+    requests.over = lambda: bool(handlers)
+
+    def prepare(*_):  # it judges here, and what judges would take SystemExit for the code's own
+        handlers.append(signal.getsignal(signal.SIGTERM))
+        requests.next = lambda: None
+        yield
+
+    monkeypatch.setattr(judge_server, "supervise", lambda *_: None)
+    monkeypatch.setattr(judge_server, "prepare", prepare)
+    before = signal.getsignal(signal.SIGTERM)
+    judge_server._serve(requests)
+    assert handlers == [signal.SIG_DFL] and signal.getsignal(signal.SIGTERM) == before
 
 
 def test_where_no_process_can_be_forked_there_is_a_server_of_ones_own(root, monkeypatch):
