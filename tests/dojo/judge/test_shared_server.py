@@ -396,9 +396,12 @@ def test_asked_to_end_while_it_prepares_a_server_ends_where_it_stands(monkeypatc
 
     monkeypatch.setattr(judge_server, "supervise", lambda *_: None)
     monkeypatch.setattr(judge_server, "prepare", prepare)
-    before = signal.getsignal(signal.SIGTERM)
-    judge_server._serve(requests)
-    assert handlers == [signal.SIG_DFL] and signal.getsignal(signal.SIGTERM) == before
+    before = signal.signal(signal.SIGTERM, ends := lambda number, frame: None)
+    try:
+        judge_server._serve(requests)
+        assert handlers == [signal.SIG_DFL] and signal.getsignal(signal.SIGTERM) is ends
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_where_no_process_can_be_forked_there_is_a_server_of_ones_own(root, monkeypatch):
